@@ -1,0 +1,101 @@
+# Turnout: every command that a person or a machine needs. Prerequisites: Python >= 3.11, make, git.
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+UV := $(BIN)/uv --quiet
+INSTALL := $(UV) pip install --python $(PY)
+COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+# Stamps: what is installed so far. Each is older than the files that it was made from, or made again.
+INSTALLER := $(VENV)/.installer
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+REAL := $(VENV)/.real
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help env demo up test test-slow test-real bench lint format protos protos-baseline lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- environment ---------------------------------------------------------------------------------
+
+$(INSTALLER): requirements-uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Turnout needs Python 3.11 or newer, and '$(PYTHON)' is not: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Making $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@touch $@
+
+$(RUNTIME): $(INSTALLER) requirements.lock pyproject.toml
+	@echo "Installing requirements.lock"
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): $(RUNTIME) requirements-dev.lock
+	@echo "Installing requirements-dev.lock"
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(REAL): $(DEV) $(wildcard requirements-real.lock)
+	@echo "Installing requirements-real.lock"
+	@$(INSTALL) --require-hashes -r requirements-real.lock
+	@touch $@
+
+env: $(DEV) ## Make the environment for development in .venv (a no-op when it is current)
+
+# --- running -------------------------------------------------------------------------------------
+
+demo: $(RUNTIME) ## Run the demonstration: both planes, sandbox providers, 100 prompts (ARGS="--prompts FILE")
+	@$(PY) -m turnout_cli demo $(ARGS)
+
+up: $(RUNTIME) ## Start both planes for real use and stay up
+	@$(PY) -m turnout_cli up $(ARGS)
+
+# --- checking ------------------------------------------------------------------------------------
+
+test: lint ## Check everything that is quick: lint and all tests not marked slow or real
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not real" $(ARGS)
+
+test-slow: $(DEV) ## Run the tests marked slow
+	@$(PY) -m pytest -m slow $(ARGS)
+
+test-real: $(REAL) ## Run both planes against a real model served on this machine
+	@$(PY) -m pytest -m real tests/real $(ARGS)
+
+bench: $(DEV) ## Measure both planes and print the tables of docs/benchmarks.md
+	@$(PY) -m tests.benchmarks $(ARGS)
+
+lint: $(DEV) ## Check style, types, import rules and the protos (offline)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(PY) -m tools.lint
+
+format: $(DEV) ## Format code and protos in place
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+	@$(PY) -m tools.buf format
+
+# --- generated and pinned files --------------------------------------------------------------------
+
+protos: $(DEV) ## Generate Python from protos/ into clients/python/gen
+	@$(PY) -m tools.protos
+
+protos-baseline: $(DEV) ## Take the protos of now as what later changes may not break
+	@$(PY) -m tools.buf baseline
+
+lock: $(INSTALLER) ## Pin requirements*.in in requirements*.lock (ARGS=--upgrade for newer versions)
+	@for name in uv "" dev real; do \
+	  file=requirements$${name:+-$$name}; \
+	  [ ! -f $$file.in ] || $(COMPILE) $(ARGS) $$file.in -o $$file.lock || exit 1; \
+	done
+
+clean: ## Remove the environment, caches and build products
+	@rm -rf $(VENV) .cache build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
