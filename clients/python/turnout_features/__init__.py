@@ -1,0 +1,1 @@
+"""Facts about a request that routing depends on, found in linear time."""

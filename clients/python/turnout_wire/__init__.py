@@ -1,0 +1,1 @@
+"""What both planes and every client share on the wire: envelope, errors, interceptors."""

@@ -1,0 +1,1 @@
+"""Models and deployments: values, rules of validity, loading, commands."""

@@ -1,0 +1,1 @@
+"""The decision itself: a pure function of request, snapshot, time and draw."""

@@ -1,0 +1,187 @@
+"""The request to a decision, and the decision, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+from controlplane.catalog.model import Capability, DeploymentName, ModelName, Price
+from controlplane.classification.model import Classification
+from controlplane.policy.model import PolicyName, WorkloadName
+from turnout_features.model import Features
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """What a caller insists on. Each narrows what the policy allows; none widens it. Empty means no constraint."""
+
+    min_quality: float | None = None
+    max_cost_nanousd: int | None = None
+    max_latency: timedelta | None = None
+    providers: frozenset[str] = frozenset()
+    excluded_providers: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+    capabilities: frozenset[Capability] = frozenset()
+    models: frozenset[str] = frozenset()
+    excluded_models: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a request comes from: names that callers give, for matching workloads and overrides."""
+
+    workload: str = ""
+    feature: str = ""
+    endpoint: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """All that a decision depends on beside snapshot, time and draw.
+
+    `policy` replaces the workload's policy if it is not empty. `time_left` is what the caller's deadline leaves.
+    """
+
+    features: Features
+    classification: Classification
+    origin: Origin = field(default_factory=Origin)
+    constraints: Constraints = field(default_factory=Constraints)
+    policy: str = ""
+    time_left: timedelta | None = None
+
+
+class Exclusion(StrEnum):
+    """Why a deployment may not serve a request; the first that holds, in this order."""
+
+    DISABLED = "disabled"
+    NO_CREDENTIAL = "no_credential"
+    POLICY_DENIES = "policy_denies"
+    MODEL_NOT_ASKED = "model_not_asked"
+    PROVIDER_NOT_ASKED = "provider_not_asked"
+    REGION = "region"
+    CAPABILITY = "capability"
+    CONTEXT_WINDOW = "context_window"
+    OUTPUT_LIMIT = "output_limit"
+    UNHEALTHY = "unhealthy"
+    COST = "cost"
+    LATENCY = "latency"
+    QUALITY = "quality"
+
+
+class ReasonCode(StrEnum):
+    """Why a target was chosen, in one word."""
+
+    FIXED = "fixed"
+    WEIGHTED = "weighted"
+    CHEAPEST = "cheapest"
+    BALANCED = "balanced"
+    OVERRIDE = "override"
+    BEST_AVAILABLE = "best_available"
+    LAST_RESORT = "last_resort"
+
+
+class Notice(StrEnum):
+    """Something that the reader of a decision must know."""
+
+    QUALITY_FLOOR_UNMET = "quality_floor_unmet"
+    NO_FALLBACK = "no_fallback"
+    SINGLE_PROVIDER = "single_provider"
+    LOW_CONFIDENCE = "low_confidence"
+    LAST_RESORT = "last_resort"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What is expected of a candidate. `quality` 0 to 1; `latency` to the whole answer."""
+
+    cost_nanousd: int
+    latency: timedelta
+    quality: float
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreTerm:
+    """A part of a score: its name and its signed share."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A deployment that was considered; `rank` is its place in the plan from 1, 0 if it is not in it."""
+
+    deployment: DeploymentName
+    model: ModelName
+    provider: str
+    estimate: Estimate
+    exclusion: Exclusion | None = None
+    detail: str = ""
+    score: float = 0.0
+    score_terms: tuple[ScoreTerm, ...] = ()
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Something to call."""
+
+    deployment: DeploymentName
+    model: ModelName
+    provider: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of the execution."""
+
+    max_attempts: int
+    max_output_tokens: int
+    max_cost_nanousd: int
+    deadline: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityFloor:
+    """The least quality that counts as good enough, and who asked: `complexity`, `override` or `request`."""
+
+    quality: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What the workload's baseline model would have cost."""
+
+    model: ModelName
+    cost_nanousd: int
+    price: Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The plan, and everything that explains it.
+
+    `targets` is empty only when nothing was eligible and the policy names no last resort; then `reason_code` is None.
+    `candidates` has every deployment of the catalog, by name. `steps` are sentences: which workload and override matched, what moved the floor.
+    """
+
+    workload: WorkloadName
+    policy: PolicyName
+    policy_digest: bytes
+    targets: tuple[Target, ...]
+    limits: Limits
+    reason_code: ReasonCode | None
+    reason_text: str
+    notices: tuple[Notice, ...]
+    propensity: float
+    floor: QualityFloor
+    classification: Classification
+    candidates: tuple[Candidate, ...]
+    baseline: Baseline | None
+    steps: tuple[str, ...] = ()

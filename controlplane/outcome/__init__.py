@@ -1,0 +1,1 @@
+"""What workers report: receipts and the health of targets."""

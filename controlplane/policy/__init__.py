@@ -1,0 +1,1 @@
+"""Workloads and policies: values and rules of validity."""

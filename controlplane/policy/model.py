@@ -1,0 +1,155 @@
+"""Workloads, policies and rule sets as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import NewType
+
+from controlplane.catalog.model import Capability, Complexity, DeploymentName, Domain, ModelName, TaskType
+
+PolicyName = NewType("PolicyName", str)
+WorkloadName = NewType("WorkloadName", str)
+RuleSetName = NewType("RuleSetName", str)
+
+
+class StrategyKind(StrEnum):
+    """How one of the eligible candidates is chosen."""
+
+    FIXED = "fixed"
+    WEIGHTED = "weighted"
+    CHEAPEST = "cheapest"
+    BALANCED = "balanced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """A kind and its parameters.
+
+    `models` is the order of preference for `fixed`; `weights` (model → weight) are for `weighted`;
+    the three shares are for `balanced`, where utility = quality·q − cost·c − latency·l, each term scaled to 0..1 over the candidates.
+    """
+
+    kind: StrategyKind
+    models: tuple[ModelName, ...] = ()
+    weights: tuple[tuple[ModelName, int], ...] = ()
+    quality_share: float = 0.5
+    cost_share: float = 0.35
+    latency_share: float = 0.15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector:
+    """Which requests are meant. Every part that is set must hold; one with nothing set matches all.
+
+    `features`, `endpoints`: any of them (`*` at the end matches a prefix); `labels`: all of them;
+    `task_types`, `complexities`, `domains`: any of them.
+    """
+
+    features: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    task_types: frozenset[TaskType] = frozenset()
+    complexities: frozenset[Complexity] = frozenset()
+    domains: frozenset[Domain] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """What holds for some requests whatever the strategy says: a model, a floor of quality, or both."""
+
+    name: str
+    when: Selector
+    model: ModelName | None = None
+    min_quality: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionLimits:
+    """Bounds that every decision of the policy carries."""
+
+    max_attempts: int = 3
+    max_output_tokens: int = 4096
+    max_cost_nanousd: int = 0
+    deadline: timedelta = timedelta(seconds=60)
+    fallbacks: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a policy may use. An empty allow list allows everything; a deny list wins."""
+
+    allow_models: frozenset[str] = frozenset()
+    deny_models: frozenset[str] = frozenset()
+    allow_providers: frozenset[str] = frozenset()
+    deny_providers: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How a workload's requests are routed. `digest` is SHA-256 of its canonical form."""
+
+    name: PolicyName
+    digest: bytes
+    strategy: Strategy
+    rule_set: RuleSetName
+    quality_floors: Mapping[Complexity, float]
+    task_capabilities: Mapping[TaskType, frozenset[Capability]]
+    overrides: tuple[Override, ...] = ()
+    access: Access = field(default_factory=Access)
+    limits: ExecutionLimits = field(default_factory=ExecutionLimits)
+    last_resort: DeploymentName | None = None
+    low_confidence: float = 0.5
+    """Below this confidence the complexity is taken one step higher, and the decision says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A segment of traffic with one owner, one policy and a baseline model."""
+
+    name: WorkloadName
+    owner: str
+    policy: PolicyName
+    baseline: ModelName
+    when: Selector = field(default_factory=Selector)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What a signal or a condition speaks for: a value of one of the three axes, and how much."""
+
+    axis: str
+    value: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternRule:
+    """A pattern (RE2) on the text of the request, and what its occurrence speaks for."""
+
+    signal: str
+    regex: str
+    votes: tuple[Vote, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureRule:
+    """A condition on a number of Features (`at_least` ≤ value < `below`), and what it speaks for."""
+
+    signal: str
+    feature: str
+    at_least: float | None
+    below: float | None
+    votes: tuple[Vote, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """Rules of classification as data. `digest` is SHA-256 of the canonical form."""
+
+    name: RuleSetName
+    digest: bytes
+    patterns: tuple[PatternRule, ...]
+    conditions: tuple[FeatureRule, ...]
+    priors: tuple[Vote, ...] = ()

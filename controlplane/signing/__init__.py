@@ -1,0 +1,1 @@
+"""Keys, their lives, and signing with them."""

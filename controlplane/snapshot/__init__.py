@@ -1,0 +1,1 @@
+"""The whole state that a decision reads, under one version."""

@@ -1,0 +1,77 @@
+"""The state that a decision reads, as immutable values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+
+from controlplane.catalog.model import Deployment, DeploymentName, Model, ModelName
+from controlplane.policy.model import Policy, PolicyName, RuleSet, RuleSetName, Workload
+
+
+class HealthState(StrEnum):
+    """Whether a deployment may be called, merged over all workers that report."""
+
+    READY = "ready"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    NO_CREDENTIAL = "no_credential"
+    MISCONFIGURED = "misconfigured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The merged state of one deployment. `until`: when it will be tried again, if that is known."""
+
+    state: HealthState
+    until: datetime | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """What was measured on one deployment lately: medians over `samples` successful attempts."""
+
+    samples: int
+    latency: timedelta
+    time_to_first_token: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What changes from second to second, under its own revision."""
+
+    revision: int = 0
+    health: Mapping[DeploymentName, Health] = field(default_factory=lambda: MappingProxyType({}))
+    statistics: Mapping[DeploymentName, Statistics] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Everything that configuration says, valid as a whole.
+
+    Deployments are sorted by name; workloads are in order of matching, the last one matches everything.
+    `digest` is SHA-256 over the canonical form.
+    """
+
+    digest: bytes
+    models: Mapping[ModelName, Model]
+    deployments: tuple[Deployment, ...]
+    workloads: tuple[Workload, ...]
+    policies: Mapping[PolicyName, Policy]
+    rule_sets: Mapping[RuleSetName, RuleSet]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a decision reads: configuration under `version`, and `live` beside it.
+
+    `digest` covers catalog, policies and key set; a worker's snapshot of the same version has the same digest.
+    """
+
+    version: int
+    digest: bytes
+    created_at: datetime
+    catalog: Catalog
+    live: Live = field(default_factory=Live)

@@ -1,0 +1,1 @@
+"""Verifies decisions and runs them against the providers."""

@@ -1,0 +1,1 @@
+"""The chat request and its answer as plain values."""

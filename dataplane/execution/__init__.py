@@ -1,0 +1,1 @@
+"""Running a plan: attempts, breakers, retries, receipts."""

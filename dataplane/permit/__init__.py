@@ -1,0 +1,1 @@
+"""Whether a decision may run here and now."""

@@ -1,0 +1,95 @@
+"""The interface between execution and the wire protocols."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Protocol
+
+from dataplane.chat.model import ChatRequest, ChatResponse, StreamEvent
+from dataplane.snapshot.model import Deployment
+
+
+class Verdict(StrEnum):
+    """What a call says about its target; decided before anything is counted.
+
+    FAILED: the provider's fault (connect, TLS, timeout before the first byte, 5xx, malformed, cut, error event inside a 200).
+    THROTTLED: rate limited (429, 503 or 529 with a hint). IGNORED: the caller's error or the caller's cancellation.
+    MISCONFIGURED: our credential or model name (401, 403, unknown model): out until the operator acts.
+    """
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    THROTTLED = "throttled"
+    IGNORED = "ignored"
+    MISCONFIGURED = "misconfigured"
+
+
+class CallFailure(Exception):
+    """A call of a provider that gave no whole answer.
+
+    `error` is one word of ours, closed set in `dataplane.provider.failure`: `connect`, `tls`, `timeout_connect`,
+    `timeout_first_token`, `timeout_between_chunks`, `timeout_total`, `http_NNN`, `malformed`, `stream_cut`, `error_event`,
+    `context_too_long`, `content_filter`, `rate_limited`, `overloaded`, `credential`, `model_unknown`, `bad_request`, ...
+    `message` is the provider's own words, bounded and without credentials; it may quote the prompt, so it goes to the
+    caller and never into logs or spans. `field` is the offending request field where the provider names one.
+    `unsent` is True only when it is certain that the provider did not take the request (so nothing can be billed).
+    """
+
+    def __init__(
+        self,
+        verdict: Verdict,
+        error: str,
+        *,
+        message: str = "",
+        http_status: int = 0,
+        retry_after: timedelta | None = None,
+        provider_request_id: str = "",
+        field: str = "",
+        unsent: bool = False,
+    ) -> None:
+        super().__init__(f"{error}: {message}" if message else error)
+        self.verdict = verdict
+        self.error = error
+        self.message = message
+        self.http_status = http_status
+        self.retry_after = retry_after
+        self.provider_request_id = provider_request_id
+        self.field = field
+        self.unsent = unsent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of one deployment. `max_output_tokens` is the decision's limit and wins over the request's own;
+    `credential` is the secret itself, resolved just now; `total` is the time that is left for this call."""
+
+    deployment: Deployment
+    request: ChatRequest
+    credential: str
+    max_output_tokens: int
+    total: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderResponse:
+    """A whole answer with what the transport saw."""
+
+    response: ChatResponse
+    http_status: int = 200
+    provider_request_id: str = ""
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Provider(Protocol):
+    """Calls deployments. One implementation serves all wire protocols, by an adapter each."""
+
+    async def generate(self, call: Call) -> ProviderResponse:
+        """The whole answer. Raises CallFailure."""
+        ...
+
+    def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
+        """The answer as it comes; closing the iterator cancels the provider's call. Raises CallFailure, also for a
+        stream that ends without the provider's own terminal event (`stream_cut`)."""
+        ...

@@ -1,0 +1,1 @@
+"""Reports receipts and health to the control plane."""

@@ -1,0 +1,1 @@
+"""What a worker knows, under one version."""
