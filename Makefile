@@ -28,7 +28,7 @@ $(INSTALLER): requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Turnout needs Python 3.11 or newer, and '$(PYTHON)' is not: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Making $(VENV)"
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@touch $@
 
@@ -75,7 +75,9 @@ bench: $(DEV) ## Measure both planes and print the tables of docs/benchmarks.md
 lint: $(DEV) ## Check style, types, import rules and the protos (offline)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
-	@$(PY) -m tools.lint
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(PY) -m tools.buf check
 
 format: $(DEV) ## Format code and protos in place
 	@$(BIN)/ruff check --quiet --fix .
@@ -93,7 +95,10 @@ protos-baseline: $(DEV) ## Take the protos of now as what later changes may not 
 lock: $(INSTALLER) ## Pin requirements*.in in requirements*.lock (ARGS=--upgrade for newer versions)
 	@for name in uv "" dev real; do \
 	  file=requirements$${name:+-$$name}; \
-	  [ ! -f $$file.in ] || $(COMPILE) $(ARGS) $$file.in -o $$file.lock || exit 1; \
+	  [ -f $$file.in ] || continue; \
+	  [ ! -f $$file.lock ] || cp $$file.lock $(VENV)/$$file.lock; \
+	  $(COMPILE) $(ARGS) $$file.in -o $(VENV)/$$file.lock || exit 1; \
+	  cmp -s $(VENV)/$$file.lock $$file.lock || cp $(VENV)/$$file.lock $$file.lock; \
 	done
 
 clean: ## Remove the environment, caches and build products

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/catalog by `make protos`."""

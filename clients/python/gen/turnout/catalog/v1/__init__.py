@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/catalog/v1 by `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/errors by `make protos`."""

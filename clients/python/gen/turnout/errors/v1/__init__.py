@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/errors/v1 by `make protos`."""

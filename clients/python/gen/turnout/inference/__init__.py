@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/inference by `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/inference/v1 by `make protos`."""

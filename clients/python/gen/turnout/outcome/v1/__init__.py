@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/outcome/v1 by `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/routing/v1 by `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/snapshot by `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/snapshot/v1 by `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/trust by `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/trust/v1 by `make protos`."""
