@@ -76,7 +76,7 @@ lint: $(DEV) ## Check style, types, import rules and the protos (offline)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo --cache-dir .cache/imports
 	@$(PY) -m tools.buf check
 
 format: $(DEV) ## Format code and protos in place
