@@ -130,6 +130,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """INTERNAL: a fault of ours; the request id finds it in the log."""
     REASON_UNIMPLEMENTED: _Reason.ValueType  # 104
     """UNIMPLEMENTED: no such method."""
+    REASON_UNREACHABLE: _Reason.ValueType  # 105
+    """UNAVAILABLE: nobody answers at the address. Only clients say so, of the connection itself."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """The `reason` of the one google.rpc.ErrorInfo in every error (domain `turnout`), without the `REASON_` prefix.
@@ -244,4 +246,6 @@ REASON_INTERNAL: Reason.ValueType  # 103
 """INTERNAL: a fault of ours; the request id finds it in the log."""
 REASON_UNIMPLEMENTED: Reason.ValueType  # 104
 """UNIMPLEMENTED: no such method."""
+REASON_UNREACHABLE: Reason.ValueType  # 105
+"""UNAVAILABLE: nobody answers at the address. Only clients say so, of the connection itself."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -187,7 +187,6 @@ class DecideRouteResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DECISION_FIELD_NUMBER: _builtins.int
-    PREVIEW_FIELD_NUMBER: _builtins.int
     SNAPSHOT_VERSION_FIELD_NUMBER: _builtins.int
     snapshot_version: _builtins.int
     """The snapshot that was used."""
@@ -195,20 +194,15 @@ class DecideRouteResponse(_message.Message):
     def decision(self) -> _envelope_pb2.Envelope:
         """The signed RouteDecision."""
 
-    @_builtins.property
-    def preview(self) -> _decision_pb2.RouteDecision:
-        """The same, parsed, for reading; workers take only the signed one."""
-
     def __init__(
         self,
         *,
         decision: _envelope_pb2.Envelope | None = ...,
-        preview: _decision_pb2.RouteDecision | None = ...,
         snapshot_version: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "preview", b"preview"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "preview", b"preview", "snapshot_version", b"snapshot_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "snapshot_version", b"snapshot_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -485,6 +479,9 @@ class GetRuleSetRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HINTS_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    policy: _builtins.str
+    """The policy that requests will name, if any."""
     @_builtins.property
     def hints(self) -> Global___Hints:
         """Where requests come from; the default workload if absent."""
@@ -493,10 +490,11 @@ class GetRuleSetRequest(_message.Message):
         self,
         *,
         hints: Global___Hints | None = ...,
+        policy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hints", b"hints"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hints", b"hints"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hints", b"hints", "policy", b"policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,62 @@
+"""What the environment and the command line say; the only place of the control plane that reads either."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """How a control plane runs. `catalog` None means the packaged default alone."""
+
+    listen: str
+    state: Path
+    catalog: Path | None
+    issuer: str
+    max_concurrent: int
+    heartbeat: float
+    drain: float
+    reflect: bool
+    log_level: str
+    telemetry: bool
+    die_with_parent: bool
+
+
+_TELEMETRY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+
+
+def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Config:
+    """The configuration; flags win over TURNOUT_* variables. Exits with 2 and a usage line on a bad flag."""
+    env = os.environ if environment is None else environment
+    flags = _parser(env).parse_args(arguments)
+    return Config(
+        listen=flags.listen,
+        state=Path(flags.state),
+        catalog=Path(flags.catalog) if flags.catalog else None,
+        issuer=flags.issuer,
+        max_concurrent=flags.max_concurrent,
+        heartbeat=flags.heartbeat,
+        drain=flags.drain,
+        reflect=flags.reflect,
+        log_level=flags.log_level,
+        telemetry=any(env.get(name) for name in _TELEMETRY),
+        die_with_parent=flags.die_with_parent,
+    )
+
+
+def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m controlplane", description="Turnout's control plane: decides and signs.")
+    add = parser.add_argument
+    add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7411"), metavar="HOST:PORT", help="port 0 takes any")
+    add("--state", default=env.get("TURNOUT_STATE", ".turnout"), metavar="DIR", help="keys, callers, overlay")
+    add("--catalog", default=env.get("TURNOUT_CATALOG", ""), metavar="FILE", help="turnout.yaml; packaged default if absent")
+    add("--issuer", default=env.get("TURNOUT_ISSUER", "turnout"), help="name that decisions are issued under")
+    add("--max-concurrent", type=int, default=int(env.get("TURNOUT_MAX_CONCURRENT", "1000")), help="calls at the same time")
+    add("--heartbeat", type=float, default=2.0, metavar="SECONDS", help="how often workers hear from us at least")
+    add("--drain", type=float, default=5.0, metavar="SECONDS", help="how long calls may finish after SIGTERM")
+    add("--reflect", action="store_true", help="answer gRPC reflection")
+    add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))
+    add("--die-with-parent", action="store_true", help="end when the starting process ends (Linux)")
+    return parser

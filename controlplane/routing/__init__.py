@@ -1,0 +1,1 @@
+"""Use cases of routing: decide and sign, decide many, explain, classify."""

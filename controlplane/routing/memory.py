@@ -1,0 +1,41 @@
+"""Decisions that were given lately, so that asking again with the same request id gives the same one."""
+
+from collections import OrderedDict
+from datetime import datetime
+
+from controlplane.routing.model import Ask, SignedDecision
+from turnout_wire.failure import Failure
+
+
+class DecisionMemory:
+    """Bounded; the oldest goes first. What it forgets is decided anew, under a new decision id."""
+
+    def __init__(self, size: int = 50_000) -> None:
+        self._size = size
+        self._kept: OrderedDict[tuple[str, str, str], tuple[bytes, SignedDecision]] = OrderedDict()
+
+    def recall(self, ask: Ask, now: datetime) -> SignedDecision | None:
+        """The decision that this very request got, if it still holds. Raises Failure REQUEST_ID_REUSED."""
+        kept = self._kept.get(_key(ask)) if ask.fingerprint else None
+        if kept is None:
+            return None
+        fingerprint, decision = kept
+        if fingerprint != ask.fingerprint:
+            raise Failure(
+                "REQUEST_ID_REUSED",
+                f"request_id {ask.request_id!r} came with another request before; use a new id for a new request",
+                field="request_id",
+            )
+        return decision if decision.issued.expires_at > now else None
+
+    def keep(self, ask: Ask, decision: SignedDecision) -> None:
+        """Remember what was given."""
+        if not ask.fingerprint:
+            return
+        self._kept[_key(ask)] = (ask.fingerprint, decision)
+        if len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+
+
+def _key(ask: Ask) -> tuple[str, str, str]:
+    return ask.tenant, ask.presenter, ask.request_id

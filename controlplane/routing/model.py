@@ -1,0 +1,110 @@
+"""What is asked of routing and what it gives, as values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Protocol
+
+from controlplane.catalog.model import Complexity, TaskType
+from controlplane.decision.model import Constraints, Decision, Origin
+from turnout_features.model import Conversation, Features
+
+
+class Trace(Protocol):
+    """Where the steps of a decision are noted."""
+
+    def event(self, name: str, attributes: Mapping[str, str | int | float]) -> None:
+        """Note one step."""
+        ...
+
+
+class NoTrace:
+    """Notes nothing."""
+
+    def event(self, name: str, attributes: Mapping[str, str | int | float]) -> None:
+        """See Trace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A request whose caller kept the text: features that it made, and the digest of what will be run."""
+
+    features: Features
+    request_digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A request with its text. `read` parses it when it is needed; it raises Failure."""
+
+    request_digest: bytes
+    read: Callable[[], Conversation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """What the caller knows of the kind of work; None where it does not say."""
+
+    task_type: TaskType | None = None
+    complexity: Complexity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A request to be routed. `fingerprint` is a digest of everything that was asked, empty without a request id."""
+
+    content: Told | Shown
+    tenant: str
+    presenter: str
+    origin: Origin = field(default_factory=Origin)
+    hint: Hint = field(default_factory=Hint)
+    constraints: Constraints = field(default_factory=Constraints)
+    policy: str = ""
+    pool: str = "default"
+    max_runs: int = 1
+    request_id: str = ""
+    fingerprint: bytes = b""
+    time_left: timedelta | None = None
+    traceparent: str = ""
+    trace: Trace = field(default_factory=NoTrace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedDecision:
+    """A plan with what makes it a decision: identity, audience, time window, and what it was decided on."""
+
+    decision_id: str
+    issuer: str
+    audiences: tuple[str, ...]
+    tenant: str
+    presenter: str
+    issued_at: datetime
+    expires_at: datetime
+    request_digest: bytes
+    snapshot_version: int
+    snapshot_digest: bytes
+    live_revision: int
+    plan: Decision
+    max_runs: int
+    traceparent: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedDecision:
+    """An issued decision, its serialized form and the signature over it."""
+
+    issued: IssuedDecision
+    payload: bytes
+    key_id: str
+    signature: bytes
+
+
+class NoEligibleTarget(Exception):
+    """Nothing may serve the request; the plan's candidates say why, each."""
+
+    def __init__(self, plan: Decision, decided_at: datetime) -> None:
+        super().__init__(f"none of {len(plan.candidates)} deployments may serve the request")
+        self.plan = plan
+        self.decided_at = decided_at

@@ -1,0 +1,34 @@
+"""Who may call what; a method that is not here cannot be served, and a test compares this with the contract."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from controlplane.access.model import Role
+from turnout_wire.layers import Rule
+
+_CALL = Rule(roles=frozenset({Role.CALLER}))
+_READ = Rule(roles=frozenset({Role.CALLER, Role.OPERATOR}))
+_OPERATE = Rule(roles=frozenset({Role.OPERATOR}))
+_REPORT = Rule(roles=frozenset({Role.WORKER}))
+_LISTEN = Rule(roles=frozenset({Role.WORKER}), deadline=False)
+"""A stream that lasts as long as its worker has no deadline."""
+_KEYS = Rule(roles=frozenset({Role.CALLER, Role.WORKER, Role.OPERATOR}))
+
+
+def _all(service: str, rule: Rule, *methods: str) -> dict[str, Rule]:
+    return {f"turnout.{service}/{method}": rule for method in methods}
+
+
+ACCESS: Mapping[str, Rule] = MappingProxyType(
+    {
+        **_all("routing.v1.RoutingService", _CALL, "DecideRoute", "DecideRoutes", "ExplainRoute", "Classify", "GetRuleSet"),
+        **_all("catalog.v1.CatalogService", _READ, "ListModels", "GetModel", "ListDeployments", "GetDeployment"),
+        **_all("catalog.v1.CatalogService", _OPERATE, "CreateModel", "UpdateModel", "DeleteModel"),
+        **_all("catalog.v1.CatalogService", _OPERATE, "CreateDeployment", "UpdateDeployment", "DeleteDeployment"),
+        **_all("snapshot.v1.SnapshotService", _LISTEN, "StreamSnapshots"),
+        **_all("snapshot.v1.SnapshotService", _REPORT, "GetSnapshot"),
+        **_all("outcome.v1.OutcomeService", _REPORT, "ReportReceipts"),
+        **_all("trust.v1.KeyService", _KEYS, "GetKeySet"),
+        **_all("trust.v1.KeyAdminService", _OPERATE, "PrepareKey", "ActivateKey", "RevokeKey"),
+    }
+)

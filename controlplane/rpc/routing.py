@@ -1,0 +1,147 @@
+"""RoutingService."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from opentelemetry.trace import Span
+
+from controlplane.policy.model import RuleSet
+from controlplane.routing.commands import ClassifyRequest, DecideRoute, ExplainRoute
+from controlplane.routing.model import Ask, NoEligibleTarget, NoTrace, SignedDecision
+from controlplane.routing.rules import rule_set_for
+from controlplane.rpc.decision_codec import (
+    candidate_message,
+    classification_message,
+    no_target_failure,
+    plan_message,
+)
+from controlplane.rpc.routing_codec import ask_from, ask_to_classify, origin_from
+from controlplane.snapshot.model import Snapshot
+from turnout.routing.v1 import routing_pb2
+from turnout.trust.v1 import envelope_pb2
+from turnout_wire.conversation import features_to_proto
+from turnout_wire.failure import Failure
+from turnout_wire.payload_type import PayloadType
+from turnout_wire.server import Call
+from turnout_wire.status import to_status
+from turnout_wire.telemetry import Telemetry, outgoing
+
+
+class SpanTrace:
+    """Notes the steps of a decision as events of its span."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def event(self, name: str, attributes: Mapping[str, str | int | float]) -> None:
+        """See Trace."""
+        self._span.add_event(name, attributes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingCommands:
+    """The use cases that the service calls."""
+
+    decide: DecideRoute
+    explain: ExplainRoute
+    classify: ClassifyRequest
+    snapshot: Callable[[], Snapshot]
+
+
+class RoutingServicer:
+    """Parse, decide, seal, answer."""
+
+    def __init__(self, commands: RoutingCommands, telemetry: Telemetry) -> None:
+        self._commands = commands
+        self._telemetry = telemetry
+
+    async def DecideRoute(self, request: routing_pb2.DecideRouteRequest, call: Call) -> routing_pb2.DecideRouteResponse:
+        """One signed decision."""
+        signed = self._decide(_ask(request, call))
+        call.decision_id = signed.issued.decision_id
+        return _response(signed)
+
+    async def DecideRoutes(
+        self, request: routing_pb2.DecideRoutesRequest, call: Call
+    ) -> routing_pb2.DecideRoutesResponse:
+        """Many, on one snapshot; a failure is that request's own."""
+        snapshot = self._commands.snapshot()
+        results = [self._result(one, call, snapshot) for one in request.requests]
+        return routing_pb2.DecideRoutesResponse(results=results, snapshot_version=snapshot.version)
+
+    def _result(
+        self, request: routing_pb2.DecideRouteRequest, call: Call, snapshot: Snapshot
+    ) -> routing_pb2.RouteResult:
+        try:
+            return routing_pb2.RouteResult(decision=_response(self._decide(_ask(request, call), snapshot)))
+        except Failure as failure:
+            return routing_pb2.RouteResult(error=to_status(failure))
+
+    def _decide(self, ask: Ask, snapshot: Snapshot | None = None) -> SignedDecision:
+        try:
+            signed = self._commands.decide(ask, snapshot)
+        except NoEligibleTarget as nothing:
+            self._telemetry.metrics.count("turnout.decisions", {"turnout.reason": "no_eligible_target"})
+            raise no_target_failure(nothing) from nothing
+        plan = signed.issued.plan
+        attributes = {
+            "turnout.model": plan.targets[0].model,
+            "turnout.reason": str(plan.reason_code),
+            "turnout.workload": plan.workload,
+            "turnout.task_type": str(plan.classification.task_type),
+            "turnout.complexity": str(plan.classification.complexity),
+        }
+        self._telemetry.metrics.count("turnout.decisions", attributes)
+        return signed
+
+    async def ExplainRoute(
+        self, request: routing_pb2.ExplainRouteRequest, call: Call
+    ) -> routing_pb2.ExplainRouteResponse:
+        """Every candidate and why not."""
+        plan, reading = self._commands.explain(_ask(request.request, call))
+        return routing_pb2.ExplainRouteResponse(
+            decision=plan_message(plan) if plan.targets else None,
+            classification=classification_message(plan.classification),
+            candidates=[candidate_message(candidate) for candidate in plan.candidates],
+            quality_floor=routing_pb2.QualityFloor(
+                quality_ppm=round(plan.floor.quality * 1_000_000), source=plan.floor.source
+            ),
+            snapshot_version=reading.snapshot.version,
+            features=features_to_proto(reading.request.features),
+            steps=plan.steps,
+        )
+
+    async def Classify(self, request: routing_pb2.ClassifyRequest, call: Call) -> routing_pb2.ClassifyResponse:
+        """Features and classification."""
+        reading = self._commands.classify(ask_to_classify(request, call.principal))
+        return routing_pb2.ClassifyResponse(
+            classification=classification_message(reading.request.classification),
+            features=features_to_proto(reading.request.features),
+            snapshot_version=reading.snapshot.version,
+        )
+
+    async def GetRuleSet(self, request: routing_pb2.GetRuleSetRequest, call: Call) -> routing_pb2.GetRuleSetResponse:
+        """The patterns that the caller's requests will be read with."""
+        rules = rule_set_for(origin_from(request.hints), request.policy, self._commands.snapshot().catalog)
+        return routing_pb2.GetRuleSetResponse(digest=rules.digest, patterns=_patterns(rules))
+
+
+def _patterns(rules: RuleSet) -> list[routing_pb2.Pattern]:
+    return [routing_pb2.Pattern(signal=rule.signal, regex=rule.regex) for rule in rules.patterns]
+
+
+def _ask(request: routing_pb2.DecideRouteRequest, call: Call) -> Ask:
+    recording = call.span.is_recording()
+    return ask_from(
+        request,
+        call.principal,
+        traceparent=outgoing(call.span).get("traceparent", "") if recording else call.text("traceparent")[:64],
+        trace=SpanTrace(call.span) if recording else NoTrace(),
+    )
+
+
+def _response(signed: SignedDecision) -> routing_pb2.DecideRouteResponse:
+    signature = envelope_pb2.Signature(key_id=signed.key_id, value=signed.signature)
+    envelope = envelope_pb2.Envelope(payload_type=PayloadType.DECISION, payload=signed.payload, signatures=[signature])
+    return routing_pb2.DecideRouteResponse(decision=envelope, snapshot_version=signed.issued.snapshot_version)
+

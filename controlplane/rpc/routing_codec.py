@@ -1,0 +1,95 @@
+"""Requests of RoutingService as values."""
+
+import hashlib
+
+from controlplane.catalog.model import Complexity, TaskType
+from controlplane.decision.model import Constraints, Origin
+from controlplane.routing.model import Ask, Hint, NoTrace, Shown, Told, Trace
+from controlplane.rpc.enums import CAPABILITIES, COMPLEXITIES, TASK_TYPES
+from turnout.routing.v1 import routing_pb2
+from turnout_wire.conversation import conversation, features_from_proto, parse_chat
+from turnout_wire.digest import request_digest
+from turnout_wire.failure import Failure
+from turnout_wire.server import Principal
+
+Content = routing_pb2.DecideRouteRequest | routing_pb2.ClassifyRequest
+
+
+def ask_from(
+    request: routing_pb2.DecideRouteRequest, caller: Principal, *, traceparent: str = "", trace: Trace | None = None
+) -> Ask:
+    """What a caller asks. Raises Failure."""
+    return Ask(
+        content=_content(request),
+        tenant=caller.tenant,
+        presenter=caller.name,
+        origin=origin_from(request.hints),
+        hint=hint_from(request.hints),
+        constraints=_constraints(request.constraints) if request.HasField("constraints") else Constraints(),
+        policy=request.policy,
+        pool=request.pool or "default",
+        max_runs=request.max_runs or 1,
+        request_id=request.request_id,
+        fingerprint=_fingerprint(request),
+        traceparent=traceparent,
+        trace=trace or NoTrace(),
+    )
+
+
+def ask_to_classify(request: routing_pb2.ClassifyRequest, caller: Principal) -> Ask:
+    """What a caller asks who only wants to know the class. Raises Failure."""
+    return Ask(
+        content=_content(request),
+        tenant=caller.tenant,
+        presenter=caller.name,
+        origin=origin_from(request.hints),
+        hint=hint_from(request.hints),
+    )
+
+
+def _fingerprint(request: routing_pb2.DecideRouteRequest) -> bytes:
+    """Deterministic serialization orders the map of labels, so the same request gives the same bytes within one process."""
+    return hashlib.sha256(request.SerializeToString(deterministic=True)).digest() if request.request_id else b""
+
+
+def _content(request: Content) -> Shown | Told:
+    if request.HasField("description"):
+        described = request.description
+        return Told(features=features_from_proto(described.features), request_digest=described.request_digest)
+    payload = request.payload
+    return Shown(
+        request_digest=request_digest(payload.content_type, payload.body),
+        read=lambda: conversation(parse_chat(payload)),
+    )
+
+
+def origin_from(hints: routing_pb2.Hints) -> Origin:
+    """Where a request comes from."""
+    return Origin(
+        workload=hints.workload, feature=hints.feature, endpoint=hints.endpoint, labels=dict(hints.labels)
+    )
+
+
+def hint_from(hints: routing_pb2.Hints) -> Hint:
+    """What the caller knows of the kind of work."""
+    task: TaskType | None = TASK_TYPES.get(hints.task_type)
+    complexity: Complexity | None = COMPLEXITIES.get(hints.complexity)
+    return Hint(task_type=task, complexity=complexity)
+
+
+def _constraints(message: routing_pb2.Constraints) -> Constraints:
+    if message.HasField("max_latency") and message.max_latency.ToTimedelta().total_seconds() <= 0:
+        raise Failure(
+            "INVALID_FIELD", "constraints.max_latency: must be more than nothing", field="constraints.max_latency"
+        )
+    return Constraints(
+        min_quality=message.min_quality if message.HasField("min_quality") else None,
+        max_cost_nanousd=message.max_cost_nanousd if message.HasField("max_cost_nanousd") else None,
+        max_latency=message.max_latency.ToTimedelta() if message.HasField("max_latency") else None,
+        providers=frozenset(message.providers),
+        excluded_providers=frozenset(message.excluded_providers),
+        regions=frozenset(message.regions),
+        capabilities=frozenset(CAPABILITIES[number] for number in message.capabilities),
+        models=frozenset(message.models),
+        excluded_models=frozenset(message.excluded_models),
+    )

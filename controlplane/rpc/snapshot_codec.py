@@ -1,0 +1,32 @@
+"""Snapshots as workers read them."""
+
+from collections.abc import Iterable
+
+from controlplane.access.model import Caller, Role
+from controlplane.rpc.catalog_codec import deployment_message, model_message
+from controlplane.snapshot.model import Snapshot
+from turnout.snapshot.v1 import snapshot_pb2
+from turnout.trust.v1 import keys_pb2
+
+
+def snapshot_message(
+    snapshot: Snapshot, key_set: keys_pb2.KeySet, callers: Iterable[Caller], issuer: str
+) -> snapshot_pb2.Snapshot:
+    """Everything that a worker needs, under the version of `snapshot`."""
+    message = snapshot_pb2.Snapshot(
+        version=snapshot.version,
+        digest=snapshot.digest,
+        issuer=issuer,
+        models=[model_message(model) for _, model in sorted(snapshot.catalog.models.items())],
+        deployments=[deployment_message(deployment) for deployment in snapshot.catalog.deployments],
+        key_set=key_set,
+        callers=[_caller(caller) for caller in callers if Role.CALLER in caller.roles],
+    )
+    message.created_at.FromDatetime(snapshot.created_at)
+    return message
+
+
+def _caller(caller: Caller) -> snapshot_pb2.Caller:
+    return snapshot_pb2.Caller(
+        name=caller.name, tenant=caller.tenant, token_sha256=caller.token_sha256, roles=sorted(caller.roles)
+    )

@@ -1,0 +1,80 @@
+"""SnapshotService."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+
+from controlplane.snapshot.publication import Publication, Published
+from turnout.snapshot.v1 import snapshot_pb2
+from turnout.trust.v1 import envelope_pb2
+from turnout_wire.failure import Failure
+from turnout_wire.server import Call
+from turnout_wire.telemetry import Telemetry
+
+_log = logging.getLogger(__name__)
+
+
+class SnapshotServicer:
+    """Keeps workers current; the protocol is in the contract's comment."""
+
+    def __init__(self, publication: Publication, clock: Callable[[], datetime], telemetry: Telemetry) -> None:
+        self._publication = publication
+        self._clock = clock
+        self._metrics = telemetry.metrics
+
+    async def GetSnapshot(
+        self, request: snapshot_pb2.GetSnapshotRequest, call: Call
+    ) -> snapshot_pb2.GetSnapshotResponse:
+        """The newest snapshot."""
+        newest = self._publication.newest
+        if newest is None:
+            raise Failure("SNAPSHOT_STALE", "no snapshot was published yet; try again in a moment")
+        return snapshot_pb2.GetSnapshotResponse(snapshot=_envelope(newest))
+
+    async def StreamSnapshots(
+        self, requests: AsyncIterator[snapshot_pb2.StreamSnapshotsRequest], call: Call
+    ) -> None:
+        """Send the newest snapshot, each newer one, and heartbeats, while acknowledgements come in."""
+        first = await anext(aiter(requests), None)
+        if first is None or first.WhichOneof("kind") != "hello":
+            raise Failure("INVALID_FIELD", "hello: the first message says who is there", field="hello")
+        answers = asyncio.create_task(self._acknowledgements(requests, first.hello.worker))
+        try:
+            await self._send_all(first.hello, call)
+        finally:
+            answers.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await answers
+
+    async def _send_all(self, hello: snapshot_pb2.Hello, call: Call) -> None:
+        _log.info("worker connected", extra={"worker": hello.worker, "pool": hello.pool, "software": hello.software})
+        async with contextlib.aclosing(self._publication.listen(hello.digest)) as news:
+            async for newer in news:
+                await call.send(self._message(newer))
+
+    def _message(self, newer: Published | None) -> snapshot_pb2.StreamSnapshotsResponse:
+        message = snapshot_pb2.StreamSnapshotsResponse()
+        message.sent_at.FromDatetime(self._clock())
+        message.heartbeat_interval.FromMilliseconds(int(self._publication.heartbeat * 1000))
+        if newer is not None:
+            message.snapshot.CopyFrom(_envelope(newer))
+        else:
+            newest = self._publication.newest
+            message.heartbeat.version = newest.version if newest else 0
+        return message
+
+    async def _acknowledgements(
+        self, requests: AsyncIterator[snapshot_pb2.StreamSnapshotsRequest], worker: str
+    ) -> None:
+        async for message in requests:
+            kind = message.WhichOneof("kind") or ""
+            self._metrics.count("turnout.snapshot.acknowledgements", {"turnout.kind": kind})
+            if kind == "nack":
+                told = {"worker": worker, "version": message.nack.version, "reason": message.nack.reason}
+                _log.error("worker refuses the snapshot and keeps the one before", extra=told)
+
+
+def _envelope(published: Published) -> envelope_pb2.Envelope:
+    return envelope_pb2.Envelope.FromString(published.payload)
