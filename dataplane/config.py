@@ -1,0 +1,76 @@
+"""What the environment and the command line say; the only place of the data plane that reads either."""
+
+import argparse
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """How a worker runs. `token_file` holds its credential for the control plane; `pinned` are key ids, none for any."""
+
+    listen: str
+    control: str
+    token_file: Path
+    worker: str
+    pool: str
+    pinned: frozenset[str]
+    staleness_bound: timedelta
+    max_concurrent: int
+    receipt_queue: int
+    drain: float
+    reflect: bool
+    log_level: str
+    telemetry: bool
+    die_with_parent: bool
+    secrets: Mapping[str, str]
+    """The environment, for credentials that deployments refer to as `env:NAME`. Never printed."""
+
+
+_TELEMETRY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+
+
+def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Config:
+    """The configuration; flags win over TURNOUT_* variables. Exits with 2 and a usage line on a bad flag."""
+    env = os.environ if environment is None else environment
+    flags = _parser(env).parse_args(arguments)
+    return Config(
+        listen=flags.listen,
+        control=flags.control,
+        token_file=Path(flags.token_file),
+        worker=flags.worker,
+        pool=flags.pool,
+        pinned=frozenset(flags.trust_key),
+        staleness_bound=timedelta(seconds=flags.staleness_bound),
+        max_concurrent=flags.max_concurrent,
+        receipt_queue=flags.receipt_queue,
+        drain=flags.drain,
+        reflect=flags.reflect,
+        log_level=flags.log_level,
+        telemetry=any(env.get(name) for name in _TELEMETRY),
+        die_with_parent=flags.die_with_parent,
+        secrets=env,
+    )
+
+
+def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dataplane", description="Turnout's worker: verifies decisions and runs them.")
+    add = parser.add_argument
+    add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7421"), metavar="HOST:PORT", help="port 0 takes any")
+    add("--control", default=env.get("TURNOUT_CONTROL", "127.0.0.1:7411"), metavar="HOST:PORT", help="the control plane")
+    add("--token-file", default=env.get("TURNOUT_TOKEN_FILE", ".turnout/tokens/worker"), metavar="FILE")
+    add("--worker", default=env.get("TURNOUT_WORKER") or f"{socket.gethostname()}-{os.getpid()}", metavar="NAME")
+    add("--pool", default=env.get("TURNOUT_POOL", "default"), help="the pool that decisions must be for")
+    add("--trust-key", action="append", default=env.get("TURNOUT_TRUST_KEYS", "").split(), metavar="KEY_ID", help="repeatable")
+    add("--staleness-bound", type=float, default=300.0, metavar="SECONDS", help="silence of the control plane to live with")
+    add("--max-concurrent", type=int, default=int(env.get("TURNOUT_MAX_CONCURRENT", "1000")), help="calls at the same time")
+    add("--receipt-queue", type=int, default=10_000, metavar="N", help="receipts to hold while the control plane is away")
+    add("--drain", type=float, default=20.0, metavar="SECONDS", help="how long calls may finish after SIGTERM")
+    add("--reflect", action="store_true", help="answer gRPC reflection")
+    add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))
+    add("--die-with-parent", action="store_true", help="end when the starting process ends (Linux)")
+    return parser

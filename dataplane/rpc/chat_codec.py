@@ -1,0 +1,150 @@
+"""The chat request, its answer and its stream between the contract and plain values."""
+
+from collections.abc import Mapping
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+
+from dataplane.chat.model import (
+    ChatRequest,
+    ChatResponse,
+    FinishReason,
+    FormatKind,
+    Image,
+    Message,
+    Part,
+    ResponseFormat,
+    Role,
+    Sampling,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolMode,
+    ToolResult,
+    Usage,
+)
+from turnout.inference.v1 import chat_pb2
+from turnout.outcome.v1 import usage_pb2
+
+_ROLES: Mapping[int, Role] = {chat_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
+_MODES: Mapping[int, ToolMode] = {
+    chat_pb2.ToolChoice.MODE_UNSPECIFIED: ToolMode.AUTO,
+    **{chat_pb2.ToolChoice.Mode.Value(f"MODE_{mode.name}"): mode for mode in ToolMode},
+}
+FINISH_REASON: Mapping[FinishReason, int] = {
+    FinishReason.UNKNOWN: usage_pb2.FINISH_REASON_UNSPECIFIED,
+    **{
+        reason: usage_pb2.FinishReason.Value(f"FINISH_REASON_{reason.name}")
+        for reason in FinishReason
+        if reason is not FinishReason.UNKNOWN
+    },
+}
+_SAMPLING = ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty")
+_USAGE = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "estimated")
+
+
+def chat_request(message: chat_pb2.ChatRequest) -> ChatRequest:
+    """What a caller wants answered."""
+    return ChatRequest(
+        messages=tuple(_message(item) for item in message.messages),
+        tools=tuple(_tool(item) for item in message.tools),
+        tool_choice=_tool_choice(message.tool_choice) if message.HasField("tool_choice") else None,
+        response_format=_response_format(message.response_format),
+        sampling=_sampling(message.sampling),
+        stop=tuple(message.stop),
+        max_output_tokens=message.max_output_tokens if message.HasField("max_output_tokens") else None,
+        seed=message.seed if message.HasField("seed") else None,
+        metadata=dict(message.metadata),
+        provider_options={options.provider: plain(options.options) for options in message.provider_options},
+    )
+
+
+def plain(struct: Struct) -> dict[str, object]:
+    """A Struct as JSON values, whole numbers as integers: a JSON schema's `minLength: 3` must not become 3.0."""
+    whole: dict[str, object] = {key: _whole(value) for key, value in MessageToDict(struct).items()}
+    return whole
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list) else value
+
+
+def _message(message: chat_pb2.Message) -> Message:
+    return Message(role=_ROLES[message.role], parts=tuple(_part(part) for part in message.parts))
+
+
+def _part(part: chat_pb2.Part) -> Part:
+    match part.WhichOneof("kind"):
+        case "image":
+            return Image(data=part.image.data, url=part.image.url, media_type=part.image.media_type)
+        case "tool_call":
+            call = part.tool_call
+            return ToolCall(id=call.id, name=call.name, arguments=call.arguments.decode("utf-8", "replace"))
+        case "tool_result":
+            result = part.tool_result
+            return ToolResult(
+                tool_call_id=result.tool_call_id, content=result.content, is_error=result.is_error, name=result.name
+            )
+    return Text(text=part.text)
+
+
+def _tool(tool: chat_pb2.Tool) -> Tool:
+    return Tool(
+        name=tool.name,
+        description=tool.description,
+        parameters=plain(tool.parameters) if tool.HasField("parameters") else None,
+        strict=tool.strict,
+    )
+
+
+def _tool_choice(choice: chat_pb2.ToolChoice) -> ToolChoice:
+    return ToolChoice(mode=_MODES[choice.mode], name=choice.name, disable_parallel=choice.disable_parallel)
+
+
+def _response_format(form: chat_pb2.ResponseFormat) -> ResponseFormat:
+    match form.WhichOneof("kind"):
+        case "json":
+            return ResponseFormat(kind=FormatKind.JSON)
+        case "json_schema":
+            asked = form.json_schema
+            return ResponseFormat(
+                kind=FormatKind.JSON_SCHEMA,
+                name=asked.name,
+                schema=plain(asked.schema),
+                strict=asked.strict,
+                description=asked.description,
+            )
+    return ResponseFormat()
+
+
+def _sampling(message: chat_pb2.Sampling) -> Sampling:
+    return Sampling(**{name: getattr(message, name) for name in _SAMPLING if message.HasField(name)})
+
+
+def usage_message(usage: Usage) -> usage_pb2.Usage:
+    """Usage for the wire."""
+    return usage_pb2.Usage(**{name: getattr(usage, name) for name in _USAGE})
+
+
+def response_message(response: ChatResponse) -> chat_pb2.ChatResponse:
+    """A whole answer for the wire."""
+    return chat_pb2.ChatResponse(
+        parts=[_part_message(part) for part in response.parts],
+        finish_reason=FINISH_REASON[response.finish_reason],
+        usage=usage_message(response.usage) if response.usage else None,
+        provider_model=response.provider_model,
+        provider_response_id=response.provider_response_id,
+    )
+
+
+def _part_message(part: Text | ToolCall) -> chat_pb2.Part:
+    if isinstance(part, Text):
+        return chat_pb2.Part(text=part.text)
+    return chat_pb2.Part(
+        tool_call=chat_pb2.ToolCall(id=part.id, name=part.name, arguments=part.arguments.encode())
+    )

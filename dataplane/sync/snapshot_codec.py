@@ -1,0 +1,96 @@
+"""The contract's snapshot as the worker's values."""
+
+from collections.abc import Mapping
+from datetime import UTC
+from types import MappingProxyType
+
+from dataplane.snapshot.model import (
+    Caller,
+    Deployment,
+    Key,
+    KeyState,
+    Price,
+    Timeouts,
+    WireProtocol,
+    WorkerSnapshot,
+)
+from turnout.catalog.v1 import catalog_pb2
+from turnout.snapshot.v1 import snapshot_pb2
+from turnout.trust.v1 import keys_pb2
+
+_PROTOCOLS: Mapping[int, WireProtocol] = {
+    catalog_pb2.Protocol.Value(f"PROTOCOL_{protocol.name}"): protocol for protocol in WireProtocol
+}
+_STATES: Mapping[int, KeyState] = {keys_pb2.KeyState.Value(f"KEY_STATE_{state.name}"): state for state in KeyState}
+_TIMEOUTS = ("connect", "first_token", "between_chunks", "total")
+
+
+class SnapshotUnusable(Exception):
+    """A snapshot that this worker cannot work with; the message goes back as a NACK."""
+
+
+def worker_snapshot(message: snapshot_pb2.Snapshot) -> WorkerSnapshot:
+    """The worker's view. Raises SnapshotUnusable for a deployment whose model or protocol it does not know."""
+    models = {model.name: model for model in message.models}
+    return WorkerSnapshot(
+        version=message.version,
+        digest=message.digest,
+        created_at=message.created_at.ToDatetime(tzinfo=UTC),
+        issuer=message.issuer,
+        deployments=MappingProxyType({item.name: _deployment(item, models) for item in message.deployments}),
+        keys=MappingProxyType({item.key_id: _key(item) for item in message.key_set.keys}),
+        callers=MappingProxyType({item.token_sha256: _caller(item) for item in message.callers}),
+    )
+
+
+def _deployment(message: catalog_pb2.Deployment, models: Mapping[str, catalog_pb2.Model]) -> Deployment:
+    model = models.get(message.model)
+    if model is None:
+        raise SnapshotUnusable(f"deployment {message.name}: model {message.model} is not in the snapshot")
+    if message.protocol not in _PROTOCOLS:
+        raise SnapshotUnusable(f"deployment {message.name}: this worker does not speak protocol {message.protocol}")
+    return Deployment(
+        name=message.name,
+        model=message.model,
+        provider=message.provider,
+        protocol=_PROTOCOLS[message.protocol],
+        base_url=message.base_url,
+        credential=message.credential,
+        provider_model=message.provider_model or message.model,
+        price=_price(model.price),
+        timeouts=_timeouts(message.timeouts),
+        max_concurrency=message.max_concurrency,
+        max_output_tokens=model.max_output_tokens,
+    )
+
+
+def _price(message: catalog_pb2.Price) -> Price:
+    names = ("cached_input_nanousd_per_mtok", "cache_write_nanousd_per_mtok")
+    optional = {name: getattr(message, name) for name in names if message.HasField(name)}  # type: ignore[arg-type]
+    return Price(
+        input_nanousd_per_mtok=message.input_nanousd_per_mtok,
+        output_nanousd_per_mtok=message.output_nanousd_per_mtok,
+        **optional,
+    )
+
+
+def _timeouts(message: catalog_pb2.Timeouts) -> Timeouts:
+    given = {name: getattr(message, name).ToTimedelta() for name in _TIMEOUTS if message.HasField(name)}  # type: ignore[arg-type]
+    return Timeouts(**given)
+
+
+def _key(message: keys_pb2.Key) -> Key:
+    return Key(
+        key_id=message.key_id,
+        public_key=message.public_key,
+        issuer=message.issuer,
+        state=_STATES[message.state],
+        not_before=message.not_before.ToDatetime(tzinfo=UTC),
+        not_after=message.not_after.ToDatetime(tzinfo=UTC) if message.HasField("not_after") else None,
+    )
+
+
+def _caller(message: snapshot_pb2.Caller) -> Caller:
+    return Caller(
+        name=message.name, tenant=message.tenant, token_sha256=message.token_sha256, roles=frozenset(message.roles)
+    )
