@@ -24,7 +24,11 @@ class Config:
     die_with_parent: bool
 
 
-_TELEMETRY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+_TELEMETRY = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+)
 
 
 def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Config:
@@ -47,13 +51,25 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
 
 
 def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m controlplane", description="Turnout's control plane: decides and signs.")
+    parser = argparse.ArgumentParser(
+        prog="python -m controlplane", description="Turnout's control plane: decides and signs."
+    )
     add = parser.add_argument
     add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7411"), metavar="HOST:PORT", help="port 0 takes any")
     add("--state", default=env.get("TURNOUT_STATE", ".turnout"), metavar="DIR", help="keys, callers, overlay")
-    add("--catalog", default=env.get("TURNOUT_CATALOG", ""), metavar="FILE", help="turnout.yaml; packaged default if absent")
+    add(
+        "--catalog",
+        default=env.get("TURNOUT_CATALOG", ""),
+        metavar="FILE",
+        help="turnout.yaml; packaged default if absent",
+    )
     add("--issuer", default=env.get("TURNOUT_ISSUER", "turnout"), help="name that decisions are issued under")
-    add("--max-concurrent", type=int, default=int(env.get("TURNOUT_MAX_CONCURRENT", "1000")), help="calls at the same time")
+    add(
+        "--max-concurrent",
+        type=int,
+        default=int(env.get("TURNOUT_MAX_CONCURRENT", "1000")),
+        help="calls at the same time",
+    )
     add("--heartbeat", type=float, default=2.0, metavar="SECONDS", help="how often workers hear from us at least")
     add("--drain", type=float, default=5.0, metavar="SECONDS", help="how long calls may finish after SIGTERM")
     add("--reflect", action="store_true", help="answer gRPC reflection")

@@ -31,7 +31,11 @@ class Config:
     """The environment, for credentials that deployments refer to as `env:NAME`. Never printed."""
 
 
-_TELEMETRY = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+_TELEMETRY = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+)
 
 
 def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Config:
@@ -58,17 +62,44 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
 
 
 def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m dataplane", description="Turnout's worker: verifies decisions and runs them.")
+    parser = argparse.ArgumentParser(
+        prog="python -m dataplane", description="Turnout's worker: verifies decisions and runs them."
+    )
     add = parser.add_argument
     add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7421"), metavar="HOST:PORT", help="port 0 takes any")
-    add("--control", default=env.get("TURNOUT_CONTROL", "127.0.0.1:7411"), metavar="HOST:PORT", help="the control plane")
+    add(
+        "--control", default=env.get("TURNOUT_CONTROL", "127.0.0.1:7411"), metavar="HOST:PORT", help="the control plane"
+    )
     add("--token-file", default=env.get("TURNOUT_TOKEN_FILE", ".turnout/tokens/worker"), metavar="FILE")
     add("--worker", default=env.get("TURNOUT_WORKER") or f"{socket.gethostname()}-{os.getpid()}", metavar="NAME")
     add("--pool", default=env.get("TURNOUT_POOL", "default"), help="the pool that decisions must be for")
-    add("--trust-key", action="append", default=env.get("TURNOUT_TRUST_KEYS", "").split(), metavar="KEY_ID", help="repeatable")
-    add("--staleness-bound", type=float, default=300.0, metavar="SECONDS", help="silence of the control plane to live with")
-    add("--max-concurrent", type=int, default=int(env.get("TURNOUT_MAX_CONCURRENT", "1000")), help="calls at the same time")
-    add("--receipt-queue", type=int, default=10_000, metavar="N", help="receipts to hold while the control plane is away")
+    add(
+        "--trust-key",
+        action="append",
+        default=env.get("TURNOUT_TRUST_KEYS", "").split(),
+        metavar="KEY_ID",
+        help="repeatable",
+    )
+    add(
+        "--staleness-bound",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="silence of the control plane to live with",
+    )
+    add(
+        "--max-concurrent",
+        type=int,
+        default=int(env.get("TURNOUT_MAX_CONCURRENT", "1000")),
+        help="calls at the same time",
+    )
+    add(
+        "--receipt-queue",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="receipts to hold while the control plane is away",
+    )
     add("--drain", type=float, default=20.0, metavar="SECONDS", help="how long calls may finish after SIGTERM")
     add("--reflect", action="store_true", help="answer gRPC reflection")
     add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))

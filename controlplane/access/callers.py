@@ -57,7 +57,9 @@ def _make_first(folder: Path, new_token: Callable[[], str]) -> None:
     for name, roles in _FIRST:
         token = new_token()
         _write_private(tokens / name, token)
-        entries.append({"name": name, "tenant": "default", "roles": sorted(roles), "token_sha256": token_hash(token).hex()})
+        entries.append(
+            {"name": name, "tenant": "default", "roles": sorted(roles), "token_sha256": token_hash(token).hex()}
+        )
     _write_private(folder / DOCUMENT, json.dumps({"callers": entries}, indent=2))
 
 

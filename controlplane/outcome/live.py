@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median
+from statistics import median_low
 from types import MappingProxyType
 
 from controlplane.catalog.model import DeploymentName
@@ -88,6 +88,6 @@ def _statistics(timings: Iterable[Timing]) -> Statistics:
     rows = list(timings)
     return Statistics(
         samples=len(rows),
-        latency=median(row.latency for row in rows),
-        time_to_first_token=median(row.time_to_first_token for row in rows),
+        latency=median_low(row.latency for row in rows),
+        time_to_first_token=median_low(row.time_to_first_token for row in rows),
     )

@@ -21,7 +21,9 @@ def _all(service: str, rule: Rule, *methods: str) -> dict[str, Rule]:
 
 ACCESS: Mapping[str, Rule] = MappingProxyType(
     {
-        **_all("routing.v1.RoutingService", _CALL, "DecideRoute", "DecideRoutes", "ExplainRoute", "Classify", "GetRuleSet"),
+        **_all(
+            "routing.v1.RoutingService", _CALL, "DecideRoute", "DecideRoutes", "ExplainRoute", "Classify", "GetRuleSet"
+        ),
         **_all("catalog.v1.CatalogService", _READ, "ListModels", "GetModel", "ListDeployments", "GetDeployment"),
         **_all("catalog.v1.CatalogService", _OPERATE, "CreateModel", "UpdateModel", "DeleteModel"),
         **_all("catalog.v1.CatalogService", _OPERATE, "CreateDeployment", "UpdateDeployment", "DeleteDeployment"),

@@ -18,6 +18,7 @@ from controlplane.rpc.decision_codec import price_message
 from controlplane.rpc.enums import CAPABILITIES, CAPABILITY, MANAGED_BY, PROTOCOL, PROTOCOLS, TASK_TYPE, TASK_TYPES
 from turnout.catalog.v1 import catalog_pb2
 from turnout_wire.failure import Failure
+from turnout_wire.times import duration
 
 _TIMEOUTS = ("connect", "first_token", "between_chunks", "total")
 
@@ -31,7 +32,7 @@ def model_message(model: Model, etag: str = "") -> catalog_pb2.Model:
         free=model.free,
         context_window=model.context_window,
         max_output_tokens=model.max_output_tokens,
-        latency=model.latency,
+        latency=duration(model.latency),
         quality=model.quality,
         quality_by_task=[
             catalog_pb2.TaskQuality(task_type=TASK_TYPE[task], quality=quality)
@@ -101,7 +102,7 @@ def deployment_message(deployment: Deployment, etag: str = "") -> catalog_pb2.De
         region=deployment.region,
         weight=deployment.weight,
         disabled=deployment.disabled,
-        timeouts=catalog_pb2.Timeouts(**{name: limit for name, limit in limits.items() if limit is not None}),
+        timeouts=catalog_pb2.Timeouts(**{name: duration(limit) for name, limit in limits.items() if limit is not None}),
         max_concurrency=deployment.max_concurrency,
         etag=etag,
         managed_by=MANAGED_BY[deployment.managed_by],

@@ -8,6 +8,7 @@ from controlplane.rpc.enums import COMPLEXITY, DOMAIN, EXCLUSION, NOTICE, REASON
 from turnout.catalog.v1 import catalog_pb2
 from turnout.routing.v1 import decision_pb2, routing_pb2
 from turnout_wire.failure import Failure
+from turnout_wire.times import duration
 
 KNOWN_FEATURES: tuple[str, ...] = ()
 """Features of decisions that this control plane requires of workers."""
@@ -62,7 +63,7 @@ def _target(target: Target) -> decision_pb2.Target:
 def _estimate(estimate: Estimate) -> decision_pb2.Estimate:
     return decision_pb2.Estimate(
         cost_nanousd=estimate.cost_nanousd,
-        latency=estimate.latency,
+        latency=duration(estimate.latency),
         quality_ppm=_ppm(estimate.quality),
         input_tokens=estimate.input_tokens,
         output_tokens=estimate.output_tokens,
@@ -74,14 +75,14 @@ def _limits(limits: Limits, max_runs: int) -> decision_pb2.Limits:
         max_attempts=limits.max_attempts,
         max_output_tokens=limits.max_output_tokens,
         max_cost_nanousd=limits.max_cost_nanousd,
-        deadline=limits.deadline,
+        deadline=duration(limits.deadline),
         max_runs=max_runs,
     )
 
 
 def _reason(plan: Decision) -> decision_pb2.Reason:
     return decision_pb2.Reason(
-        code=REASON_CODE[plan.reason_code] if plan.reason_code else 0,
+        code=REASON_CODE[plan.reason_code] if plan.reason_code else decision_pb2.REASON_CODE_UNSPECIFIED,
         text=plan.reason_text,
         notices=[NOTICE[notice] for notice in plan.notices],
     )
@@ -91,7 +92,7 @@ def _summary(taken: Classification) -> decision_pb2.ClassificationSummary:
     return decision_pb2.ClassificationSummary(
         task_type=TASK_TYPE[taken.task_type],
         complexity=COMPLEXITY[taken.complexity],
-        domain=DOMAIN[taken.domain] if taken.domain else 0,
+        domain=DOMAIN[taken.domain] if taken.domain else catalog_pb2.DOMAIN_UNSPECIFIED,
         confidence_ppm=_ppm(taken.confidence),
     )
 
@@ -121,7 +122,7 @@ def classification_message(taken: Classification) -> routing_pb2.Classification:
     return routing_pb2.Classification(
         task_type=TASK_TYPE[taken.task_type],
         complexity=COMPLEXITY[taken.complexity],
-        domain=DOMAIN[taken.domain] if taken.domain else 0,
+        domain=DOMAIN[taken.domain] if taken.domain else catalog_pb2.DOMAIN_UNSPECIFIED,
         confidence=taken.confidence,
         classifier=taken.classifier,
         signals=[
@@ -137,7 +138,7 @@ def candidate_message(candidate: Candidate) -> routing_pb2.Candidate:
         deployment=candidate.deployment,
         model=candidate.model,
         provider=candidate.provider,
-        exclusion=EXCLUSION[candidate.exclusion] if candidate.exclusion else 0,
+        exclusion=EXCLUSION[candidate.exclusion] if candidate.exclusion else routing_pb2.EXCLUSION_UNSPECIFIED,
         detail=candidate.detail,
         estimate=_estimate(candidate.estimate),
         score=candidate.score,
@@ -165,4 +166,3 @@ def no_target_failure(nothing: NoEligibleTarget) -> Failure:
 
 def _ppm(share: float) -> int:
     return round(share * 1_000_000)
-

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeVar
-
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from typing import Any, TypeVar
 
 from controlplane.catalog.model import Capability, Complexity, Domain, ManagedBy, TaskType, WireProtocol
 from controlplane.decision.model import Exclusion, Notice, ReasonCode
@@ -14,7 +12,7 @@ from turnout.routing.v1 import decision_pb2, routing_pb2
 Value = TypeVar("Value", bound=StrEnum)
 
 
-def numbers(values: type[Value], wire: EnumTypeWrapper, prefix: str) -> Mapping[Value, int]:
+def numbers(values: type[Value], wire: Any, prefix: str) -> Mapping[Value, Any]:
     """Number of each value. Raises ValueError if the contract lacks one, when the process starts."""
     return {value: wire.Value(f"{prefix}_{value.name}") for value in values}
 

@@ -81,7 +81,9 @@ class OutcomeServicer:
             decision = decision_pb2.RouteDecision.FromString(envelope.payload)
         except DecodeError:
             return None
-        return frozenset(target.deployment for target in decision.targets) if decision.decision_id == decision_id else None
+        return (
+            frozenset(target.deployment for target in decision.targets) if decision.decision_id == decision_id else None
+        )
 
 
 def _attempt(attempt: receipt_pb2.Attempt) -> AttemptFacts:

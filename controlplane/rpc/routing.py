@@ -144,4 +144,3 @@ def _response(signed: SignedDecision) -> routing_pb2.DecideRouteResponse:
     signature = envelope_pb2.Signature(key_id=signed.key_id, value=signed.signature)
     envelope = envelope_pb2.Envelope(payload_type=PayloadType.DECISION, payload=signed.payload, signatures=[signature])
     return routing_pb2.DecideRouteResponse(decision=envelope, snapshot_version=signed.issued.snapshot_version)
-

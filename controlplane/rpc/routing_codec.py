@@ -65,9 +65,7 @@ def _content(request: Content) -> Shown | Told:
 
 def origin_from(hints: routing_pb2.Hints) -> Origin:
     """Where a request comes from."""
-    return Origin(
-        workload=hints.workload, feature=hints.feature, endpoint=hints.endpoint, labels=dict(hints.labels)
-    )
+    return Origin(workload=hints.workload, feature=hints.feature, endpoint=hints.endpoint, labels=dict(hints.labels))
 
 
 def hint_from(hints: routing_pb2.Hints) -> Hint:

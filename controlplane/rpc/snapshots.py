@@ -33,9 +33,7 @@ class SnapshotServicer:
             raise Failure("SNAPSHOT_STALE", "no snapshot was published yet; try again in a moment")
         return snapshot_pb2.GetSnapshotResponse(snapshot=_envelope(newest))
 
-    async def StreamSnapshots(
-        self, requests: AsyncIterator[snapshot_pb2.StreamSnapshotsRequest], call: Call
-    ) -> None:
+    async def StreamSnapshots(self, requests: AsyncIterator[snapshot_pb2.StreamSnapshotsRequest], call: Call) -> None:
         """Send the newest snapshot, each newer one, and heartbeats, while acknowledgements come in."""
         first = await anext(aiter(requests), None)
         if first is None or first.WhichOneof("kind") != "hello":

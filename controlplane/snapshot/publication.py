@@ -1,7 +1,7 @@
 """Hands the newest snapshot to every worker that listens: each has one place for it, so that nobody queues."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class Publication:
         for event in self._waiting:
             event.set()
 
-    async def listen(self, has: bytes) -> AsyncIterator[Published | None]:
+    async def listen(self, has: bytes) -> AsyncGenerator[Published | None, None]:
         """Each newer snapshot than the digest `has`, and None whenever nothing came for a heartbeat.
 
         A listener that is slow misses those in between, never the newest.

@@ -24,7 +24,9 @@ class VersionFile:
             document = json.loads(self._path.read_text(encoding="utf-8"))
             return Version(number=int(document["version"]), digest=bytes.fromhex(document["digest"]))
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{self._path}: not a snapshot version ({error!r}); restore it, or remove it to begin at 1") from error
+            raise ValueError(
+                f"{self._path}: not a snapshot version ({error!r}); restore it, or remove it to begin at 1"
+            ) from error
 
     def save(self, version: Version) -> None:
         """Write and sync."""

@@ -7,6 +7,7 @@ from dataplane.provider.model import Verdict
 from dataplane.rpc.chat_codec import FINISH_REASON, usage_message
 from turnout.outcome.v1 import receipt_pb2
 from turnout.trust.v1 import envelope_pb2
+from turnout_wire.times import duration
 
 _RESULTS: Mapping[RunResult, receipt_pb2.RunResult.ValueType] = {
     result: receipt_pb2.RunResult.Value(f"RUN_RESULT_{result.name}") for result in RunResult
@@ -27,7 +28,7 @@ def receipt_message(receipt: Receipt, *, with_decision: bool) -> receipt_pb2.Rec
         attempts=[_attempt(attempt) for attempt in receipt.attempts],
         cost_nanousd=receipt.cost_nanousd,
         cost_estimated=receipt.cost_estimated,
-        duration=receipt.duration,
+        duration=duration(receipt.duration),
         snapshot_version=receipt.snapshot_version,
         finish_reason=FINISH_REASON[receipt.finish_reason],
         request_digest=receipt.request_digest,
@@ -49,7 +50,7 @@ def _attempt(attempt: AttemptRecord) -> receipt_pb2.Attempt:
         outcome=_OUTCOMES[attempt.outcome],
         error=attempt.error,
         http_status=attempt.http_status,
-        duration=attempt.duration,
+        duration=duration(attempt.duration),
         usage=usage_message(attempt.usage) if attempt.usage else None,
         cost_nanousd=attempt.cost_nanousd,
         cost_estimated=attempt.cost_estimated,

@@ -20,7 +20,8 @@ Send = Callable[[outcome_pb2.ReportReceiptsRequest], Awaitable[outcome_pb2.Repor
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """How often and how much is sent. `gather`: how long a first receipt waits for others; `health_every`: the longest time
-    without a report; `batch`: receipts in one report; all times in seconds."""
+    without a report; `batch`: receipts in one report; all times in seconds.
+    """
 
     gather: float = 0.05
     health_every: float = 5.0
@@ -143,5 +144,9 @@ class Reporter:
             self._batch = len(batch) // 2
         else:
             self._queue.refuse(batch[0])
-            told = {"receipt_id": batch[0].receipt_id, "decision_id": batch[0].decision_id, "cause": str(error.details())}
+            told = {
+                "receipt_id": batch[0].receipt_id,
+                "decision_id": batch[0].decision_id,
+                "cause": str(error.details()),
+            }
             _log.error("receipt refused as malformed and dropped", extra=told)

@@ -32,7 +32,7 @@ _MODES: Mapping[int, ToolMode] = {
     chat_pb2.ToolChoice.MODE_UNSPECIFIED: ToolMode.AUTO,
     **{chat_pb2.ToolChoice.Mode.Value(f"MODE_{mode.name}"): mode for mode in ToolMode},
 }
-FINISH_REASON: Mapping[FinishReason, int] = {
+FINISH_REASON: Mapping[FinishReason, usage_pb2.FinishReason.ValueType] = {
     FinishReason.UNKNOWN: usage_pb2.FINISH_REASON_UNSPECIFIED,
     **{
         reason: usage_pb2.FinishReason.Value(f"FINISH_REASON_{reason.name}")
@@ -123,7 +123,7 @@ def _response_format(form: chat_pb2.ResponseFormat) -> ResponseFormat:
 
 
 def _sampling(message: chat_pb2.Sampling) -> Sampling:
-    return Sampling(**{name: getattr(message, name) for name in _SAMPLING if message.HasField(name)})
+    return Sampling(**{name: getattr(message, name) for name in _SAMPLING if message.HasField(name)})  # type: ignore[arg-type]
 
 
 def usage_message(usage: Usage) -> usage_pb2.Usage:
@@ -145,6 +145,4 @@ def response_message(response: ChatResponse) -> chat_pb2.ChatResponse:
 def _part_message(part: Text | ToolCall) -> chat_pb2.Part:
     if isinstance(part, Text):
         return chat_pb2.Part(text=part.text)
-    return chat_pb2.Part(
-        tool_call=chat_pb2.ToolCall(id=part.id, name=part.name, arguments=part.arguments.encode())
-    )
+    return chat_pb2.Part(tool_call=chat_pb2.ToolCall(id=part.id, name=part.name, arguments=part.arguments.encode()))

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -29,7 +30,8 @@ Response = snapshot_pb2.StreamSnapshotsResponse
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """Who the worker is. `pinned` are the only keys whose snapshots it takes; empty trusts the control plane that it was
-    pointed to for the first one, and from then on only keys that the snapshot before had."""
+    pointed to for the first one, and from then on only keys that the snapshot before had.
+    """
 
     worker: str
     pool: str
@@ -111,17 +113,16 @@ class Subscriber:
         """Until cancelled. `wait(n)` are the seconds before the n-th attempt since something was last heard."""
         failures = 0
         while True:
-            heard = False
             try:
-                async for heard in self._listen():
+                async for _ in self._listen():
                     failures = 0
             except (grpc.aio.AioRpcError, TimeoutError) as error:
                 told = error.code().name if isinstance(error, grpc.aio.AioRpcError) else "silent"
-                _log.warning("control plane lost; going on with what we have", extra={"cause": told, "heard": heard})
+                _log.warning("control plane lost; going on with what we have", extra={"cause": told})
             failures += 1
             await asyncio.sleep(self._wait(failures))
 
-    async def _listen(self) -> AsyncIterator[bool]:
+    async def _listen(self) -> AsyncIterator[None]:
         stream = self._call(metadata=self._metadata, wait_for_ready=True)
         try:
             await stream.write(Request(hello=self._hello()))
@@ -133,11 +134,11 @@ class Subscriber:
                     return
                 patience = _MISSED * response.heartbeat_interval.ToTimedelta().total_seconds() or None
                 await self._take(response, stream)
-                yield True
+                yield None
         finally:
             stream.cancel()
 
-    async def _take(self, response: Response, stream: "grpc.aio.StreamStreamCall[Request, Response]") -> None:
+    async def _take(self, response: Response, stream: Any) -> None:
         if response.WhichOneof("kind") == "snapshot":
             await stream.write(self._source.judge(response.snapshot))
         else:

@@ -19,16 +19,17 @@ _SPEAKERS: Mapping[int, Speaker] = {
     chat_pb2.ROLE_ASSISTANT: Speaker.ASSISTANT,
     chat_pb2.ROLE_TOOL: Speaker.TOOL,
 }
-_FORMATS: Mapping[int, OutputFormat] = {
+_FORMATS: Mapping[routing_pb2.OutputFormat.ValueType, OutputFormat] = {
     routing_pb2.OUTPUT_FORMAT_UNSPECIFIED: OutputFormat.TEXT,
     routing_pb2.OUTPUT_FORMAT_JSON: OutputFormat.JSON,
     routing_pb2.OUTPUT_FORMAT_JSON_SCHEMA: OutputFormat.JSON_SCHEMA,
 }
 _FORMAT_NUMBERS = {form: number for number, form in _FORMATS.items()}
 _SAME = (
-    "input_tokens last_user_tokens turns characters code_blocks code_lines structured_lines instructions questions images tools "
-    "tool_required tool_results retrieved_chunks max_output_tokens language rule_set_digest truncated"
-).split()
+    *("input_tokens", "last_user_tokens", "turns", "characters", "code_blocks", "code_lines", "structured_lines"),
+    *("instructions", "questions", "images", "tools", "tool_required", "tool_results", "retrieved_chunks"),
+    *("max_output_tokens", "language", "rule_set_digest", "truncated"),
+)
 
 
 def parse_chat(payload: payload_pb2.Payload) -> chat_pb2.ChatRequest:
@@ -56,7 +57,9 @@ def conversation(request: chat_pb2.ChatRequest) -> Conversation:
         tools=len(request.tools),
         tool_text="\n".join(_tool_text(tool) for tool in request.tools),
         tool_required=mode in (chat_pb2.ToolChoice.MODE_REQUIRED, chat_pb2.ToolChoice.MODE_NAMED),
-        output_format={"json": OutputFormat.JSON, "json_schema": OutputFormat.JSON_SCHEMA}.get(form or "", OutputFormat.TEXT),
+        output_format={"json": OutputFormat.JSON, "json_schema": OutputFormat.JSON_SCHEMA}.get(
+            form or "", OutputFormat.TEXT
+        ),
         max_output_tokens=request.max_output_tokens,
     )
 

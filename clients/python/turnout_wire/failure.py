@@ -54,7 +54,9 @@ _BY_CODE: Mapping[Code, str] = MappingProxyType(
     }
 )
 
-CODES: Mapping[str, Code] = MappingProxyType({reason: code for code, reasons in _BY_CODE.items() for reason in reasons.split()})
+CODES: Mapping[str, Code] = MappingProxyType(
+    {reason: code for code, reasons in _BY_CODE.items() for reason in reasons.split()}
+)
 """Status code by reason, for every reason of turnout.errors.v1.Reason (a test compares the two)."""
 
 

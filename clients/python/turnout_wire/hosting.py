@@ -42,7 +42,7 @@ class Host:
         await self._server.start()
         return port
 
-    async def set_serving(self, serving: bool) -> None:
+    async def set_serving(self, *, serving: bool) -> None:
         """What health answers, for the server and each service."""
         state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", *self._names):

@@ -52,14 +52,21 @@ class Errors:
                 call.failure = failure
             except (grpc.aio.AbortError, asyncio.CancelledError):
                 raise
-            except Exception:
+            except Exception:  # noqa: BLE001 - the last line of defence: whatever it is, the caller gets a status
                 _log.exception("internal error", extra={"request_id": call.request_id, "rpc": method.name})
                 call.failure = Failure("INTERNAL", f"internal error; the log knows it as request {call.request_id}")
-            call.failure.metadata.setdefault("request_id", call.request_id)
-            await call.context.abort_with_status(rpc_status.to_status(to_status(call.failure)))  # type: ignore[arg-type]
-            return None
+            raise await _aborted(call, call.failure)
 
         return handler
+
+
+async def _aborted(call: Call, failure: Failure) -> BaseException:
+    """End the call with the failure's status; gives what gRPC wants to be raised then."""
+    failure.metadata.setdefault("request_id", call.request_id)
+    try:
+        await call.context.abort_with_status(rpc_status.to_status(to_status(failure)))
+    except grpc.aio.AbortError as ended:
+        return ended
 
 
 class Deadlines:
@@ -75,7 +82,9 @@ class Deadlines:
 
         async def handler(request: Any, call: Call) -> Message | None:
             if call.time_left() is None:
-                raise Failure("DEADLINE_REQUIRED", "the call has no deadline; set one, such as timeout=30 in the stub call")
+                raise Failure(
+                    "DEADLINE_REQUIRED", "the call has no deadline; set one, such as timeout=30 in the stub call"
+                )
             return await inner(request, call)
 
         return handler
@@ -116,7 +125,9 @@ class Access:
             raise Failure("UNAUTHENTICATED", "send a known token as metadata `authorization: Bearer TOKEN`")
         if not rule.roles & principal.roles:
             needed = " or ".join(sorted(rule.roles))
-            raise Failure("ACCESS_DENIED", f"{call.method.name} needs the role {needed}; {principal.name} does not have it")
+            raise Failure(
+                "ACCESS_DENIED", f"{call.method.name} needs the role {needed}; {principal.name} does not have it"
+            )
         return principal
 
 
@@ -152,7 +163,10 @@ class Validation:
 
 _REASONS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("body", "bytes.min_len"): ("PAYLOAD_EMPTY", "the payload is empty; send the serialized request"),
-    ("body", "bytes.max_len"): ("PAYLOAD_TOO_LARGE", "the payload is larger than 8 MiB; send less text or point to images by address"),
+    ("body", "bytes.max_len"): (
+        "PAYLOAD_TOO_LARGE",
+        "the payload is larger than 8 MiB; send less text or point to images by address",
+    ),
     ("payload", "bytes.max_len"): ("ENVELOPE_MALFORMED", "the envelope's payload is too large for a decision"),
     ("value", "bytes.len"): ("ENVELOPE_MALFORMED", "an Ed25519 signature has 64 bytes"),
 }

@@ -102,13 +102,17 @@ def compose(method: Method, handler: Handler, layers: Sequence[Layer]) -> Handle
     return handler
 
 
-def rpc_handlers(service: Service, layers: Sequence[Layer]) -> "grpc.GenericRpcHandler[Any, Any]":
+def rpc_handlers(service: Service, layers: Sequence[Layer]) -> grpc.GenericRpcHandler:
     """All methods of a service. Raises AttributeError if the servicer lacks one: a method in the contract must be there."""
-    handlers = {descriptor.name: _rpc_handler(descriptor, service.servicer, layers) for descriptor in service.descriptor.methods}
+    handlers = {
+        descriptor.name: _rpc_handler(descriptor, service.servicer, layers) for descriptor in service.descriptor.methods
+    }
     return grpc.method_handlers_generic_handler(service.descriptor.full_name, handlers)
 
 
-def _rpc_handler(descriptor: MethodDescriptor, servicer: object, layers: Sequence[Layer]) -> "grpc.RpcMethodHandler[Any, Any]":
+def _rpc_handler(
+    descriptor: MethodDescriptor, servicer: object, layers: Sequence[Layer]
+) -> "grpc.RpcMethodHandler[Any, Any]":
     method = method_of(descriptor)
     handler = compose(method, getattr(servicer, descriptor.name), layers)
 
@@ -118,7 +122,7 @@ def _rpc_handler(descriptor: MethodDescriptor, servicer: object, layers: Sequenc
     make = _SHAPES[method.request_streaming, method.response_streaming]
     decode = message_factory.GetMessageClass(descriptor.input_type).FromString
     encode = message_factory.GetMessageClass(descriptor.output_type).SerializeToString
-    made: "grpc.RpcMethodHandler[Any, Any]" = make(behavior, decode, encode)
+    made: grpc.RpcMethodHandler[Any, Any] = make(behavior, decode, encode)
     return made
 
 

@@ -50,7 +50,12 @@ def from_status(status: status_pb2.Status) -> Failure | None:
 
 
 def _failure(
-    reason: str, message: str, field: str, metadata: dict[str, str], retry_after: timedelta | None, details: tuple[object, ...]
+    reason: str,
+    message: str,
+    field: str,
+    metadata: dict[str, str],
+    retry_after: timedelta | None,
+    details: tuple[object, ...],
 ) -> Failure | None:
     try:
         return Failure(reason, message, field=field, metadata=metadata, retry_after=retry_after, details=details)

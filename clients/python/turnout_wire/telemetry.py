@@ -71,7 +71,9 @@ def start_telemetry(service: str, instance: str, version: str, *, enabled: bool)
     """
     if not enabled:
         return Telemetry()
-    from turnout_wire.otlp import start_export  # imports the SDK: 100 ms that a process without a collector need not pay
+    from turnout_wire.otlp import (
+        start_export,
+    )  # imports the SDK: 100 ms that a process without a collector need not pay
 
     tracer, meter, close = start_export(service, instance, version)
     return Telemetry(tracer=tracer, metrics=Metrics(meter), enabled=True, close=close)
@@ -111,7 +113,11 @@ class RpcTelemetry:
                 method.name,
                 context=incoming(call.metadata),
                 kind=SpanKind.SERVER,
-                attributes={"rpc.system.name": "grpc", "rpc.method": method.name, "turnout.request.id": call.request_id},
+                attributes={
+                    "rpc.system.name": "grpc",
+                    "rpc.method": method.name,
+                    "turnout.request.id": call.request_id,
+                },
             )
             started = time.perf_counter()
             try:

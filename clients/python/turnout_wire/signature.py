@@ -1,0 +1,28 @@
+"""A signature, who makes it and who checks it, whatever the keys are kept in."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """A signature (64 bytes for Ed25519) by the key `key_id`."""
+
+    key_id: str
+    value: bytes
+
+
+class Signer(Protocol):
+    """Signs with the key of the moment; the answer says which one that was, for it may change between two calls."""
+
+    def sign(self, message: bytes) -> Signature:
+        """The signature over `message`."""
+        ...
+
+
+class Verifier(Protocol):
+    """Checks signatures; one call, so that a function will do."""
+
+    def __call__(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        """Whether `signature` is by `public_key` over exactly `message`; False as well where a length is wrong."""
+        ...
