@@ -27,7 +27,8 @@ class Strategy:
     """A kind and its parameters.
 
     `models` is the order of preference for `fixed`; `weights` (model → weight) are for `weighted`;
-    the three shares are for `balanced`, where utility = quality·q − cost·c − latency·l, each term scaled to 0..1 over the candidates.
+    the three shares are for `balanced`, where utility = quality·q − cost·c − latency·l, each term scaled to 0..1 over
+    the candidates.
     """
 
     kind: StrategyKind

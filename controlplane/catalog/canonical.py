@@ -1,0 +1,59 @@
+"""The canonical form of configuration values, and its digest: independent of order and comments in the file."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Set
+from dataclasses import fields, is_dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from controlplane.catalog.model import Deployment, Model
+from controlplane.policy.model import Policy, RuleSet, Workload
+
+_KINDS = (Model, Deployment, Workload, Policy, RuleSet)
+
+
+def canonical(value: object) -> bytes:
+    """UTF-8 JSON of `value`, without blanks and with sorted names.
+
+    Values are plain: money and counts as integers, durations as integer microseconds, days as YYYY-MM-DD, sets as
+    sorted lists, fractions in the shortest decimal form that gives the same double. Fields named `digest` are left out.
+    Raises TypeError for anything that configuration does not consist of.
+    """
+    return json.dumps(
+        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def digest(value: object) -> bytes:
+    """SHA-256 of the canonical form, under the name of what it is, so that no two kinds share a digest."""
+    kind = next((kind.__name__ for kind in _KINDS if isinstance(value, kind)), "Catalog")
+    return hashlib.sha256(f"turnout.{kind}.v1\0".encode() + canonical(value)).digest()
+
+
+def etag(value: Model | Deployment) -> str:
+    """The digest of an entry, in hexadecimal."""
+    return digest(value).hex()
+
+
+def _plain(value: object) -> object:
+    match value:
+        case StrEnum():
+            return value.value
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value + 0.0
+        case timedelta():
+            return value // timedelta(microseconds=1)
+        case date():
+            return value.isoformat()
+        case tuple():
+            return [_plain(item) for item in value]
+        case Set():
+            return sorted(str(_plain(item)) for item in value)
+        case Mapping():
+            return {str(_plain(name)): _plain(item) for name, item in value.items()}
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name != "digest"}
+    raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -1,0 +1,1 @@
+"""Configuration documents: bounded YAML with line numbers, and readers that collect every problem."""

@@ -1,0 +1,84 @@
+"""What entries of a catalog say about each other: every name that they use exists."""
+
+from collections.abc import Container, Iterable, Iterator
+
+from controlplane.catalog.document.node import At, Items, Scalar
+from controlplane.catalog.document.problem import Problem, ProblemKind
+from controlplane.catalog.document.read import nearest
+from controlplane.catalog.merge import Merged, matches_all
+from controlplane.policy.model import Policy, Workload
+
+
+def dangling(merged: Merged) -> Iterator[Problem]:
+    """Every name that is used and does not exist, and a missing workload for the rest."""
+    for deployment in merged.deployments.values():
+        if deployment.value is not None:
+            yield from _model(merged, deployment.at.down("model"), deployment.value.model)
+    for workload in merged.workloads:
+        if workload.value is not None:
+            yield from _of_workload(merged, workload.at, workload.value)
+    for policy in merged.policies.values():
+        if policy.value is not None:
+            yield from _of_policy(merged, policy.at, policy.value)
+    if merged.complete and not any(one.value is not None and matches_all(one.value) for one in merged.workloads):
+        way_out = "add one without `when` at the end, or write `extends: default`"
+        yield merged.root.down("workloads").problem(
+            ProblemKind.NO_CATCH_ALL, "no workload matches every request", way_out
+        )
+
+
+def _unknown(at: At, name: str, known: Iterable[str], kind: ProblemKind, noun: str) -> Iterator[Problem]:
+    names = [word for word in known if word]
+    if name not in names:
+        yield at.problem(kind, f"there is no {noun} `{name}`", nearest(name, names, noun=noun))
+
+
+def _model(merged: Merged, at: At, name: str) -> Iterator[Problem]:
+    return _unknown(at, name, merged.models, ProblemKind.UNKNOWN_MODEL, "model")
+
+
+def _of_workload(merged: Merged, at: At, workload: Workload) -> Iterator[Problem]:
+    yield from _unknown(at.down("policy"), workload.policy, merged.policies, ProblemKind.UNKNOWN_POLICY, "policy")
+    yield from _model(merged, at.down("baseline"), workload.baseline)
+
+
+def _of_policy(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
+    rule_set = at.down("rule_set")
+    yield from _unknown(rule_set, policy.rule_set, merged.rule_sets, ProblemKind.UNKNOWN_RULE_SET, "rule set")
+    for index, name in enumerate(policy.strategy.models):
+        yield from _model(merged, at.down("strategy", "models", index), name)
+    for name, _ in policy.strategy.weights:
+        yield from _model(merged, at.down("strategy", "weights", name), name)
+    for index, override in enumerate(policy.overrides):
+        if override.model is not None:
+            yield from _model(merged, at.down("overrides", index, "model"), override.model)
+    if policy.last_resort is not None:
+        known = merged.deployments
+        here = at.down("last_resort")
+        yield from _unknown(here, policy.last_resort, known, ProblemKind.UNKNOWN_DEPLOYMENT, "deployment")
+    yield from _of_access(merged, at.down("access"), policy)
+
+
+def _of_access(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
+    """A misspelt name in a deny list would allow what it means to deny, so that it is refused too."""
+    access = policy.access
+    for field, names in (("allow_models", access.allow_models), ("deny_models", access.deny_models)):
+        for here, name in _named(at.down(field), names):
+            yield from _model(merged, here, name)
+    if not merged.complete:
+        return
+    providers = {one.value.provider for one in merged.models.values() if one.value}
+    providers |= {one.value.provider for one in merged.deployments.values() if one.value}
+    for field, names in (("allow_providers", access.allow_providers), ("deny_providers", access.deny_providers)):
+        for here, name in _named(at.down(field), names):
+            yield from _unknown(here, name, providers, ProblemKind.UNKNOWN_PROVIDER, "provider")
+    regions = {one.value.region for one in merged.deployments.values() if one.value}
+    for here, name in _named(at.down("regions"), access.regions):
+        yield from _unknown(here, name, regions, ProblemKind.UNKNOWN_REGION, "region")
+
+
+def _named(at: At, names: Container[str]) -> Iterator[tuple[At, str]]:
+    """The items of the list at `at` that are in `names`, each with its place."""
+    for index, node in enumerate(at.node.items if isinstance(at.node, Items) else ()):
+        if isinstance(node, Scalar) and node.text in names:
+            yield at.item(index, node), node.text

@@ -1,0 +1,285 @@
+"""Policies and workloads as entries of a document."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any
+
+from controlplane.catalog.canonical import digest
+from controlplane.catalog.document.node import At, Scalar
+from controlplane.catalog.document.problem import ProblemKind
+from controlplane.catalog.document.read import Field, each, mapped, optional, record, required, table
+from controlplane.catalog.document.scalar import (
+    duration,
+    integer,
+    name_like,
+    share,
+    text,
+    usd,
+    word_of,
+)
+from controlplane.catalog.entry import MAX_WEIGHT, deployment_name, model_name, provider_name
+from controlplane.catalog.model import Capability, Complexity, DeploymentName, Domain, ModelName, TaskType
+from controlplane.policy.model import (
+    Access,
+    ExecutionLimits,
+    Override,
+    Policy,
+    PolicyName,
+    RuleSetName,
+    Selector,
+    Strategy,
+    StrategyKind,
+    Workload,
+    WorkloadName,
+)
+
+MAX_NAMES = 1_000
+MAX_OVERRIDES = 200
+MAX_USD_PER_REQUEST = 1_000_000
+
+STANDARD_FLOORS: Mapping[Complexity, float] = MappingProxyType(
+    {Complexity.SIMPLE: 0.7, Complexity.MODERATE: 0.8, Complexity.COMPLEX: 0.9, Complexity.EXPERT: 0.95}
+)
+"""The quality that each complexity asks for where a policy does not say."""
+
+STANDARD_CAPABILITIES: Mapping[TaskType, frozenset[Capability]] = MappingProxyType(
+    {
+        TaskType.CODE: frozenset({Capability.CODE}),
+        TaskType.REASONING: frozenset({Capability.REASONING}),
+        TaskType.CREATIVE: frozenset({Capability.CREATIVE}),
+    }
+)
+"""The capabilities that kinds of work ask for where a policy does not say."""
+
+_ALLOWED = "lower case letters, digits, `.`, `_` and `-`, a letter or digit first"
+policy_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "policy", _ALLOWED)
+workload_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "workload", _ALLOWED)
+rule_set_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "rule set", _ALLOWED)
+_override_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "override", _ALLOWED)
+
+
+def _prefix(at: At) -> str:
+    written = text(at)
+    if "*" in written[:-1]:
+        raise at.refuse(
+            ProblemKind.BAD_NAME, f"`{written[:60]}` has a `*` in the middle", "put it at the end, or leave it out"
+        )
+    return written
+
+
+_models = each(model_name, limit=MAX_NAMES)
+_complexity = word_of(Complexity, "complexity")
+_task_type = word_of(TaskType, "task type")
+_prefixes = each(_prefix, limit=MAX_NAMES)
+
+SELECTOR_FIELDS: Mapping[str, Field] = {
+    "features": optional(_prefixes),
+    "endpoints": optional(_prefixes),
+    "labels": optional(mapped(text, text, limit=100)),
+    "task_types": optional(each(_task_type, limit=len(TaskType))),
+    "complexities": optional(each(_complexity, limit=len(Complexity))),
+    "domains": optional(each(word_of(Domain, "domain"), limit=len(Domain))),
+}
+
+
+def read_selector(at: At) -> Selector:
+    """Which requests are meant. Raises Refused."""
+    fields = record(at, SELECTOR_FIELDS, noun="`when`")
+    return Selector(
+        features=_unordered(fields, "features"),
+        endpoints=_unordered(fields, "endpoints"),
+        labels=tuple(sorted(fields.get("labels", {}).items())),
+        task_types=frozenset(fields.get("task_types", ())),
+        complexities=frozenset(fields.get("complexities", ())),
+        domains=frozenset(fields.get("domains", ())),
+    )
+
+
+def _unordered(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The texts of a list whose order means nothing, so that it has no part in the digest."""
+    return tuple(sorted(set(fields.get(name, ()))))
+
+
+_SHARES = ("quality_share", "cost_share", "latency_share")
+_kind = word_of(StrategyKind, "strategy")
+
+STRATEGY_FIELDS: Mapping[StrategyKind, Mapping[str, Field]] = {
+    StrategyKind.FIXED: {"kind": required(_kind), "models": required(_models)},
+    StrategyKind.WEIGHTED: {
+        "kind": required(_kind),
+        "weights": required(mapped(model_name, integer(1, MAX_WEIGHT), limit=MAX_NAMES)),
+    },
+    StrategyKind.CHEAPEST: {"kind": required(_kind)},
+    StrategyKind.BALANCED: {"kind": required(_kind), **dict.fromkeys(_SHARES, optional(share))},
+}
+"""Each kind of strategy with its own parameters: those of another one would say nothing."""
+
+
+def read_strategy(at: At) -> Strategy:
+    """The strategy at `at`: a table, or only the kind. Raises Refused."""
+    if isinstance(at.node, Scalar):
+        kind = _kind(at)
+        if any(field.required for name, field in STRATEGY_FIELDS[kind].items() if name != "kind"):
+            raise at.refuse(ProblemKind.NO_EFFECT, f"`{kind}` alone chooses nothing", _WAYS_OUT[kind])
+        return Strategy(kind=kind)
+    entry = table(at).find("kind")
+    if entry is None:
+        way_out = f"add `kind:` and one of {', '.join(StrategyKind)}"
+        raise at.refuse(ProblemKind.MISSING_FIELD, "a strategy needs `kind`", way_out)
+    kind = _kind(at.field(entry))
+    return _strategy(at, kind, record(at, STRATEGY_FIELDS[kind], noun=f"`{kind}` strategy"))
+
+
+_WAYS_OUT = {
+    StrategyKind.FIXED: "list at least one model under `models`, best first",
+    StrategyKind.WEIGHTED: "give at least one model a weight under `weights`",
+    StrategyKind.BALANCED: "give at least one of quality_share, cost_share and latency_share a value above 0",
+}
+
+
+def _strategy(at: At, kind: StrategyKind, fields: Mapping[str, Any]) -> Strategy:
+    strategy = Strategy(
+        kind=kind,
+        models=tuple(ModelName(name) for name in fields.get("models", ())),
+        weights=tuple(sorted((ModelName(name), weight) for name, weight in fields.get("weights", {}).items())),
+        **{name: fields[name] for name in _SHARES if name in fields},
+    )
+    chooses = {
+        StrategyKind.FIXED: bool(strategy.models),
+        StrategyKind.WEIGHTED: bool(strategy.weights),
+        StrategyKind.BALANCED: any(getattr(strategy, name) for name in _SHARES),
+    }
+    if not chooses.get(kind, True):
+        raise at.refuse(ProblemKind.NO_EFFECT, f"this `{kind}` strategy chooses nothing", _WAYS_OUT[kind])
+    return strategy
+
+
+OVERRIDE_FIELDS: Mapping[str, Field] = {
+    "name": required(_override_name),
+    "when": required(read_selector),
+    "model": optional(model_name),
+    "min_quality": optional(share),
+}
+
+
+def read_override(at: At) -> Override:
+    """The override at `at`. Raises Refused."""
+    fields = record(at, OVERRIDE_FIELDS, noun="override")
+    if "model" not in fields and "min_quality" not in fields:
+        raise at.refuse(ProblemKind.NO_EFFECT, "this override changes nothing", "give it `model` or `min_quality`")
+    return Override(**fields)
+
+
+def _overrides(at: At) -> tuple[Override, ...]:
+    overrides = each(read_override, limit=MAX_OVERRIDES)(at)
+    first: dict[str, int] = {}
+    for index, override in enumerate(overrides):
+        here = at.down(index, "name")
+        if override.name in first:
+            reason = f"an override `{override.name}` is on line {first[override.name]} already"
+            raise here.refuse(ProblemKind.DUPLICATE_NAME, reason, "give one of them another name")
+        first[override.name] = here.line
+    return overrides
+
+
+ACCESS_FIELDS: Mapping[str, Field] = {
+    "allow_models": optional(_models),
+    "deny_models": optional(_models),
+    "allow_providers": optional(each(provider_name, limit=MAX_NAMES)),
+    "deny_providers": optional(each(provider_name, limit=MAX_NAMES)),
+    "regions": optional(each(text, limit=MAX_NAMES)),
+}
+
+
+def _access(at: At) -> Access:
+    return Access(**{name: frozenset(names) for name, names in record(at, ACCESS_FIELDS, noun="access table").items()})
+
+
+LIMIT_FIELDS: Mapping[str, Field] = {
+    "max_attempts": optional(integer(1, 10)),
+    "max_output_tokens": optional(integer(1, 10_000_000)),
+    "max_cost_usd": optional(usd(MAX_USD_PER_REQUEST)),
+    "deadline": optional(duration(timedelta(milliseconds=1), timedelta(hours=1))),
+    "fallbacks": optional(integer(0, 9)),
+}
+
+
+def _limits(at: At) -> ExecutionLimits:
+    fields = record(at, LIMIT_FIELDS, noun="limits table")
+    if "max_cost_usd" in fields:
+        fields["max_cost_nanousd"] = fields.pop("max_cost_usd")
+    return ExecutionLimits(**fields)
+
+
+def _floors(at: At) -> Mapping[Complexity, float]:
+    floors = {**STANDARD_FLOORS, **mapped(_complexity, share, limit=len(Complexity))(at)}
+    ladder = list(Complexity)
+    for lower, higher in pairwise(ladder):
+        if floors[higher] < floors[lower]:
+            raise at.refuse(
+                ProblemKind.FLOORS_FALL,
+                f"{higher} asks for {floors[higher]}, less than {lower} with {floors[lower]}",
+                "let no complexity ask for less than the one below it; one that is not named has "
+                + ", ".join(f"{complexity} {floor}" for complexity, floor in STANDARD_FLOORS.items()),
+            )
+    return floors
+
+
+def _task_capabilities(at: At) -> Mapping[TaskType, frozenset[Capability]]:
+    capabilities = each(word_of(Capability, "capability"), limit=len(Capability))
+    return {task: frozenset(words) for task, words in mapped(_task_type, capabilities, limit=len(TaskType))(at).items()}
+
+
+POLICY_FIELDS: Mapping[str, Field] = {
+    "name": required(policy_name),
+    "strategy": required(read_strategy),
+    "rule_set": optional(rule_set_name),
+    "quality_floors": optional(_floors),
+    "task_capabilities": optional(_task_capabilities),
+    "overrides": optional(_overrides),
+    "access": optional(_access),
+    "limits": optional(_limits),
+    "last_resort": optional(deployment_name),
+    "low_confidence": optional(share),
+}
+
+
+def read_policy(at: At) -> Policy:
+    """The policy at `at`, with its digest. Raises Refused."""
+    fields = record(at, POLICY_FIELDS, noun="policy")
+    last_resort = fields.get("last_resort")
+    policy = Policy(
+        name=PolicyName(fields["name"]),
+        digest=b"",
+        strategy=fields["strategy"],
+        rule_set=RuleSetName(fields.get("rule_set", "default")),
+        quality_floors=MappingProxyType(fields.get("quality_floors", dict(STANDARD_FLOORS))),
+        task_capabilities=MappingProxyType(fields.get("task_capabilities", dict(STANDARD_CAPABILITIES))),
+        last_resort=None if last_resort is None else DeploymentName(last_resort),
+        **{name: fields[name] for name in ("overrides", "access", "limits", "low_confidence") if name in fields},
+    )
+    return replace(policy, digest=digest(policy))
+
+
+WORKLOAD_FIELDS: Mapping[str, Field] = {
+    "name": required(workload_name),
+    "owner": required(text),
+    "policy": required(policy_name),
+    "baseline": required(model_name),
+    "when": optional(read_selector),
+}
+
+
+def read_workload(at: At) -> Workload:
+    """The workload at `at`. Raises Refused."""
+    fields = record(at, WORKLOAD_FIELDS, noun="workload")
+    return Workload(
+        name=WorkloadName(fields["name"]),
+        owner=fields["owner"],
+        policy=PolicyName(fields["policy"]),
+        baseline=ModelName(fields["baseline"]),
+        when=fields.get("when", Selector()),
+    )

@@ -1,0 +1,155 @@
+"""Rule sets of classification as entries of a document."""
+
+from collections.abc import Mapping
+from dataclasses import fields as fields_of
+from dataclasses import replace
+from enum import StrEnum
+
+import re2
+
+from controlplane.catalog.canonical import digest
+from controlplane.catalog.document.node import At
+from controlplane.catalog.document.problem import Problem, ProblemKind, Refused
+from controlplane.catalog.document.read import Field, Reader, each, mapped, nearest, optional, record, required
+from controlplane.catalog.document.scalar import name_like, number, text, word_of
+from controlplane.catalog.model import Complexity, Domain, TaskType
+from controlplane.policy.entry import rule_set_name
+from controlplane.policy.model import FeatureRule, PatternRule, RuleSet, RuleSetName, Vote
+from turnout_features.model import Features
+
+MAX_PATTERNS = 1_000
+"""As many as `signals` may have in turnout.routing.v1.Features, less some room for conditions."""
+
+MAX_CONDITIONS = 200
+MAX_REGEX = 1_000
+MAX_VOTE = 100.0
+MAX_THRESHOLD = 1e9
+
+NUMBERS = frozenset(field.name for field in fields_of(Features) if field.type in (int, bool))
+"""The features that a condition can compare; of those that are true or false, true counts 1."""
+
+_signal = name_like(r"[a-z][a-z0-9_.-]{0,63}", "signal", "lower case letters, digits, `.`, `_` and `-`, a letter first")
+_weight = number(-MAX_VOTE, MAX_VOTE)
+_threshold = number(-MAX_THRESHOLD, MAX_THRESHOLD)
+
+
+def _regex(at: At) -> str:
+    written = text(at)
+    if len(written) > MAX_REGEX:
+        raise at.refuse(ProblemKind.TOO_LONG, f"the pattern has {len(written)} characters", f"keep it to {MAX_REGEX}")
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(written, options)
+    except re2.error as error:
+        said = b", ".join(part for part in error.args if isinstance(part, bytes)).decode(errors="replace")
+        way_out = "correct it; RE2 has neither look-around nor back-references, and takes linear time for that"
+        raise at.refuse(ProblemKind.BAD_REGEX, f"RE2 cannot compile this ({said})", way_out) from error
+    return written
+
+
+def _feature(at: At) -> str:
+    written = text(at)
+    if written not in NUMBERS:
+        reason = f"`{written[:60]}` is no number among the features"
+        raise at.refuse(ProblemKind.UNKNOWN_FEATURE, reason, nearest(written, NUMBERS, noun="feature"))
+    return written
+
+
+def _weights(axis: str, values: Reader[StrEnum]) -> Reader[tuple[Vote, ...]]:
+    read = mapped(values, _weight, limit=20)
+
+    def read_votes(at: At) -> tuple[Vote, ...]:
+        return tuple(Vote(axis=axis, value=value.value, weight=weight) for value, weight in read(at).items())
+
+    return read_votes
+
+
+VOTE_FIELDS: Mapping[str, Field] = {
+    "task_type": optional(_weights("task_type", word_of(TaskType, "task type"))),
+    "complexity": optional(_weights("complexity", word_of(Complexity, "complexity"))),
+    "domain": optional(_weights("domain", word_of(Domain, "domain"))),
+}
+"""The axes that can be voted on, `{axis: {value: weight}}`."""
+
+
+def _votes(at: At) -> tuple[Vote, ...]:
+    """At least one vote, sorted, for their order means nothing."""
+    votes = _priors(at)
+    if not votes:
+        raise at.refuse(ProblemKind.NO_EFFECT, "this rule speaks for nothing", "add a vote, or remove the rule")
+    return votes
+
+
+def _priors(at: At) -> tuple[Vote, ...]:
+    axes = record(at, VOTE_FIELDS, noun="table of votes").values()
+    return tuple(sorted((vote for votes in axes for vote in votes), key=lambda vote: (vote.axis, vote.value)))
+
+
+PATTERN_FIELDS: Mapping[str, Field] = {
+    "signal": required(_signal),
+    "regex": required(_regex),
+    "votes": required(_votes),
+}
+
+
+def _pattern(at: At) -> PatternRule:
+    return PatternRule(**record(at, PATTERN_FIELDS, noun="pattern"))
+
+
+CONDITION_FIELDS: Mapping[str, Field] = {
+    "signal": required(_signal),
+    "feature": required(_feature),
+    "at_least": optional(_threshold),
+    "below": optional(_threshold),
+    "votes": required(_votes),
+}
+
+
+def _condition(at: At) -> FeatureRule:
+    fields = record(at, CONDITION_FIELDS, noun="condition")
+    at_least, below = fields.get("at_least"), fields.get("below")
+    if at_least is None and below is None:
+        raise at.refuse(ProblemKind.NO_EFFECT, "this condition compares with nothing", "add `at_least` or `below`")
+    if at_least is not None and below is not None and at_least >= below:
+        reason = f"no number is at least {at_least} and below {below}"
+        raise at.refuse(ProblemKind.NO_EFFECT, reason, "let `at_least` be less than `below`")
+    return FeatureRule(
+        signal=fields["signal"], feature=fields["feature"], at_least=at_least, below=below, votes=fields["votes"]
+    )
+
+
+RULE_SET_FIELDS: Mapping[str, Field] = {
+    "name": required(rule_set_name),
+    "patterns": optional(each(_pattern, limit=MAX_PATTERNS)),
+    "conditions": optional(each(_condition, limit=MAX_CONDITIONS)),
+    "priors": optional(_priors),
+}
+
+
+def read_rule_set(at: At) -> RuleSet:
+    """The rule set at `at`, with its digest. Raises Refused."""
+    fields = record(at, RULE_SET_FIELDS, noun="rule set")
+    rule_set = RuleSet(
+        name=RuleSetName(fields["name"]),
+        digest=b"",
+        patterns=fields.get("patterns", ()),
+        conditions=fields.get("conditions", ()),
+        priors=fields.get("priors", ()),
+    )
+    _check_signals(at, rule_set)
+    return replace(rule_set, digest=digest(rule_set))
+
+
+def _check_signals(at: At, rule_set: RuleSet) -> None:
+    places = [(rule.signal, at.down("patterns", index, "signal")) for index, rule in enumerate(rule_set.patterns)]
+    places += [(rule.signal, at.down("conditions", index, "signal")) for index, rule in enumerate(rule_set.conditions)]
+    first: dict[str, int] = {}
+    found: list[Problem] = []
+    for signal, here in places:
+        if signal in first:
+            reason = f"the signal `{signal}` is on line {first[signal]} already"
+            found.append(here.problem(ProblemKind.DUPLICATE_NAME, reason, "give one of them another name"))
+        first.setdefault(signal, here.line)
+    if found:
+        raise Refused(*found)
