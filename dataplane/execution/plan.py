@@ -1,0 +1,303 @@
+"""Which target is called when, and when to give up: control flow without I/O."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from dataplane.execution.receipt import SkipReason
+from dataplane.execution.verdict import CallEnd, Next, next_step
+from dataplane.permit.model import Limits, Target
+from dataplane.provider.model import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSettings:
+    """How long a throttled target is waited for: `longest_wait` while others are left, `last_wait` when none is.
+
+    An open breaker is waited for `longest_wait` where it keeps the last target away.
+    """
+
+    longest_wait: timedelta = timedelta(seconds=2)
+    last_wait: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """When a run began, by when it must be over, and when its decision expires, in monotonic seconds.
+
+    The expiry voids the leave to call, so it bars every attempt but the first, which the permit allowed just now; a
+    call that is under way runs on to `end_by`.
+    """
+
+    started: float
+    end_by: float
+    expires: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Call targets[`index`].
+
+    `share` is its part of the time, in seconds: for the whole call, or for the first content when the answer is
+    streamed; `left` is all the time there is. `tries` counts the calls of this target so far. `forced` asks for the one
+    call that an open breaker may let through.
+    """
+
+    number: int
+    index: int
+    target: Target
+    share: float
+    left: float
+    tries: int = 0
+    forced: bool = False
+
+
+class WaitFor(StrEnum):
+    """What a wait is for: the same target again, or a breaker to open the way."""
+
+    RETRY = "retry"
+    OPENING = "opening"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Wait, at least for `hint` seconds and for less than `left`, before targets[`index`] is called again."""
+
+    purpose: WaitFor
+    index: int
+    target: Target
+    tries: int
+    hint: float
+    left: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """Take note that targets[`index`] is passed over by the plan itself."""
+
+    index: int
+    target: Target
+    reason: SkipReason
+
+
+Step = Attempt | Wait | Skip
+"""What a plan asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The attempt was not made. `until`: when its breaker lets calls through, if known; `held`: a provider's hint."""
+
+    now: float
+    reason: SkipReason
+    until: float | None = None
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The wait is over; or, with `denied`, it was not allowed. Also the answer to Skip."""
+
+    now: float
+    denied: bool = False
+
+
+Report = CallEnd | Refusal | Done
+"""What a plan is told: CallEnd or Refusal after Attempt, Done after Wait and Skip."""
+
+
+class EndKind(StrEnum):
+    """How a plan ends."""
+
+    SUCCEEDED = "succeeded"
+    BROKEN = "broken"
+    REJECTED = "rejected"
+    EXHAUSTED = "exhausted"
+    DEADLINE = "deadline"
+    EXPIRED = "expired"
+    COST_LIMIT = "cost_limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The result of a plan; `last` is how its last call ended, None if there was none."""
+
+    kind: EndKind
+    last: CallEnd | None = None
+
+
+def run_plan(
+    targets: tuple[Target, ...], limits: Limits, bounds: Bounds, settings: PlanSettings
+) -> Generator[Step, Report, Ending]:
+    """Yield what to do next and be sent what happened; end with the result.
+
+    Targets are called in order, at most `limits.max_attempts` times together, and no call begins when the time or the
+    money is gone. The same target is called again only after a throttle or a call that never left the worker, and only
+    while every target behind it can still have its turn. A target that is refused is passed over. When none could be
+    called and breakers are why, the one that opens first is waited for if that is soon, and otherwise the first of them
+    that no provider's hint holds is asked for one forced call: one candidate, never all of them at once.
+    """
+    progress = _Progress(targets=targets, limits=limits, bounds=bounds, settings=settings)
+    for index, target in enumerate(targets):
+        if target.model in progress.unfit:
+            progress.hear((yield Skip(index=index, target=target, reason=SkipReason.SAME_MODEL)))
+        elif ending := (yield from _serve(progress, index)):
+            return ending
+    return (yield from _last_chance(progress)) or progress.exhausted()
+
+
+def _serve(progress: "_Progress", index: int, *, forced: bool = False) -> Generator[Step, Report, Ending | None]:
+    """Call one target until it is done with; the ending if the run is over with it."""
+    tries = 0
+    while (ending := progress.stop()) is None:
+        report = yield progress.attempt(index, tries=tries, forced=forced)
+        progress.hear(report)
+        if not isinstance(report, CallEnd):
+            progress.refuse(index, report)
+            return None
+        tries += 1
+        match next_step(report):
+            case Next.DONE:
+                return Ending(kind=EndKind.SUCCEEDED, last=report)
+            case Next.BROKEN:
+                return Ending(kind=EndKind.BROKEN, last=report)
+            case Next.REJECTED:
+                return Ending(kind=EndKind.REJECTED, last=report)
+            case Next.SAME_TARGET if not forced and progress.may_stay(index, report):
+                answer = yield progress.wait(index, WaitFor.RETRY, tries=tries, hint=report.retry_after or 0.0)
+                progress.hear(answer)
+                if isinstance(answer, Done) and answer.denied:
+                    return None
+            case Next.OTHER_MODEL:
+                progress.unfit.add(progress.targets[index].model)
+                return None
+            case _:
+                return None
+    return ending
+
+
+def _last_chance(progress: "_Progress") -> Generator[Step, Report, Ending | None]:
+    """One more call, where breakers kept every target from being called."""
+    opening = progress.first_opening()
+    if progress.attempts or opening is None:
+        return None
+    progress.alone = True
+    index, refusal = opening
+    if refusal.until is not None and progress.soon(refusal.until):
+        answer = yield progress.wait(index, WaitFor.OPENING, tries=0, hint=max(refusal.until - progress.now, 0.0))
+        progress.hear(answer)
+        if isinstance(answer, Done) and not answer.denied:
+            return (yield from _serve(progress, index))
+    if (opening := progress.first_opening(held=False)) is None:
+        return None
+    return (yield from _serve(progress, opening[0], forced=True))
+
+
+class _Progress:
+    """What a plan knows so far."""
+
+    __slots__ = (
+        "alone", "attempts", "bounds", "last", "limits", "now", "refusals", "settings", "spent", "targets", "unfit",
+    )  # fmt: skip
+
+    def __init__(self, *, targets: tuple[Target, ...], limits: Limits, bounds: Bounds, settings: PlanSettings) -> None:
+        self.targets = targets
+        self.limits = limits
+        self.bounds = bounds
+        self.settings = settings
+        self.now = bounds.started
+        self.attempts = 0
+        self.spent = 0
+        self.last: CallEnd | None = None
+        self.refusals: dict[int, Refusal] = {}
+        self.unfit: set[str] = set()
+        self.alone = False
+
+    def hear(self, report: Report) -> None:
+        """Take in what happened."""
+        self.now = max(self.now, report.now)
+        if isinstance(report, CallEnd):
+            self.attempts += 1
+            self.spent += report.cost_nanousd
+            self.last = report
+
+    def refuse(self, index: int, report: Report) -> None:
+        """Keep why a target could not be called."""
+        if isinstance(report, Refusal):
+            self.refusals[index] = report
+
+    def stop(self) -> Ending | None:
+        """Why no call may begin now, if that is so."""
+        if self.attempts >= self.limits.max_attempts:
+            return Ending(kind=EndKind.EXHAUSTED, last=self.last)
+        if self.now >= self.bounds.end_by:
+            return Ending(kind=EndKind.DEADLINE, last=self.last)
+        if self.attempts and self.now >= self.bounds.expires:
+            return Ending(kind=EndKind.EXPIRED, last=self.last)
+        if self.attempts and 0 < self.limits.max_cost_nanousd <= self.spent:
+            return Ending(kind=EndKind.COST_LIMIT, last=self.last)
+        return None
+
+    def exhausted(self) -> Ending:
+        """The end when no target is left."""
+        late = self.now >= self.bounds.end_by
+        return Ending(kind=EndKind.DEADLINE if late else EndKind.EXHAUSTED, last=self.last)
+
+    def attempt(self, index: int, *, tries: int, forced: bool) -> Attempt:
+        """The next call, with its even share of what is left of the time."""
+        left = self.bounds.end_by - self.now
+        sharers = min(self.others(index) + 1, self.limits.max_attempts - self.attempts)
+        return Attempt(
+            number=self.attempts + 1,
+            index=index,
+            target=self.targets[index],
+            share=left / sharers,
+            left=left,
+            tries=tries,
+            forced=forced,
+        )
+
+    def wait(self, index: int, purpose: WaitFor, *, tries: int, hint: float) -> Wait:
+        """A wait for targets[`index`]."""
+        return Wait(
+            purpose=purpose,
+            index=index,
+            target=self.targets[index],
+            tries=tries,
+            hint=hint,
+            left=self.bounds.end_by - self.now,
+        )
+
+    def others(self, index: int) -> int:
+        """How many targets may still have their turn after targets[`index`]."""
+        return 0 if self.alone else len(self.targets) - index - 1
+
+    def may_stay(self, index: int, end: CallEnd) -> bool:
+        """Whether the same target may be called again: a short hint, and attempts enough for the targets behind it.
+
+        A throttle that comes without a hint is worth a guess only where there is nobody else to ask.
+        """
+        others = self.others(index)
+        if self.limits.max_attempts - self.attempts <= others:
+            return False
+        hint = end.retry_after or 0.0
+        if others and end.verdict is Verdict.THROTTLED:
+            return 0.0 < hint <= self.settings.longest_wait.total_seconds()
+        return hint <= self.settings.last_wait.total_seconds()
+
+    def soon(self, until: float) -> bool:
+        """Whether it is worth waiting for `until`."""
+        return until - self.now <= self.settings.longest_wait.total_seconds() and until < self.bounds.end_by
+
+    def first_opening(self, *, held: bool = True) -> tuple[int, Refusal] | None:
+        """Of the targets that open breakers kept away, the one that opens first; not `held`: of those without a hint."""
+        opening = [
+            (refusal.until, index)
+            for index, refusal in self.refusals.items()
+            if refusal.reason is SkipReason.BREAKER_OPEN and refusal.until is not None and (held or not refusal.held)
+        ]
+        if not opening:
+            return None
+        index = min(opening)[1]
+        return index, self.refusals[index]

@@ -1,0 +1,265 @@
+"""The one loop that runs plans: it calls, waits, and states in exactly one receipt what it did."""
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from dataplane.chat.model import FinishReason, Usage, UsageReport
+from dataplane.execution.account import Account
+from dataplane.execution.clock import Clock
+from dataplane.execution.failures import Cause, cause_of, crashed
+from dataplane.execution.gate import Gate
+from dataplane.execution.live import CallSettings, LiveCall, log_crash
+from dataplane.execution.observer import AttemptStarted, Committed, RunObserver, TargetSkipped, Waited
+from dataplane.execution.plan import (
+    Attempt,
+    Bounds,
+    Done,
+    Ending,
+    EndKind,
+    PlanSettings,
+    Refusal,
+    Report,
+    Skip,
+    Step,
+    Wait,
+    run_plan,
+)
+from dataplane.execution.receipt import Receipt, RunResult
+from dataplane.execution.run import Broken, Completed, Failed, Run, RunEvent, RunOutcome
+from dataplane.execution.wait import Waiting
+from dataplane.provider.model import Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSettings:
+    """The worker's name in receipts, and how it plans and calls."""
+
+    worker: str
+    plan: PlanSettings = field(default_factory=PlanSettings)
+    call: CallSettings = field(default_factory=CallSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What runs are done with.
+
+    `sink` takes every receipt, once, before the caller is answered; it must neither wait nor raise. `new_id` makes the
+    receipts' UUIDs.
+    """
+
+    provider: Provider
+    gate: Gate
+    waiting: Waiting
+    clock: Clock
+    observer: RunObserver
+    sink: Callable[[Receipt], None]
+    new_id: Callable[[], str]
+
+
+class Runner:
+    """Runs decisions."""
+
+    def __init__(self, settings: RunnerSettings, equipment: Equipment) -> None:
+        self._settings = settings
+        self._equipment = equipment
+
+    async def generate(self, run: Run) -> RunOutcome:
+        """The whole answer or the failure. Raises nothing but the caller's own cancellation."""
+        outcome: RunOutcome | None = None
+        async with aclosing(_Execution(run, self._settings, self._equipment, streaming=False).events()) as events:
+            async for event in events:
+                if isinstance(event, Completed):
+                    outcome = RunOutcome(receipt=event.receipt, response=event.response)
+                elif isinstance(event, Failed | Broken):
+                    outcome = RunOutcome(receipt=event.receipt, failure=event.failure)
+        if outcome is None:
+            raise RuntimeError("a run ended without a terminal event")
+        return outcome
+
+    def stream(self, run: Run) -> AsyncGenerator[RunEvent, None]:
+        """The answer as it comes, in the order that RunEvent says. Raises nothing but the caller's own cancellation.
+
+        Whoever stops early must close it (`contextlib.aclosing`): that cancels the provider's call, and the receipt
+        says so.
+        """
+        return _Execution(run, self._settings, self._equipment, streaming=True).events()
+
+
+class _Execution:
+    """One run."""
+
+    def __init__(self, run: Run, settings: RunnerSettings, equipment: Equipment, *, streaming: bool) -> None:
+        self._run = run
+        self._settings = settings
+        self._with = equipment
+        self._streaming = streaming
+        self._account = Account(run, clock=equipment.clock)
+        self._live: LiveCall | None = None
+
+    async def events(self) -> AsyncGenerator[RunEvent, None]:
+        """Drive the plan to its end; the last event is the terminal one."""
+        try:
+            plan = self._plan()
+            step = advance(plan, None)
+            while not isinstance(step, Ending):
+                report: Report
+                if isinstance(step, Attempt):
+                    live = self._begin(step)
+                    if isinstance(live, Refusal):
+                        report = live
+                    else:
+                        async with live:
+                            async for content in live:
+                                self._commit(step)
+                                yield content
+                        report = live.end
+                elif isinstance(step, Wait):
+                    report = await self._wait(step)
+                else:
+                    report = self._pass(step)
+                step = advance(plan, report)
+            last = self._conclude(step)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not cost the caller an answer, nor the run its receipt
+            log_crash("a run crashed", error, decision_id=self._run.decision.decision_id)
+            last = self._fail(crashed(self._account))
+        except BaseException:
+            self._cancel()
+            raise
+        for event in last:
+            yield event
+
+    def _plan(self) -> Generator[Step, Report, Ending]:
+        decision, started = self._run.decision, self._account.started
+        times = [time for time in (decision.limits.deadline, self._run.time_left) if time is not None]
+        bounds = Bounds(
+            started=started,
+            end_by=started + min(times).total_seconds(),
+            expires=started + (decision.expires_at - self._account.started_at).total_seconds(),
+        )
+        return run_plan(decision.targets, decision.limits, bounds, self._settings.plan)
+
+    def _begin(self, attempt: Attempt) -> LiveCall | Refusal:
+        admitted = self._with.gate.admit(attempt, self._run.snapshot)
+        if isinstance(admitted, Refusal):
+            return self._refused(attempt, admitted)
+        self._account.called(attempt.index)
+        try:
+            scope = self._with.observer.attempt_started(
+                AttemptStarted(
+                    decision_id=self._run.decision.decision_id,
+                    number=attempt.number,
+                    model=attempt.target.model,
+                    deployment=admitted.deployment,
+                    streaming=self._streaming,
+                    tries=attempt.tries,
+                    forced=attempt.forced,
+                    started_at=self._with.clock.now(),
+                )
+            )
+            self._live = LiveCall(
+                attempt,
+                admitted,
+                provider=self._with.provider,
+                account=self._account,
+                scope=scope,
+                clock=self._with.clock,
+                settings=self._settings.call,
+                streaming=self._streaming,
+            )
+        except BaseException:
+            admitted.leave()
+            raise
+        return self._live
+
+    def _refused(self, step: Attempt | Skip, refusal: Refusal) -> Refusal:
+        self._account.skip(step.index, refusal)
+        self._with.observer.target_skipped(
+            TargetSkipped(
+                decision_id=self._run.decision.decision_id, deployment=step.target.deployment, reason=refusal.reason
+            )
+        )
+        return refusal
+
+    def _pass(self, step: Skip) -> Done:
+        now = self._with.clock.monotonic()
+        self._refused(step, Refusal(now=now, reason=step.reason))
+        return Done(now=now)
+
+    def _commit(self, attempt: Attempt) -> None:
+        if self._account.first_content is not None:
+            return
+        after = self._account.commit(self._with.clock.monotonic())
+        self._with.observer.committed(
+            Committed(
+                decision_id=self._run.decision.decision_id,
+                number=attempt.number,
+                deployment=attempt.target.deployment,
+                after=after,
+            )
+        )
+
+    async def _wait(self, wait: Wait) -> Done:
+        started = self._with.clock.monotonic()
+        done = await self._with.waiting(wait)
+        self._with.observer.waited(
+            Waited(
+                decision_id=self._run.decision.decision_id,
+                deployment=wait.target.deployment,
+                purpose=wait.purpose,
+                duration=timedelta(seconds=done.now - started),
+                denied=done.denied,
+            )
+        )
+        return done
+
+    def _conclude(self, ending: Ending) -> tuple[RunEvent, ...]:
+        if ending.kind is not EndKind.SUCCEEDED or self._live is None or self._live.finished is None:
+            return self._fail(cause_of(ending, self._account, now=self._with.clock.monotonic()))
+        finished, usage = self._live.finished, self._live.usage or Usage(estimated=True)
+        completed = Completed(
+            finished=finished,
+            usage=usage,
+            receipt=self._state(RunResult.SUCCEEDED, finish_reason=finished.reason),
+            response=self._live.response,
+        )
+        return (UsageReport(usage=usage), completed) if self._streaming else (completed,)
+
+    def _fail(self, cause: Cause) -> tuple[RunEvent, ...]:
+        if self._account.first_content is None:
+            receipt = self._state(RunResult.FAILED, error_reason=cause.reason)
+            return (Failed(failure=cause.failure(receipt), receipt=receipt),)
+        receipt = self._state(RunResult.BROKEN, error_reason=cause.reason)
+        return (Broken(failure=cause.failure(receipt), receipt=receipt),)
+
+    def _cancel(self) -> None:
+        if not self._account.closed:
+            self._state(RunResult.CANCELLED, error_reason="CANCELLED")
+
+    def _state(
+        self, result: RunResult, *, error_reason: str = "", finish_reason: FinishReason = FinishReason.UNKNOWN
+    ) -> Receipt:
+        receipt = self._account.close(
+            result,
+            worker=self._settings.worker,
+            receipt_id=self._with.new_id(),
+            now=self._with.clock.monotonic(),
+            error_reason=error_reason,
+            finish_reason=finish_reason,
+        )
+        for tell in (self._with.sink, self._with.observer.run_ended):
+            try:
+                tell(receipt)
+            except Exception as error:  # noqa: BLE001 - whoever listens badly must not cost the caller the answer
+                log_crash("a receipt was not taken", error, decision_id=receipt.decision_id)
+        return receipt
+
+
+def advance(plan: Generator[Step, Report, Ending], report: Report | None) -> Step | Ending:
+    """Tell `plan` what happened, nothing at its begin: its next step, or its result."""
+    try:
+        return next(plan) if report is None else plan.send(report)
+    except StopIteration as stop:
+        ending: Ending = stop.value
+        return ending
