@@ -63,11 +63,12 @@ class CallFailure(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One call of one deployment. `max_output_tokens` is the decision's limit and wins over the request's own;
-    `credential` is the secret itself, resolved just now; `total` is the time that is left for this call."""
+    `credential` is the secret itself, resolved just now; `total` is the time that is left for this call.
+    """
 
     deployment: Deployment
     request: ChatRequest
-    credential: str
+    credential: str = field(repr=False)
     max_output_tokens: int
     total: timedelta
 
@@ -91,5 +92,6 @@ class Provider(Protocol):
 
     def stream(self, call: Call) -> AsyncIterator[StreamEvent]:
         """The answer as it comes; closing the iterator cancels the provider's call. Raises CallFailure, also for a
-        stream that ends without the provider's own terminal event (`stream_cut`)."""
+        stream that ends without the provider's own terminal event (`stream_cut`).
+        """
         ...

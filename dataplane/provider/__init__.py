@@ -1,0 +1,1 @@
+"""One wire protocol each, behind one small interface."""

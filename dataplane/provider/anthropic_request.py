@@ -1,0 +1,202 @@
+"""Chat requests as Anthropic's messages."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+
+from dataplane.chat.model import (
+    ChatRequest,
+    FormatKind,
+    Image,
+    Part,
+    Sampling,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolMode,
+    ToolResult,
+)
+from dataplane.provider import conversation, options
+from dataplane.provider.anthropic_model import (
+    SamplingSupport,
+    has_structured_output,
+    is_enforceable,
+    sampling_support,
+)
+from dataplane.provider.failure import Fault, not_sent
+from dataplane.provider.model import Call
+
+Json = dict[str, object]
+
+DEFAULT_OUTPUT_TOKENS = 4096
+"""The API wants a limit; every model allows this one."""
+
+_WORDS = """
+    model messages system max_tokens tools tool_choice temperature top_p top_k stop_sequences stream metadata
+    output_config.format output_format fallbacks
+"""
+OWNED = frozenset(options.canonical(name) for name in _WORDS.split())
+"""What `provider_options` may not set."""
+
+_MODES = {ToolMode.AUTO: "auto", ToolMode.NONE: "none", ToolMode.REQUIRED: "any", ToolMode.NAMED: "tool"}
+_ANY_OBJECT: Json = {"type": "object", "additionalProperties": True}
+
+
+def render(call: Call, *, stream: bool) -> Json:
+    """The body of a call. Raises CallFailure `bad_request`, or `unsupported` for a conversation in which nobody speaks."""
+    request, model = call.request, conversation.model_name(call.deployment)
+    conversation.check_parts(request)
+    body: Json = {
+        "model": model,
+        "max_tokens": conversation.output_limit(call) or DEFAULT_OUTPUT_TOKENS,
+        "messages": _messages(request),
+    }
+    system = conversation.system_texts(request)
+    if system:
+        body["system"] = system[0] if len(system) == 1 else [_text(text) for text in system]
+    _put_tools(body, call, model)
+    _put_format(body, call)
+    _put_sampling(body, request.sampling, sampling_support(model))
+    if request.stop:
+        body["stop_sequences"] = list(request.stop)
+    if stream:
+        body["stream"] = True
+    if "user_id" in request.metadata:
+        body["metadata"] = {"user_id": request.metadata["user_id"]}
+    options.merge(body, conversation.options_of(call), OWNED, provider=call.deployment.provider)
+    return body
+
+
+def answer_tool(call: Call) -> str:
+    """The name of the tool whose arguments are the answer, empty if there is none.
+
+    It stands in where the model cannot enforce the form that is asked for by itself: any JSON object for every model, a
+    schema for the older ones and where the schema is not of the kind that structured output takes.
+    """
+    form = call.request.response_format
+    if form.kind is FormatKind.TEXT or _is_enforced(call):
+        return ""
+    name = form.name or "answer"
+    taken = {tool.name for tool in call.request.tools}
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _is_enforced(call: Call) -> bool:
+    form = call.request.response_format
+    return (
+        form.kind is FormatKind.JSON_SCHEMA
+        and has_structured_output(conversation.model_name(call.deployment))
+        and is_enforceable(form.schema)
+    )
+
+
+def _messages(request: ChatRequest) -> list[Json]:
+    messages: list[Json] = [
+        {"role": "assistant" if by_model else "user", "content": content}
+        for by_model, parts in conversation.turns(request)
+        if (content := list(_content(parts)))
+    ]
+    if not messages:
+        raise not_sent("messages", "this provider needs a message of the user", fault=Fault.UNSUPPORTED)
+    return messages
+
+
+def _content(parts: list[Part]) -> Iterator[Json]:
+    """Results of tools come first, as the API wants them; it refuses empty texts."""
+    yield from (_tool_result(part) for part in parts if isinstance(part, ToolResult))
+    for part in parts:
+        match part:
+            case Text(text=text) if text:
+                yield _text(text)
+            case Image():
+                yield _image(part)
+            case ToolCall():
+                yield {"type": "tool_use", "id": part.id, "name": part.name, "input": conversation.arguments_of(part)}
+            case _:
+                pass
+
+
+def _text(text: str) -> Json:
+    return {"type": "text", "text": text}
+
+
+def _tool_result(result: ToolResult) -> Json:
+    block: Json = {"type": "tool_result", "tool_use_id": result.tool_call_id, "content": result.content}
+    if result.is_error:
+        block["is_error"] = True
+    return block
+
+
+def _image(image: Image) -> Json:
+    if image.url:
+        return {"type": "image", "source": {"type": "url", "url": image.url}}
+    data = b64encode(image.data).decode()
+    return {"type": "image", "source": {"type": "base64", "media_type": conversation.media_type(image), "data": data}}
+
+
+def _put_tools(body: Json, call: Call, model: str) -> None:
+    request, answering = call.request, answer_tool(call)
+    tools = [_tool(tool, strict=has_structured_output(model)) for tool in request.tools]
+    if answering:
+        tools.append(_answer_tool(call, answering))
+    if tools:
+        body["tools"] = tools
+    choice = _forced(request, answering) if answering else conversation.chosen(request)
+    if choice is not None:
+        body["tool_choice"] = _choice(choice)
+
+
+def _forced(request: ChatRequest, answering: str) -> ToolChoice:
+    """With tools of the caller's the model calls one of them or answers; a tool that must be called is called first."""
+    choice = conversation.chosen(request)
+    if choice is not None and choice.mode is ToolMode.NAMED:
+        return choice
+    if request.tools and (choice is None or choice.mode is not ToolMode.NONE):
+        return ToolChoice(mode=ToolMode.REQUIRED, disable_parallel=choice is not None and choice.disable_parallel)
+    return ToolChoice(mode=ToolMode.NAMED, name=answering)
+
+
+def _choice(choice: ToolChoice) -> Json:
+    rendered: Json = {"type": _MODES[choice.mode]}
+    if choice.mode is ToolMode.NAMED:
+        rendered["name"] = choice.name
+    if choice.disable_parallel and choice.mode is not ToolMode.NONE:
+        rendered["disable_parallel_tool_use"] = True
+    return rendered
+
+
+def _tool(tool: Tool, *, strict: bool) -> Json:
+    rendered: Json = {"name": tool.name, "input_schema": tool.parameters or {"type": "object", "properties": {}}}
+    if tool.description:
+        rendered["description"] = tool.description
+    if tool.strict and strict:
+        rendered["strict"] = True
+    return rendered
+
+
+def _answer_tool(call: Call, name: str) -> Json:
+    form = call.request.response_format
+    return {
+        "name": name,
+        "description": form.description or "Gives the whole answer to the user, as one JSON object.",
+        "input_schema": form.schema or _ANY_OBJECT,
+    }
+
+
+def _put_format(body: Json, call: Call) -> None:
+    if _is_enforced(call):
+        body["output_config"] = {"format": {"type": "json_schema", "schema": call.request.response_format.schema}}
+
+
+def _put_sampling(body: Json, sampling: Sampling, support: SamplingSupport) -> None:
+    """Temperature ends at 1 here, not at 2; where only one setting is taken, it is the temperature."""
+    if support is SamplingSupport.NONE:
+        return
+    if sampling.temperature is not None:
+        body["temperature"] = min(sampling.temperature, 1.0)
+    if sampling.top_p is not None and (support is SamplingSupport.ANY or sampling.temperature is None):
+        body["top_p"] = sampling.top_p
+    if sampling.top_k is not None:
+        body["top_k"] = sampling.top_k

@@ -1,0 +1,175 @@
+"""Chat requests as Gemini's generateContent."""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from dataplane.chat.model import (
+    ChatRequest,
+    FormatKind,
+    Image,
+    Part,
+    Text,
+    Tool,
+    ToolCall,
+    ToolMode,
+    ToolResult,
+)
+from dataplane.provider import conversation, json_text, options
+from dataplane.provider.failure import Fault, not_sent
+from dataplane.provider.model import Call
+
+Json = dict[str, object]
+
+_WORDS = """
+    model contents systemInstruction tools toolConfig.functionCallingConfig generationConfig.maxOutputTokens
+    generationConfig.candidateCount generationConfig.temperature generationConfig.topP generationConfig.topK
+    generationConfig.frequencyPenalty generationConfig.presencePenalty generationConfig.stopSequences generationConfig.seed
+    generationConfig.responseMimeType generationConfig.responseSchema generationConfig.responseJsonSchema
+    generationConfig._responseJsonSchema generationConfig.responseFormat
+"""
+OWNED = frozenset(options.canonical(name) for name in _WORDS.split())
+"""What `provider_options` may not set."""
+
+_MODES = {ToolMode.AUTO: "AUTO", ToolMode.NONE: "NONE", ToolMode.REQUIRED: "ANY", ToolMode.NAMED: "ANY"}
+_UNSIGNED = re.compile(r"gemini-[12][.-]|gemma")
+_SKIP_SIGNATURE = b64encode(b"skip_thought_signature_validator").decode()
+_IMAGE_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "png": "image/png",
+        "jpg": "image/jpeg",
+        "jpeg": "image/jpeg",
+        "webp": "image/webp",
+        "heic": "image/heic",
+        "heif": "image/heif",
+        "gif": "image/gif",
+    }
+)
+
+
+def render(call: Call) -> Json:
+    """The body of a call. Raises CallFailure `bad_request`, or `unsupported` for a conversation in which nobody speaks."""
+    request = call.request
+    conversation.check_parts(request)
+    body: Json = {"contents": _contents(request, signed=not _UNSIGNED.match(conversation.model_name(call.deployment)))}
+    system = conversation.system_texts(request)
+    if system:
+        body["systemInstruction"] = {"parts": [{"text": text} for text in system]}
+    _put_tools(body, request)
+    settings = _settings(call)
+    if settings:
+        body["generationConfig"] = settings
+    options.merge(body, conversation.options_of(call), OWNED, provider=call.deployment.provider)
+    return body
+
+
+def _contents(request: ChatRequest, *, signed: bool) -> list[Json]:
+    names = conversation.tool_names(request)
+    contents: list[Json] = []
+    for by_model, parts in conversation.turns(request):
+        rendered = list(_spoken(parts, signed=signed) if by_model else _asked(parts, names))
+        if rendered:
+            contents.append({"role": "model" if by_model else "user", "parts": rendered})
+    if not contents:
+        raise not_sent("messages", "this provider needs a message of the user", fault=Fault.UNSUPPORTED)
+    return contents
+
+
+def _spoken(parts: list[Part], *, signed: bool) -> Iterator[Json]:
+    """The model's turn.
+
+    From Gemini 3 on the first call of a turn must carry the signature of the thought behind it. Ours come without: they may
+    be another model's. Google gives a value for that case (ai.google.dev/gemini-api/docs/thought-signatures, "FAQs").
+    """
+    unsigned = signed
+    for part in parts:
+        match part:
+            case Text(text=text) if text:
+                yield {"text": text}
+            case ToolCall():
+                rendered: Json = {
+                    "functionCall": {"id": part.id, "name": part.name, "args": conversation.arguments_of(part)}
+                }
+                if unsigned:
+                    rendered["thoughtSignature"] = _SKIP_SIGNATURE
+                    unsigned = False
+                yield rendered
+            case _:
+                pass
+
+
+def _asked(parts: list[Part], names: Mapping[str, str]) -> Iterator[Json]:
+    for part in parts:
+        match part:
+            case ToolResult():
+                yield _tool_result(part, names)
+            case Image():
+                yield _image(part)
+            case Text(text=text) if text:
+                yield {"text": text}
+            case _:
+                pass
+
+
+def _tool_result(result: ToolResult, names: Mapping[str, str]) -> Json:
+    name = result.name or names.get(result.tool_call_id)
+    if not name:
+        raise not_sent("messages", f"no tool call {result.tool_call_id!r} is known, and its result gives no name")
+    return {"functionResponse": {"id": result.tool_call_id, "name": name, "response": _response(result)}}
+
+
+def _response(result: ToolResult) -> Mapping[str, object]:
+    """An object, as the API wants it: the result itself if it is one, else under a key of the API's own choice."""
+    if result.is_error:
+        return {"error": result.content}
+    try:
+        value = json_text.parse(result.content)
+    except ValueError:
+        value = None
+    return value if isinstance(value, dict) else {"output": result.content}
+
+
+def _image(image: Image) -> Json:
+    if image.url:
+        kind = image.media_type or _IMAGE_TYPES.get(image.url.partition("?")[0].rpartition(".")[2].lower())
+        file = {"fileUri": image.url, "mimeType": kind} if kind else {"fileUri": image.url}
+        return {"fileData": file}
+    return {"inlineData": {"mimeType": conversation.media_type(image), "data": b64encode(image.data).decode()}}
+
+
+def _put_tools(body: Json, request: ChatRequest) -> None:
+    if request.tools:
+        body["tools"] = [{"functionDeclarations": [_tool(tool) for tool in request.tools]}]
+    choice = conversation.chosen(request)
+    if choice is None:
+        return
+    calling: Json = {"mode": _MODES[choice.mode]}
+    if choice.mode is ToolMode.NAMED:
+        calling["allowedFunctionNames"] = [choice.name]
+    body["toolConfig"] = {"functionCallingConfig": calling}
+
+
+def _tool(tool: Tool) -> Json:
+    rendered: Json = {"name": tool.name, "description": tool.description}
+    if tool.parameters is not None:
+        rendered["parametersJsonSchema"] = tool.parameters
+    return rendered
+
+
+def _settings(call: Call) -> Json:
+    request, sampling = call.request, call.request.sampling
+    form = request.response_format
+    given: Json = {
+        "maxOutputTokens": conversation.output_limit(call) or None,
+        "temperature": sampling.temperature,
+        "topP": sampling.top_p,
+        "topK": sampling.top_k,
+        "frequencyPenalty": sampling.frequency_penalty,
+        "presencePenalty": sampling.presence_penalty,
+        "stopSequences": list(request.stop) or None,
+        "seed": request.seed,
+        "responseMimeType": None if form.kind is FormatKind.TEXT else "application/json",
+        "responseJsonSchema": form.schema if form.kind is FormatKind.JSON_SCHEMA else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,277 @@
+"""Calls deployments over HTTP: a transport in front, an adapter for each wire protocol behind."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from types import MappingProxyType
+
+from dataplane.chat.model import Image, StreamEvent
+from dataplane.provider import json_text
+from dataplane.provider.adapter import Adapter, ErrorInAnswer, StreamReader
+from dataplane.provider.anthropic import AnthropicAdapter
+from dataplane.provider.conversation import options_of
+from dataplane.provider.error_body import has_error
+from dataplane.provider.failure import (
+    Exchange,
+    Fault,
+    bounded,
+    error_event,
+    in_exchange,
+    malformed,
+    not_sent,
+    refused,
+    request_id,
+)
+from dataplane.provider.gemini import GeminiAdapter
+from dataplane.provider.model import Call, CallFailure, ProviderResponse, Verdict
+from dataplane.provider.openai import OpenAIAdapter
+from dataplane.provider.sse import EventTooLarge, SseDecoder
+from dataplane.provider.transport import Limits, Reply, Transport, TransportFailure, Trouble
+from dataplane.snapshot.model import WireProtocol
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_ERROR_BYTES = 256 * 1024
+DRAIN_S = 0.25
+"""How long to wait for the end of the HTTP body after the end of the answer, so that the connection can be used again."""
+
+ADAPTERS: Mapping[WireProtocol, Adapter] = MappingProxyType(
+    {
+        WireProtocol.OPENAI: OpenAIAdapter(),
+        WireProtocol.ANTHROPIC: AnthropicAdapter(),
+        WireProtocol.GEMINI: GeminiAdapter(),
+    }
+)
+
+CAUSES: Mapping[Trouble, tuple[Verdict, Fault]] = MappingProxyType(
+    {
+        Trouble.CONNECT: (Verdict.FAILED, Fault.CONNECT),
+        Trouble.TLS: (Verdict.FAILED, Fault.TLS),
+        Trouble.TIMEOUT_CONNECT: (Verdict.FAILED, Fault.TIMEOUT_CONNECT),
+        Trouble.TIMEOUT_FIRST_BYTE: (Verdict.FAILED, Fault.TIMEOUT_FIRST_TOKEN),
+        Trouble.TIMEOUT_BETWEEN_CHUNKS: (Verdict.FAILED, Fault.TIMEOUT_BETWEEN_CHUNKS),
+        Trouble.TIMEOUT_TOTAL: (Verdict.FAILED, Fault.TIMEOUT_TOTAL),
+        Trouble.DISCONNECTED: (Verdict.FAILED, Fault.DISCONNECTED),
+        Trouble.MALFORMED: (Verdict.FAILED, Fault.MALFORMED),
+        Trouble.BAD_URL: (Verdict.MISCONFIGURED, Fault.BASE_URL),
+    }
+)
+
+
+class HttpProvider:
+    """Implements dataplane.provider.model.Provider. `now` is the wall clock: a Retry-After may be a date."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        now: Callable[[], datetime],
+        adapters: Mapping[WireProtocol, Adapter] = ADAPTERS,
+    ) -> None:
+        self._transport = transport
+        self._now = now
+        self._adapters = adapters
+
+    async def generate(self, call: Call) -> ProviderResponse:
+        """The whole answer. Raises CallFailure.
+
+        No byte can come before the model is done, so the total is the only limit for the first one.
+        """
+        adapter = self._adapters[call.deployment.protocol]
+        reply = await self._send(adapter, call, stream=False)
+        try:
+            answer = adapter.answer(call, await _whole_answer(reply))
+        except _READING_FAILURES as error:
+            raise self._failure(error, call, reply) from error
+        finally:
+            reply.close()
+        return ProviderResponse(
+            response=answer,
+            http_status=reply.status,
+            provider_request_id=request_id(reply.headers),
+            headers=reply.headers,
+        )
+
+    async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
+        """The answer as it comes; closing the generator hangs up. Raises CallFailure."""
+        adapter = self._adapters[call.deployment.protocol]
+        reply = await self._send(adapter, call, stream=True)
+        reader, decoder = adapter.reader(call), SseDecoder()
+        try:
+            await _check_stream(reply)
+            while True:
+                chunk = await reply.read()
+                for told in _told(reader, decoder, chunk):
+                    yield told
+                if not chunk or reader.done:
+                    break
+            await _drain(reply)
+        except _READING_FAILURES as error:
+            raise self._failure(error, call, reply, streaming=True) from error
+        finally:
+            reply.close()
+
+    async def _send(self, adapter: Adapter, call: Call, *, stream: bool) -> Reply:
+        headers = adapter.headers(_checked(call.credential))
+        body = _encoded(adapter.body(call, stream=stream))
+        url = adapter.url(call.deployment, stream=stream)
+        try:
+            return await self._transport.post(url, headers, body, _limits(call, stream=stream))
+        except TransportFailure as failure:
+            verdict, fault = CAUSES[failure.trouble]
+            message = bounded(failure.message, call.credential)
+            raise CallFailure(verdict, fault, message=message, unsent=failure.unsent) from failure
+
+    def _failure(self, error: Exception, call: Call, reply: Reply, *, streaming: bool = False) -> CallFailure:
+        """What went wrong while `reply` was read, as one failure with what is known of the exchange."""
+        exchange = Exchange(
+            status=reply.status,
+            headers=reply.headers,
+            now=self._now(),
+            own_references=_has_references(call),
+            credential=call.credential,
+        )
+        match error:
+            case _Refused(body=body):
+                return refused(exchange, body)
+            case ErrorInAnswer(body=body):
+                return error_event(exchange, body)
+            case TransportFailure():
+                verdict, word = _reading_cause(error.trouble, streaming=streaming)
+                return in_exchange(CallFailure(verdict, word, message=error.message), exchange)
+            case CallFailure():
+                return in_exchange(error, exchange)
+            case _:
+                return in_exchange(malformed(str(error)), exchange)
+
+
+class _Refused(Exception):
+    """The status is not one of success; `body` is the parsed JSON, or the text."""
+
+    def __init__(self, body: object) -> None:
+        super().__init__("refused")
+        self.body = body
+
+
+_READING_FAILURES = (_Refused, ErrorInAnswer, TransportFailure, CallFailure, EventTooLarge)
+
+
+def _reading_cause(trouble: Trouble, *, streaming: bool) -> tuple[Verdict, Fault]:
+    if streaming and trouble is Trouble.DISCONNECTED:
+        return Verdict.FAILED, Fault.STREAM_CUT
+    return CAUSES[trouble]
+
+
+def _checked(credential: str) -> str:
+    """A credential that can stand in a header. Raises CallFailure `credential`, without telling it."""
+    if credential.isascii() and (credential.isprintable() or not credential):
+        return credential
+    raise CallFailure(
+        Verdict.MISCONFIGURED,
+        Fault.CREDENTIAL,
+        message="the credential has characters that no header can carry; look for line breaks in it",
+        unsent=True,
+    )
+
+
+def _encoded(body: Mapping[str, object]) -> bytes:
+    try:
+        return json_text.write(body).encode("utf-8", "replace")
+    except (ValueError, TypeError) as error:
+        raise not_sent("provider_options", f"no JSON: {error}") from None
+
+
+def _limits(call: Call, *, stream: bool) -> Limits:
+    timeouts = call.deployment.timeouts
+    total = min(call.total, timeouts.total).total_seconds()
+    return Limits(
+        connect=timeouts.connect.total_seconds(),
+        first_byte=timeouts.first_token.total_seconds() if stream else total,
+        between_chunks=timeouts.between_chunks.total_seconds(),
+        total=total,
+    )
+
+
+def _has_references(call: Call) -> bool:
+    """Whether the request names files or settings of the caller's own that the provider looks up."""
+    parts = (part for message in call.request.messages for part in message.parts)
+    return bool(options_of(call)) or any(isinstance(part, Image) and part.url for part in parts)
+
+
+async def _read_up_to(reply: Reply, limit: int) -> bytes:
+    """The body. Raises CallFailure `malformed` if it is longer than `limit` bytes."""
+    pieces: list[bytes] = []
+    length = 0
+    while piece := await reply.read():
+        pieces.append(piece)
+        length += len(piece)
+        if length > limit:
+            raise malformed(f"the answer is longer than {limit} bytes")
+    return b"".join(pieces)
+
+
+async def _whole_answer(reply: Reply) -> object:
+    """The JSON of a successful answer."""
+    await _check_status(reply)
+    if "json" not in _content_type(reply):
+        raise malformed(f"the answer is {_content_type(reply) or 'of no content type'}, not JSON")
+    return _answer_value(await _read_up_to(reply, MAX_ANSWER_BYTES))
+
+
+def _answer_value(data: bytes) -> object:
+    try:
+        value = json_text.parse(data.decode())
+    except ValueError as error:
+        raise malformed(f"the answer is no JSON: {error}") from None
+    if has_error(value):
+        raise ErrorInAnswer(value)
+    return value
+
+
+async def _check_stream(reply: Reply) -> None:
+    """Raises what the reply is if it is no stream of events: an error, even with status 200."""
+    await _check_status(reply)
+    kind = _content_type(reply)
+    if kind in ("text/event-stream", ""):
+        return
+    if "json" in kind:
+        _answer_value(await _read_up_to(reply, MAX_ANSWER_BYTES))
+    raise malformed(f"the answer is {kind}, not text/event-stream")
+
+
+async def _check_status(reply: Reply) -> None:
+    if not 200 <= reply.status < 300:
+        raise _Refused(await _error_body(reply))
+
+
+async def _error_body(reply: Reply) -> object:
+    """The error as JSON, else as text; whatever came of it, if it broke off."""
+    try:
+        text = (await _read_up_to(reply, MAX_ERROR_BYTES)).decode("utf-8", "replace")
+    except (TransportFailure, CallFailure):
+        return None
+    try:
+        return json_text.parse(text)
+    except ValueError:
+        return {"error": text} if "html" not in _content_type(reply) else None
+
+
+def _content_type(reply: Reply) -> str:
+    return reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _told(reader: StreamReader, decoder: SseDecoder, chunk: bytes) -> Iterator[StreamEvent]:
+    """What `chunk` tells, one by one: what came before a fault is still to be told. An empty chunk is the end."""
+    for event in decoder.feed(chunk) if chunk else decoder.end():
+        if reader.done:
+            return
+        yield from reader.read(event)
+    if not chunk and not reader.done:
+        yield from reader.finish()
+
+
+async def _drain(reply: Reply) -> None:
+    with suppress(TimeoutError, TransportFailure):
+        async with asyncio.timeout(DRAIN_S):
+            while await reply.read():
+                pass

@@ -1,0 +1,54 @@
+"""JSON between text and plain values, with the laxness of Python's own reader and writer taken out."""
+
+import json
+from collections.abc import Mapping
+from typing import NoReturn
+
+
+def parse(text: str) -> object:
+    """The value that `text` is.
+
+    Raises ValueError where it is no JSON: also for NaN and infinities, and for what is nested too deeply. A lone surrogate
+    becomes U+FFFD, so that every string can be encoded.
+    """
+    try:
+        value: object = _READER.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return _without_surrogates(value) if "\\ud" in text or "\\uD" in text else value
+
+
+def write(value: object) -> str:
+    """`value` as compact JSON. Raises ValueError for NaN, infinities and what is nested too deeply."""
+    try:
+        return _WRITER.encode(value)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_READER = json.JSONDecoder(parse_constant=_refuse)
+_WRITER = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False, default=_plain
+)
+
+
+def _without_surrogates(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_without_surrogates(item) for item in value]
+        case dict():
+            return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        case _:
+            return value
