@@ -1,0 +1,39 @@
+"""A string for a JSON schema: by pattern, format, the property's name, or the words of the prompt."""
+
+from collections.abc import Sequence
+
+from dataplane.provider.sandbox.answer.pattern import matching
+from dataplane.provider.sandbox.answer.words import FORMATS, STRINGS
+from dataplane.provider.sandbox.call import Schema
+from dataplane.provider.sandbox.draws import Draws
+
+
+def string_for(schema: Schema, name: str, draws: Draws, topics: Sequence[str]) -> str | None:
+    """A string as long as the schema wants it; None where its pattern is not understood."""
+    shortest, longest = _length(schema.get("minLength")) or 0, _length(schema.get("maxLength"))
+    pattern = schema.get("pattern")
+    if isinstance(pattern, str):
+        return matching(pattern, draws, shortest=shortest, longest=longest)
+    known = FORMATS.get(str(schema.get("format")))
+    if known is not None:
+        return draws.pick(known)
+    return _fitted(_plain(name.lower(), draws, topics), shortest, longest, topics)
+
+
+def _plain(name: str, draws: Draws, topics: Sequence[str]) -> str:
+    for fragment, choices in STRINGS.items():
+        if name == fragment or name.endswith("_" + fragment) or (len(fragment) > 3 and fragment in name):
+            return draws.pick(choices)
+    first = draws.below(len(topics))
+    return " ".join((*topics[first:], *topics[:first])[: draws.between(1, 3)])
+
+
+def _fitted(text: str, shortest: int, longest: int | None, topics: Sequence[str]) -> str:
+    while len(text) < shortest:
+        text = f"{text} {' '.join(topics)}"
+    return text if longest is None else text[:longest]
+
+
+def _length(value: object) -> int | None:
+    """A count of characters; Gemini writes 64-bit integers as strings."""
+    return int(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None

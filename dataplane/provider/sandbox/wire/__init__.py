@@ -1,0 +1,1 @@
+"""The wire protocols: how each asks, answers, streams and refuses; pure."""
