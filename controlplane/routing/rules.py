@@ -1,8 +1,8 @@
 """Which rule set reads a request, before it is known what the request is."""
 
-from controlplane.decision.matching import matches_origin
+from controlplane.decision.matching import selects_origin
 from controlplane.decision.model import Origin
-from controlplane.policy.model import RuleSet
+from controlplane.policy.model import RuleSet, Workload
 from controlplane.snapshot.model import Catalog
 
 
@@ -14,6 +14,13 @@ def rule_set_for(origin: Origin, policy: str, catalog: Catalog) -> RuleSet:
     """
     named = next((found for name, found in catalog.policies.items() if name == policy), None)
     if named is None:
-        workloads = [workload for workload in catalog.workloads if matches_origin(workload, origin)]
-        named = catalog.policies[(workloads or catalog.workloads[-1:])[0].policy]
+        named = catalog.policies[_workload(origin, catalog).policy]
     return catalog.rule_sets[named.rule_set]
+
+
+def _workload(origin: Origin, catalog: Catalog) -> Workload:
+    if origin.workload:
+        fitting = (workload for workload in catalog.workloads if workload.name == origin.workload)
+    else:
+        fitting = (workload for workload in catalog.workloads if selects_origin(workload.when, origin))
+    return next(fitting, catalog.workloads[-1])

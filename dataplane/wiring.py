@@ -1,0 +1,261 @@
+"""Builds a worker out of its parts; nothing else constructs them."""
+
+import asyncio
+import hashlib
+import logging
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import grpc.aio
+
+from dataplane.config import Config
+from dataplane.execution.board import BoardSettings, BreakerBoard, BreakerChanged
+from dataplane.execution.budget import BudgetSettings, RetryBudgets
+from dataplane.execution.bulkhead import Bulkheads
+from dataplane.execution.clock import SystemClock
+from dataplane.execution.gate import Gate
+from dataplane.execution.receipt import Receipt
+from dataplane.execution.runner import Equipment, Runner, RunnerSettings
+from dataplane.execution.wait import Waiting, WaitSettings
+from dataplane.permit.context import Context
+from dataplane.permit.replay import ReplayGuard
+from dataplane.provider.aiohttp_transport import AiohttpTransport
+from dataplane.provider.credential import CredentialMissing, Credentials
+from dataplane.provider.http_provider import HttpProvider
+from dataplane.report.health_codec import health_message
+from dataplane.report.receipt_codec import receipt_message
+from dataplane.report.reporter import ReceiptQueue, Reporter
+from dataplane.rpc.access import ACCESS
+from dataplane.rpc.decision_codec import ProtobufDecisionReader
+from dataplane.rpc.inference import Admission, InferenceServicer
+from dataplane.rpc.tracing import RunTelemetry
+from dataplane.snapshot.holder import SnapshotHolder
+from dataplane.snapshot.model import WorkerSnapshot
+from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
+from turnout.inference.v1 import inference_pb2
+from turnout.outcome.v1 import outcome_pb2, receipt_pb2
+from turnout_wire.ed25519 import verify
+from turnout_wire.hosting import CHANNEL_OPTIONS, Host
+from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
+from turnout_wire.process import announce, die_with_parent, until_signal
+from turnout_wire.server import Principal, Service
+from turnout_wire.telemetry import RpcTelemetry, Telemetry, start_telemetry
+
+_log = logging.getLogger(__name__)
+REPORT_TIMEOUT = 5.0
+"""Seconds for one report of receipts."""
+GUARDED_DECISIONS = 200_000
+"""Decisions that the replay guard remembers: 60 s of 3,300 a second."""
+FEATURES = frozenset[str]()
+"""Features of decisions that this worker knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """The connection to the control plane."""
+
+    channel: grpc.aio.Channel
+    metadata: tuple[tuple[str, str], ...]
+
+
+def connect(config: Config) -> Upstream:
+    """A channel to the control plane and this worker's credential. Raises OSError if the token cannot be read."""
+    token = config.token_file.read_text(encoding="utf-8").strip()
+    channel = grpc.aio.insecure_channel(config.control, options=CHANNEL_OPTIONS)
+    return Upstream(channel=channel, metadata=(("authorization", f"Bearer {token}"),))
+
+
+def growing_wait(attempt: int) -> float:
+    """Full jitter up to 50 ms · 2^attempt, at most 3 s, so that a thousand workers do not come back together."""
+    return random.uniform(0.01, min(0.05 * 2.0**attempt, 3.0))  # noqa: S311 - spreading load, not a secret
+
+
+def lookup(credentials: Credentials) -> Callable[[str], str | None]:
+    """Credentials as the gate asks for them: None where there is none."""
+
+    def resolve(reference: str) -> str | None:
+        try:
+            return credentials.resolve(reference)
+        except CredentialMissing:
+            return None
+
+    return resolve
+
+
+class Worker:
+    """A worker, from its start to its end."""
+
+    def __init__(self, config: Config, telemetry: Telemetry, upstream: Upstream) -> None:
+        self._config = config
+        self._telemetry = telemetry
+        self._draining = False
+        self._clock = SystemClock()
+        self._snapshots = SnapshotHolder(self._clock.monotonic, config.staleness_bound)
+        self._queue = ReceiptQueue(config.receipt_queue)
+        self._transport = AiohttpTransport()
+        self._observer = RunTelemetry(telemetry)
+        self._gate = self._make_gate(config.secrets)
+        self._reporter = self._make_reporter(upstream)
+        self._subscriber = self._make_subscriber(upstream)
+        self._host = self._make_host()
+        self._snapshots.on_change(self._renew)
+
+    async def run(self) -> None:
+        """Serve until a signal, then finish what runs and report it."""
+        port = await self._host.start(self._config.listen)
+        tasks = [asyncio.create_task(self._subscriber.run()), asyncio.create_task(self._reporter.run())]
+        await self._announce_when_ready(port)
+        await until_signal()
+        await self._drain(tasks)
+
+    async def _announce_when_ready(self, port: int) -> None:
+        """A worker without a snapshot can do nothing, so it is not ready before it has one."""
+        first = asyncio.Event()
+        self._snapshots.on_change(lambda _: first.set())
+        if self._snapshots.current is None:
+            await first.wait()
+        await self._host.set_serving(serving=True)
+        host = self._config.listen.rpartition(":")[0]
+        announce(address=f"{host}:{port}", worker=self._config.worker, pool=self._config.pool)
+
+    async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
+        self._draining = True
+        _log.info("draining", extra={"worker": self._config.worker})
+        await self._host.stop(self._config.drain)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        left = await self._reporter.flush(REPORT_TIMEOUT)
+        if left:
+            _log.error("receipts could not be reported", extra={"receipts": left})
+        await self._transport.close()
+        self._telemetry.close()
+
+    def _renew(self, snapshot: WorkerSnapshot) -> None:
+        self._gate.renew(snapshot)
+        self._reporter.nudge()
+        _log.info("snapshot in use", extra={"version": snapshot.version, "digest": snapshot.digest.hex()[:16]})
+
+    def _make_gate(self, secrets: Mapping[str, str]) -> Gate:
+        self._budgets = RetryBudgets(BudgetSettings())
+        board = BreakerBoard(BoardSettings(), draw=random.random, notify=self._breaker_changed)
+        return Gate(
+            board=board,
+            bulkheads=Bulkheads(),
+            budgets=self._budgets,
+            credentials=lookup(Credentials(secrets.get)),
+            clock=self._clock,
+        )
+
+    def _breaker_changed(self, changed: BreakerChanged) -> None:
+        self._observer.breaker_changed(changed)
+        self._reporter.nudge()
+        _log.warning("breaker %s", changed.change.after, extra={"target": str(changed.key)})
+
+    def _make_reporter(self, upstream: Upstream) -> Reporter:
+        call = upstream.channel.unary_unary(
+            "/turnout.outcome.v1.OutcomeService/ReportReceipts",
+            request_serializer=outcome_pb2.ReportReceiptsRequest.SerializeToString,
+            response_deserializer=outcome_pb2.ReportReceiptsResponse.FromString,
+        )
+
+        async def send(request: outcome_pb2.ReportReceiptsRequest) -> outcome_pb2.ReportReceiptsResponse:
+            return await call(request, metadata=upstream.metadata, timeout=REPORT_TIMEOUT)
+
+        return Reporter(self._config.worker, self._queue, self._health, send, growing_wait)
+
+    def _health(self) -> list[receipt_pb2.TargetHealth]:
+        snapshot = self._snapshots.current
+        return [health_message(health) for health in self._gate.health(snapshot)] if snapshot else []
+
+    def _make_subscriber(self, upstream: Upstream) -> Subscriber:
+        identity = Identity(
+            worker=self._config.worker,
+            pool=self._config.pool,
+            software=version("turnout"),
+            features=tuple(sorted(FEATURES)),
+            pinned=self._config.pinned,
+        )
+        source = SnapshotSource(self._snapshots, identity, verify)
+        return Subscriber(upstream.channel, upstream.metadata, source, self._snapshots, identity, growing_wait)
+
+    def _make_host(self) -> Host:
+        rules = Validation()
+        servicer = InferenceServicer(self._make_admission(rules), self._make_runner())
+        layers = (
+            RequestIds(),
+            RpcTelemetry(self._telemetry),
+            Errors(),
+            Deadlines(lambda method: ACCESS[method.name].deadline),
+            Access(ACCESS, self._authenticate),
+            rules,
+        )
+        service = Service(descriptor=inference_pb2.DESCRIPTOR.services_by_name["InferenceService"], servicer=servicer)
+        return Host([service], layers, max_concurrent=self._config.max_concurrent, reflect=self._config.reflect)
+
+    def _authenticate(self, token: str) -> Principal | None:
+        """A caller of the snapshot; nobody is known before the first."""
+        snapshot = self._snapshots.current
+        caller = snapshot.callers.get(hashlib.sha256(token.encode()).digest()) if snapshot else None
+        return Principal(name=caller.name, tenant=caller.tenant, roles=caller.roles) if caller else None
+
+    def _make_admission(self, rules: Validation) -> Admission:
+        permit = Context(
+            pool=self._config.pool,
+            features=FEATURES,
+            read=ProtobufDecisionReader(),
+            verifier=verify,
+            guard=ReplayGuard(capacity=GUARDED_DECISIONS),
+        )
+        return Admission(
+            snapshots=self._snapshots,
+            permit=permit,
+            rules=rules,
+            clock=self._clock.now,
+            draining=lambda: self._draining,
+        )
+
+    def _make_runner(self) -> Runner:
+        waiting = Waiting(
+            WaitSettings(), budgets=self._budgets, clock=self._clock, draw=random.random, sleep=asyncio.sleep
+        )
+        return Runner(
+            RunnerSettings(worker=self._config.worker),
+            Equipment(
+                provider=HttpProvider(self._transport, now=self._clock.now),
+                gate=self._gate,
+                waiting=waiting,
+                clock=self._clock,
+                sink=self._take_receipt,
+                observer=self._observer,
+                new_id=lambda: str(uuid.uuid4()),
+            ),
+        )
+
+    def _take_receipt(self, receipt: Receipt) -> None:
+        self._queue.put(receipt_message(receipt, with_decision=True))
+        facts = {
+            "decision_id": receipt.decision_id,
+            "result": str(receipt.result),
+            "attempts": len(receipt.attempts),
+            "cost_nanousd": receipt.cost_nanousd,
+            "reason": receipt.error_reason,
+        }
+        _log.info("run ended", extra=facts)
+
+
+async def serve(config: Config) -> None:
+    """Run a worker until a signal."""
+    if config.die_with_parent:
+        die_with_parent()
+    telemetry = start_telemetry("turnout-worker", config.worker, version("turnout"), enabled=config.telemetry)
+    upstream = connect(config)
+    try:
+        await Worker(config, telemetry, upstream).run()
+    finally:
+        with suppress(asyncio.CancelledError):
+            await upstream.channel.close()
