@@ -8,9 +8,6 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from controlplane.catalog.model import Deployment, Model
-from controlplane.policy.model import Policy, RuleSet, Workload
-
-_KINDS = (Model, Deployment, Workload, Policy, RuleSet)
 
 
 def canonical(value: object) -> bytes:
@@ -26,9 +23,8 @@ def canonical(value: object) -> bytes:
 
 
 def digest(value: object) -> bytes:
-    """SHA-256 of the canonical form, under the name of what it is, so that no two kinds share a digest."""
-    kind = next((kind.__name__ for kind in _KINDS if isinstance(value, kind)), "Catalog")
-    return hashlib.sha256(f"turnout.{kind}.v1\0".encode() + canonical(value)).digest()
+    """SHA-256 of the canonical form, under the name of its type, so that no two kinds share a digest."""
+    return hashlib.sha256(f"turnout.{type(value).__name__}.v1\0".encode() + canonical(value)).digest()
 
 
 def etag(value: Model | Deployment) -> str:

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from controlplane.catalog.canonical import canonical, etag
 from controlplane.catalog.document.node import At, node_of
-from controlplane.catalog.document.problem import CatalogInvalid, Problem, Refused
+from controlplane.catalog.document.problem import CatalogInvalid, Problem, ProblemKind, Refused
 from controlplane.catalog.mask import masked
 from controlplane.catalog.model import Deployment, ManagedBy, Model
 from controlplane.catalog.page import Page, page_of
@@ -66,7 +66,8 @@ class CreateEntry(Generic[E]):
 
         Raises CatalogInvalid, or Failure ALREADY_EXISTS, REQUEST_ID_REUSED.
         """
-        content = canonical(entry)
+        checked = _checked(self._section, entry)
+        content = canonical(checked)
         if done := self._requests.answered(request_id, content):
             return done
         if entry.name in self._section.held(self._store):
@@ -75,7 +76,7 @@ class CreateEntry(Generic[E]):
                 f"there is a {self._section.noun} `{entry.name}` in {where}: change that one, or choose another name"
             )
             raise Failure("ALREADY_EXISTS", message, field=f"{self._section.noun}.name")
-        kept = _keep(self._store, self._section, entry, validate_only=validate_only)
+        kept = _keep(self._store, self._section, checked, validate_only=validate_only)
         if not validate_only:
             self._requests.remember(request_id, content, kept)
         return kept
@@ -96,7 +97,7 @@ class UpdateEntry(Generic[E]):
         Raises CatalogInvalid, or Failure NOT_FOUND, MANAGED_BY_FILE, ETAG_MISMATCH, INVALID_FIELD.
         """
         old = _find_own(self._store, self._section, entry.name, expected_etag)
-        new = masked(old, entry, mask, self._section.nested)
+        new = _checked(self._section, masked(old, entry, mask, self._section.nested))
         return _keep(self._store, self._section, new, validate_only=validate_only)
 
 
@@ -177,25 +178,29 @@ def _find_own(store: CatalogStore, section: Section[E], name: str, expected_etag
     return entry
 
 
+def _checked(section: Section[E], entry: E) -> E:
+    """`entry` as a document gives it back: in range, in normal order, nothing said twice. Raises CatalogInvalid."""
+    at = At(source="api", path=section.noun, line=0, node=node_of(section.write(entry)))
+    by_task = getattr(entry, "quality_by_task", ())
+    if len(dict(by_task)) < len(by_task):
+        reason = "a task type is named twice"
+        problem = at.down("quality_by_task").problem(ProblemKind.DUPLICATE_KEY, reason, "name each once")
+        raise CatalogInvalid([problem])
+    try:
+        return replace(section.read(at), managed_by=ManagedBy.API)
+    except Refused as refused:
+        raise CatalogInvalid(refused.problems) from refused
+
+
 def _keep(store: CatalogStore, section: Section[E], entry: E, *, validate_only: bool) -> Tagged[E]:
     """Keep `entry` in place of the one of the same name. Raises CatalogInvalid."""
-    checked = replace(_checked(section, entry), managed_by=ManagedBy.API)
-    kept = {**section.kept(store.overlay), checked.name: checked}
+    kept = {**section.kept(store.overlay), entry.name: entry}
     try:
         store.change(section.with_kept(store.overlay, kept), validate_only=validate_only)
     except CatalogInvalid as invalid:
-        here = f"{section.listing}[{sorted(kept).index(checked.name)}]"
+        here = f"{section.listing}[{sorted(kept).index(entry.name)}]"
         raise CatalogInvalid([_in_request(problem, here, section.noun) for problem in invalid.problems]) from invalid
-    return _tagged(checked)
-
-
-def _checked(section: Section[E], entry: E) -> E:
-    """`entry` as the reader of documents gives it back: in range, in normal order, and nothing said twice."""
-    at = At(source="api", path=section.noun, line=0, node=node_of(section.write(entry)))
-    try:
-        return section.read(at)
-    except Refused as refused:
-        raise CatalogInvalid(refused.problems) from refused
+    return _tagged(entry)
 
 
 def _in_request(problem: Problem, here: str, noun: str) -> Problem:
