@@ -36,7 +36,7 @@ from dataplane.rpc.tracing import RunTelemetry
 from dataplane.snapshot.holder import SnapshotHolder
 from dataplane.snapshot.model import WorkerSnapshot
 from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
-from turnout.inference.v1 import inference_pb2
+from turnout.inference.v1 import chat_pb2, inference_pb2
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import CHANNEL_OPTIONS, Host
@@ -185,6 +185,7 @@ class Worker:
 
     def _make_host(self) -> Host:
         rules = Validation()
+        rules.learn(chat_pb2.ChatRequest())
         servicer = InferenceServicer(self._make_admission(rules), self._make_runner())
         layers = (
             RequestIds(),

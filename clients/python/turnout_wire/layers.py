@@ -138,7 +138,8 @@ class Validation:
         self._validator = protovalidate.Validator()
 
     def wrap(self, method: Method, inner: Handler) -> Handler:
-        """See Layer."""
+        """See Layer. Compiles the rules of the method's request now, so that the first caller does not wait for it."""
+        self.learn(method.request_type())
 
         async def unary(request: Any, call: Call) -> Message | None:
             self.check(request)
@@ -153,6 +154,10 @@ class Validation:
         async for request in requests:
             self.check(request)
             yield request
+
+    def learn(self, message: Message) -> None:
+        """Compile the rules of a message that is checked later."""
+        self._validator.collect_violations(message)
 
     def check(self, message: Message) -> None:
         """Raises Failure for the first rule that `message` breaks, with the reason that fits."""

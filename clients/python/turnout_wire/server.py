@@ -23,6 +23,7 @@ class Method:
     name: str
     request_streaming: bool
     response_streaming: bool
+    request_type: type[Message]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,7 @@ def method_of(descriptor: MethodDescriptor) -> Method:
         name=f"{descriptor.containing_service.full_name}/{descriptor.name}",
         request_streaming=descriptor.client_streaming,
         response_streaming=descriptor.server_streaming,
+        request_type=message_factory.GetMessageClass(descriptor.input_type),
     )
 
 
@@ -120,7 +122,7 @@ def _rpc_handler(
         return await handler(request, Call(method, context))
 
     make = _SHAPES[method.request_streaming, method.response_streaming]
-    decode = message_factory.GetMessageClass(descriptor.input_type).FromString
+    decode = method.request_type.FromString
     encode = message_factory.GetMessageClass(descriptor.output_type).SerializeToString
     made: grpc.RpcMethodHandler[Any, Any] = make(behavior, decode, encode)
     return made

@@ -1,0 +1,108 @@
+"""A control plane and its workers as processes of one command."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from turnout_cli.processes import Processes, Program, Running
+
+RUN_FILE = "run.json"
+"""In the state folder while a stack runs: where its processes listen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackSettings:
+    """What to start. `catalog` None means the packaged default; ports 0 take any; `logs` takes the processes' logs."""
+
+    state: Path
+    catalog: Path | None
+    environment: Mapping[str, str]
+    workers: int = 2
+    host: str = "127.0.0.1"
+    control_port: int = 0
+    worker_port: int = 0
+    logs: Path | None = None
+    log_level: str = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A running control plane and its workers."""
+
+    control: Running
+    workers: tuple[Running, ...]
+    state: Path
+
+    @property
+    def token_file(self) -> Path:
+        """The credential of the local caller."""
+        return self.state / "tokens" / "local"
+
+
+async def start_stack(processes: Processes, settings: StackSettings) -> Stack:
+    """Start the control plane, then the workers at once. Raises ProcessFailed."""
+    control = await processes.start(_control(settings))
+    workers = await asyncio.gather(
+        *(processes.start(_worker(settings, control.address, number)) for number in range(1, settings.workers + 1))
+    )
+    stack = Stack(control=control, workers=tuple(workers), state=settings.state)
+    _write_run_file(stack)
+    return stack
+
+
+def _control(settings: StackSettings) -> Program:
+    catalog = ["--catalog", str(settings.catalog)] if settings.catalog else []
+    return Program(
+        name="control plane",
+        module="controlplane",
+        arguments=[
+            *("--listen", f"{settings.host}:{settings.control_port}"),
+            *("--state", str(settings.state)),
+            *("--log-level", settings.log_level),
+            *catalog,
+        ],
+        log=_logs(settings) / "control-plane.log",
+        environment=settings.environment,
+    )
+
+
+def _worker(settings: StackSettings, control: str, number: int) -> Program:
+    port = settings.worker_port + number - 1 if settings.worker_port else 0
+    return Program(
+        name=f"worker {number}",
+        module="dataplane",
+        arguments=[
+            *("--listen", f"{settings.host}:{port}"),
+            *("--control", control),
+            *("--token-file", str(settings.state / "tokens" / "worker")),
+            *("--worker", f"worker-{number}"),
+            *("--log-level", settings.log_level),
+        ],
+        log=_logs(settings) / f"worker-{number}.log",
+        environment=settings.environment,
+    )
+
+
+def _logs(settings: StackSettings) -> Path:
+    return settings.logs or settings.state / "logs"
+
+
+def _write_run_file(stack: Stack) -> None:
+    facts = {
+        "control": stack.control.address,
+        "workers": [worker.address for worker in stack.workers],
+        "token_file": str(stack.token_file.resolve()),
+        "pids": [stack.control.pid, *(worker.pid for worker in stack.workers)],
+    }
+    (stack.state / RUN_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def read_run_file(state: Path) -> Mapping[str, object] | None:
+    """Where the stack of a state folder listens; None if none was started there."""
+    path = state / RUN_FILE
+    if not path.exists():
+        return None
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    return facts if isinstance(facts, dict) else None
