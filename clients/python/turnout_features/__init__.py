@@ -1,1 +1,20 @@
 """Facts about a request that routing depends on, found in linear time."""
+
+from turnout_features.extraction import extract
+from turnout_features.model import Conversation, Features, OutputFormat, Patterns, Speaker, Utterance
+from turnout_features.patterns import PatternError, RulePatterns
+from turnout_features.tokens import CountTokens, o200k_tokens
+
+__all__ = [
+    "Conversation",
+    "CountTokens",
+    "Features",
+    "OutputFormat",
+    "PatternError",
+    "Patterns",
+    "RulePatterns",
+    "Speaker",
+    "Utterance",
+    "extract",
+    "o200k_tokens",
+]
