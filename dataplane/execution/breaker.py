@@ -31,8 +31,8 @@ class BreakerSettings:
     heard for `probe_lease` no longer count. A provider's hint is believed for `longest_trip`.
     """
 
-    window: timedelta = timedelta(seconds=30)
-    buckets: int = 10
+    window: timedelta = timedelta(seconds=60)
+    buckets: int = 12
     minimum_calls: int = 5
     failure_rate: float = 0.5
     slow_after: timedelta = timedelta(seconds=30)
@@ -186,6 +186,11 @@ class Breaker:
         if now >= self._until:
             return BreakerView(state=BreakerState.HALF_OPEN, since=self._until, cause=self._cause)
         return BreakerView(state=self.state, since=self._since, until=self._until, cause=self._cause)
+
+    @property
+    def generation(self) -> int:
+        """How often the state changed; calls that were let through before the last change no longer count."""
+        return self._generation
 
     @property
     def probes_out(self) -> int:

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -20,11 +20,12 @@ from dataplane.chat.model import (
     UsageReport,
 )
 from dataplane.execution.account import Account
+from dataplane.execution.alarm import Alarm
 from dataplane.execution.clock import Clock
-from dataplane.execution.cost import charge
+from dataplane.execution.cost import Charge, charge
 from dataplane.execution.gate import Admitted
 from dataplane.execution.observer import AttemptEnded, AttemptScope
-from dataplane.execution.plan import Attempt
+from dataplane.execution.plan import Attempt, Called
 from dataplane.execution.receipt import AttemptRecord
 from dataplane.execution.run import Content
 from dataplane.execution.verdict import TIMEOUTS, CallEnd, end_of_cut, end_of_failure
@@ -48,7 +49,7 @@ class CallSettings:
 
 
 class LiveCall:
-    """Iterate over the content of one call; afterwards `end` says how it ended.
+    """Iterate over the content of one call; afterwards `called` says how it ended.
 
     Content comes only from a stream; a whole answer is in `response` at the end. On leaving the context, whatever the
     cause, the provider's stream is closed, the call is charged and recorded, and its permits are given back.
@@ -63,6 +64,7 @@ class LiveCall:
         account: Account,
         scope: AttemptScope,
         clock: Clock,
+        started_at: datetime,
         settings: CallSettings,
         streaming: bool,
     ) -> None:
@@ -74,7 +76,7 @@ class LiveCall:
         self._clock = clock
         self._settings = settings
         self._streaming = streaming
-        self._started_at = clock.now()
+        self._started_at = started_at
         self._started = clock.monotonic()
         self._own_total = admitted.deployment.timeouts.total.total_seconds()
         self._events: AsyncIterator[StreamEvent] | None = None
@@ -82,16 +84,18 @@ class LiveCall:
         self._bytes = 0
         self._request_id = ""
         self._end: CallEnd | None = None
+        self._alarm = Alarm(self._limit() - self._started)
         self.usage: Usage | None = None
         self.finished: Finished | None = None
         self.response: ChatResponse | None = None
+        self.cost_nanousd = 0
 
     @property
-    def end(self) -> CallEnd:
-        """How the call ended; its cost is known once the context is left. Raises RuntimeError while it runs."""
+    def called(self) -> Called:
+        """How the call ended and what it cost, once its context is left. Raises RuntimeError before."""
         if self._end is None:
             raise RuntimeError("the call is not over")
-        return self._end
+        return Called(end=self._end, cost_nanousd=self.cost_nanousd)
 
     async def __aenter__(self) -> Self:
         return self
@@ -101,6 +105,7 @@ class LiveCall:
     ) -> None:
         if self._end is None:
             self._end = self._abandoned(error)
+        self._alarm.stop()
         try:
             await self._close()
         finally:
@@ -128,21 +133,21 @@ class LiveCall:
     def _taken(self, content: Content, text: str) -> Content:
         if self._first_content is None:
             self._first_content = self._clock.monotonic()
+            self._alarm.set(self._limit() - self._first_content)
         self._bytes += _size(text)
         return content
 
     async def _advance(self) -> StreamEvent | None:
         """The next event within the time limit; None when the call is over, and then its end is known."""
-        timer = asyncio.timeout(max(self._limit() - self._clock.monotonic(), 0.0))
         try:
-            async with timer:
+            with self._alarm:
                 return await self._receive()
         except StopAsyncIteration:
             self._end = self._whole()
         except CallFailure as failure:
             self._end = self._whole() if self.finished else self._failed(failure)
         except Exception as error:  # noqa: BLE001 - an adapter's bug must not cost the run its receipt
-            self._end = self._whole() if self.finished else self._cut() if timer.expired() else self._crashed(error)
+            self._end = self._whole() if self.finished else self._cut() if self._alarm.rung else self._crashed(error)
         return None
 
     async def _receive(self) -> StreamEvent:
@@ -257,18 +262,18 @@ class LiveCall:
             target=self._attempt.target,
             price=self._admitted.deployment.price,
         )
-        self._end = end = replace(end, cost_nanousd=charged.cost_nanousd)
         self.usage = charged.usage
+        self.cost_nanousd = charged.cost_nanousd
         until = end.now if self._first_content is None else self._first_content
         with self._admitted:
             self._admitted.settle(end, elapsed=until - self._started)
-        record = self._record(end, estimated=charged.estimated)
+        record = self._record(end, charged)
         self._account.attempts.append(record)
         self._scope.end(
             AttemptEnded(decision_id=self._account.run.decision.decision_id, record=record, committed=end.committed)
         )
 
-    def _record(self, end: CallEnd, *, estimated: bool) -> AttemptRecord:
+    def _record(self, end: CallEnd, charged: Charge) -> AttemptRecord:
         first = self._first_content
         return AttemptRecord(
             number=self._attempt.number,
@@ -280,9 +285,9 @@ class LiveCall:
             error=end.error,
             http_status=end.http_status,
             time_to_first_token=None if first is None else timedelta(seconds=first - self._started),
-            usage=self.usage,
-            cost_nanousd=end.cost_nanousd,
-            cost_estimated=estimated,
+            usage=charged.usage,
+            cost_nanousd=charged.cost_nanousd,
+            cost_estimated=charged.estimated,
             provider_request_id=end.provider_request_id,
             retry_after=None if end.retry_after is None else timedelta(seconds=end.retry_after),
         )

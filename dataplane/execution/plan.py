@@ -86,6 +86,19 @@ Step = Attempt | Wait | Skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Called:
+    """The attempt was made, ended so and cost so much."""
+
+    end: CallEnd
+    cost_nanousd: int = 0
+
+    @property
+    def now(self) -> float:
+        """When it ended."""
+        return self.end.now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """The attempt was not made. `until`: when its breaker lets calls through, if known; `held`: a provider's hint."""
 
@@ -103,8 +116,8 @@ class Done:
     denied: bool = False
 
 
-Report = CallEnd | Refusal | Done
-"""What a plan is told: CallEnd or Refusal after Attempt, Done after Wait and Skip."""
+Report = Called | Refusal | Done
+"""What a plan is told: Called or Refusal after Attempt, Done after Wait and Skip."""
 
 
 class EndKind(StrEnum):
@@ -153,19 +166,20 @@ def _serve(progress: "_Progress", index: int, *, forced: bool = False) -> Genera
     while (ending := progress.stop()) is None:
         report = yield progress.attempt(index, tries=tries, forced=forced)
         progress.hear(report)
-        if not isinstance(report, CallEnd):
+        if not isinstance(report, Called):
             progress.refuse(index, report)
             return None
         tries += 1
-        match next_step(report):
+        end = report.end
+        match next_step(end):
             case Next.DONE:
-                return Ending(kind=EndKind.SUCCEEDED, last=report)
+                return Ending(kind=EndKind.SUCCEEDED, last=end)
             case Next.BROKEN:
-                return Ending(kind=EndKind.BROKEN, last=report)
+                return Ending(kind=EndKind.BROKEN, last=end)
             case Next.REJECTED:
-                return Ending(kind=EndKind.REJECTED, last=report)
-            case Next.SAME_TARGET if not forced and progress.may_stay(index, report):
-                answer = yield progress.wait(index, WaitFor.RETRY, tries=tries, hint=report.retry_after or 0.0)
+                return Ending(kind=EndKind.REJECTED, last=end)
+            case Next.SAME_TARGET if not forced and progress.may_stay(index, end):
+                answer = yield progress.wait(index, WaitFor.RETRY, tries=tries, hint=end.retry_after or 0.0)
                 progress.hear(answer)
                 if isinstance(answer, Done) and answer.denied:
                     return None
@@ -217,10 +231,10 @@ class _Progress:
     def hear(self, report: Report) -> None:
         """Take in what happened."""
         self.now = max(self.now, report.now)
-        if isinstance(report, CallEnd):
+        if isinstance(report, Called):
             self.attempts += 1
             self.spent += report.cost_nanousd
-            self.last = report
+            self.last = report.end
 
     def refuse(self, index: int, report: Report) -> None:
         """Keep why a target could not be called."""

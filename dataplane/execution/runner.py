@@ -114,7 +114,7 @@ class _Execution:
                             async for content in live:
                                 self._commit(step)
                                 yield content
-                        report = live.end
+                        report = live.called
                 elif isinstance(step, Wait):
                     report = await self._wait(step)
                 else:
@@ -145,6 +145,7 @@ class _Execution:
         if isinstance(admitted, Refusal):
             return self._refused(attempt, admitted)
         self._account.called(attempt.index)
+        started_at = self._with.clock.now()
         try:
             scope = self._with.observer.attempt_started(
                 AttemptStarted(
@@ -155,7 +156,7 @@ class _Execution:
                     streaming=self._streaming,
                     tries=attempt.tries,
                     forced=attempt.forced,
-                    started_at=self._with.clock.now(),
+                    started_at=started_at,
                 )
             )
             self._live = LiveCall(
@@ -165,6 +166,7 @@ class _Execution:
                 account=self._account,
                 scope=scope,
                 clock=self._with.clock,
+                started_at=started_at,
                 settings=self._settings.call,
                 streaming=self._streaming,
             )

@@ -20,8 +20,7 @@ class CallEnd:
     """How one call ended, at `now`.
 
     `now` and `retry_after` are seconds, `now` on the monotonic clock. `committed` says that content was forwarded,
-    `cut` that a time limit of the run ended the call, not one of the deployment; `cost_nanousd` is what the call costs.
-    The other fields are those of CallFailure.
+    `cut` that a time limit of the run ended the call, not one of the deployment. The other fields are those of CallFailure.
     """
 
     verdict: Verdict
@@ -35,7 +34,6 @@ class CallEnd:
     unsent: bool = False
     committed: bool = False
     cut: bool = False
-    cost_nanousd: int = 0
 
 
 class Next(StrEnum):

@@ -1,0 +1,217 @@
+"""What holds for a plan whatever its targets answer."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from dataplane.execution.plan import (
+    Attempt,
+    Bounds,
+    Called,
+    Done,
+    Ending,
+    EndKind,
+    PlanSettings,
+    Refusal,
+    Report,
+    Skip,
+    Step,
+    Wait,
+    WaitFor,
+    run_plan,
+)
+from dataplane.execution.receipt import SkipReason
+from dataplane.execution.runner import advance
+from dataplane.execution.verdict import CallEnd
+from dataplane.permit.model import Limits, Target
+from dataplane.provider.model import Verdict
+
+ERRORS = {
+    Verdict.SUCCEEDED: [""],
+    Verdict.FAILED: ["connect", "http_500", "stream_cut", "timeout_first_token"],
+    Verdict.THROTTLED: ["rate_limited"],
+    Verdict.IGNORED: ["bad_request", "context_too_long", "content_filter"],
+    Verdict.MISCONFIGURED: ["credential"],
+}
+
+
+@dataclass
+class Course:
+    """One course of a plan: what it asked for, when, and what it was told."""
+
+    targets: tuple[Target, ...]
+    limits: Limits
+    bounds: Bounds
+    steps: list[tuple[float, Step, Report]] = field(default_factory=list)
+    ending: Ending | None = None
+
+    def attempts(self) -> list[tuple[float, Attempt, Called]]:
+        """The attempts that were made."""
+        return [(now, s, r) for now, s, r in self.steps if isinstance(s, Attempt) and isinstance(r, Called)]
+
+
+@st.composite
+def calls(draw: st.DrawFn, now: float, attempt: Attempt) -> Called:
+    """An end of a call within its time."""
+    verdict = draw(st.sampled_from(list(Verdict)))
+    error = draw(st.sampled_from(ERRORS[verdict]))
+    cut = error.startswith("timeout") and draw(st.booleans())
+    return Called(
+        end=CallEnd(
+            verdict=verdict,
+            now=now + (attempt.share if cut else draw(st.floats(0, 1)) * attempt.share),
+            error=error,
+            retry_after=draw(st.none() | st.floats(0, 15)) if verdict is Verdict.THROTTLED else None,
+            unsent=error == "connect",
+            committed=error in ("", "stream_cut") and draw(st.booleans()),
+            cut=cut,
+        ),
+        cost_nanousd=draw(st.integers(0, 1000)),
+    )
+
+
+@st.composite
+def refusals(draw: st.DrawFn, now: float) -> Refusal:
+    """A reason not to call."""
+    reason = draw(st.sampled_from([SkipReason.BREAKER_OPEN, SkipReason.BREAKER_OPEN, SkipReason.NO_CREDENTIAL]))
+    until = draw(st.none() | st.floats(0, 10)) if reason is SkipReason.BREAKER_OPEN else None
+    held = until is not None and draw(st.booleans())
+    return Refusal(now=now, reason=reason, until=None if until is None else now + until, held=held)
+
+
+@st.composite
+def courses(draw: st.DrawFn) -> Course:
+    """A plan driven to its end by a world that answers anything."""
+    models = draw(st.lists(st.sampled_from("pqr"), min_size=1, max_size=6))
+    targets = tuple(
+        Target(deployment=f"d{index}", model=model, provider="any") for index, model in enumerate(models)
+    )
+    limits = Limits(
+        max_attempts=draw(st.integers(1, 6)),
+        max_output_tokens=1,
+        deadline=timedelta(seconds=30),
+        max_cost_nanousd=draw(st.sampled_from([0, 500, 1500])),
+    )
+    bounds = Bounds(started=100.0, end_by=100.0 + draw(st.floats(0, 40)), expires=100.0 + draw(st.floats(0, 60)))
+    course = Course(targets=targets, limits=limits, bounds=bounds)
+    plan, now = run_plan(targets, limits, bounds, PlanSettings()), bounds.started
+    step = advance(plan, None)
+    while not isinstance(step, Ending):
+        assert len(course.steps) < 100, "the plan does not end"
+        report: Report
+        if isinstance(step, Attempt):
+            report = draw(refusals(now) | calls(now, step))
+        elif isinstance(step, Wait):
+            report = draw(waits(now, step))
+        else:
+            report = Done(now=now)
+        course.steps.append((now, step, report))
+        now = report.now
+        step = advance(plan, report)
+    course.ending = step
+    return course
+
+
+@st.composite
+def waits(draw: st.DrawFn, now: float, wait: Wait) -> Done:
+    """A wait as long as asked for, or none."""
+    if wait.hint >= wait.left or draw(st.integers(0, 3)) == 0:
+        return Done(now=now, denied=True)
+    return Done(now=now + wait.hint)
+
+
+@given(courses())
+def test_no_more_attempts_than_the_decision_allows(course: Course) -> None:
+    assert len(course.attempts()) <= course.limits.max_attempts
+    assert [attempt.number for _, attempt, _ in course.attempts()] == list(range(1, len(course.attempts()) + 1))
+
+
+@given(courses())
+def test_nothing_is_asked_for_beyond_the_deadline(course: Course) -> None:
+    for now, step, _ in course.steps:
+        if isinstance(step, Attempt):
+            assert now < course.bounds.end_by
+            assert 0 < step.share <= step.left <= course.bounds.end_by - now + 1e-9
+
+
+@given(courses())
+def test_after_the_decision_expired_no_further_attempt_begins(course: Course) -> None:
+    assert all(now < course.bounds.expires for now, attempt, _ in course.attempts() if attempt.number > 1)
+
+
+@given(courses())
+def test_no_attempt_begins_once_the_money_is_spent(course: Course) -> None:
+    limit, spent = course.limits.max_cost_nanousd, 0
+    for _, _, report in course.attempts():
+        assert not limit or spent < limit
+        spent += report.cost_nanousd
+
+
+@given(courses())
+def test_content_success_and_the_callers_own_errors_end_a_run(course: Course) -> None:
+    final = (Verdict.SUCCEEDED, Verdict.IGNORED)
+    *earlier, last = course.attempts() or [None]
+    for _, _, report in filter(None, earlier):
+        assert not report.end.committed
+        assert report.end.verdict not in final or report.end.error == "context_too_long" or report.end.cut
+    if last and course.ending and course.ending.kind is EndKind.SUCCEEDED:
+        assert last[2].end.verdict is Verdict.SUCCEEDED
+
+
+@given(courses())
+def test_the_same_target_is_called_again_only_after_a_throttle_or_a_call_that_never_left(course: Course) -> None:
+    attempts = course.attempts()
+    for (_, before, report), (_, after, _) in zip(attempts, attempts[1:], strict=False):
+        if before.index == after.index:
+            assert report.end.verdict is Verdict.THROTTLED or report.end.unsent
+            assert after.tries == before.tries + 1
+
+
+@given(courses())
+def test_every_target_behind_can_still_have_its_turn(course: Course) -> None:
+    for _, attempt, _ in course.attempts():
+        untried = len(course.targets) - 1 - attempt.index
+        if attempt.tries and not attempt.forced:
+            waited_for_opening = any(isinstance(s, Wait) and s.purpose is WaitFor.OPENING for _, s, _ in course.steps)
+            assert waited_for_opening or course.limits.max_attempts - attempt.number >= untried
+
+
+@given(courses())
+def test_a_model_that_the_request_does_not_fit_is_not_asked_again(course: Course) -> None:
+    unfit: set[str] = set()
+    for _, attempt, report in course.attempts():
+        assert attempt.target.model not in unfit
+        if report.end.error == "context_too_long" and not report.end.committed:
+            unfit.add(attempt.target.model)
+
+
+@given(courses())
+def test_at_most_one_target_is_forced_and_only_when_none_could_be_called(course: Course) -> None:
+    forced = [(place, step) for place, (_, step, _) in enumerate(course.steps) if isinstance(step, Attempt) and step.forced]
+    if not forced:
+        return
+    place, step = forced[0]
+    assert len(forced) == 1
+    before = [report for _, earlier, report in course.steps[:place] if isinstance(earlier, Attempt)]
+    assert all(isinstance(report, Refusal) for report in before)
+    mine = [report for _, earlier, report in course.steps[:place] if getattr(earlier, "index", -1) == step.index]
+    assert any(isinstance(report, Refusal) and report.reason is SkipReason.BREAKER_OPEN for report in mine)
+
+
+@given(courses())
+def test_a_target_that_a_providers_hint_holds_is_never_forced(course: Course) -> None:
+    last_refusal: dict[int, Refusal] = {}
+    for _, step, report in course.steps:
+        if isinstance(step, Attempt) and step.forced:
+            assert not last_refusal[step.index].held
+        if isinstance(step, Attempt) and isinstance(report, Refusal):
+            last_refusal[step.index] = report
+
+
+@given(courses())
+def test_targets_are_tried_in_the_order_of_the_decision(course: Course) -> None:
+    assume(not any(isinstance(step, Wait) and step.purpose is WaitFor.OPENING for _, step, _ in course.steps))
+    indexes = [step.index for _, step, _ in course.steps if isinstance(step, Attempt | Skip) and not getattr(step, "forced", False)]
+    assert indexes == sorted(indexes)
