@@ -17,7 +17,7 @@ from dataplane.chat.model import (
     ToolResult,
 )
 from dataplane.provider import conversation, json_text, options
-from dataplane.provider.failure import Fault, not_sent
+from dataplane.provider.failure import not_sent
 from dataplane.provider.model import Call
 
 Json = dict[str, object]
@@ -49,7 +49,7 @@ _IMAGE_TYPES: Mapping[str, str] = MappingProxyType(
 
 
 def render(call: Call) -> Json:
-    """The body of a call. Raises CallFailure `bad_request`, or `unsupported` for a conversation in which nobody speaks."""
+    """The body of a call. Raises CallFailure `bad_request`."""
     request = call.request
     conversation.check_parts(request)
     body: Json = {"contents": _contents(request, signed=not _UNSIGNED.match(conversation.model_name(call.deployment)))}
@@ -71,9 +71,7 @@ def _contents(request: ChatRequest, *, signed: bool) -> list[Json]:
         rendered = list(_spoken(parts, signed=signed) if by_model else _asked(parts, names))
         if rendered:
             contents.append({"role": "model" if by_model else "user", "parts": rendered})
-    if not contents:
-        raise not_sent("messages", "this provider needs a message of the user", fault=Fault.UNSUPPORTED)
-    return contents
+    return contents or [{"role": "user", "parts": [{"text": ""}]}]
 
 
 def _spoken(parts: list[Part], *, signed: bool) -> Iterator[Json]:
@@ -85,7 +83,7 @@ def _spoken(parts: list[Part], *, signed: bool) -> Iterator[Json]:
     unsigned = signed
     for part in parts:
         match part:
-            case Text(text=text) if text:
+            case Text(text=text):
                 yield {"text": text}
             case ToolCall():
                 rendered: Json = {
@@ -106,7 +104,7 @@ def _asked(parts: list[Part], names: Mapping[str, str]) -> Iterator[Json]:
                 yield _tool_result(part, names)
             case Image():
                 yield _image(part)
-            case Text(text=text) if text:
+            case Text(text=text):
                 yield {"text": text}
             case _:
                 pass

@@ -35,7 +35,7 @@ BY_HOST: Mapping[str, Dialect] = MappingProxyType(
         "api.mistral.ai": Dialect(seed="random_seed", required="any", usage_on_request=False),
         # Refuses fields that it does not know; `seed` is one of them.
         "generativelanguage.googleapis.com": Dialect(seed=""),
-        "openrouter.ai": SELF_HOSTED,
+        "openrouter.ai": Dialect(limit="max_completion_tokens", top_k=True),
     }
 )
 """By host, or by the end of one where the key begins with a dot."""
