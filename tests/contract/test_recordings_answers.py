@@ -8,7 +8,7 @@ import pytest
 from dataplane.chat.model import StreamEvent
 from dataplane.provider.model import CallFailure, Verdict
 from tests.support.extraction import STREAMED, WHOLE, Said, said_by, said_by_events
-from tests.support.recordings import Recording, played, provider_of, read_recordings
+from tests.support.recordings import Recording, outcome, played, provider_of, read_recordings
 
 BROKEN_STREAMS = {
     "tests/models/cassettes/test_groq/test_tool_use_failed_error_streaming_with_text.yaml#0": (
@@ -135,10 +135,6 @@ async def test_every_recorded_refusal_is_classified(recordings: list[Recording])
 
 
 async def refusal_of(recording: Recording, *, streaming: bool) -> CallFailure:
-    provider = provider_of(played(recording))
     with pytest.raises(CallFailure) as caught:
-        if streaming:
-            _ = [event async for event in provider.stream(recording.call())]
-        else:
-            await provider.generate(recording.call())
+        await outcome(provider_of(played(recording)), recording.call(), streaming=streaming)
     return caught.value

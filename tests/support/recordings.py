@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from dataplane.chat.model import ChatRequest, Message, Role, Text
+from dataplane.chat.model import ChatRequest, Message, Role, StreamEvent, Text
 from dataplane.provider.http_provider import HttpProvider
-from dataplane.provider.model import Call
+from dataplane.provider.model import Call, ProviderResponse
 from dataplane.provider.transport import Limits
 from dataplane.snapshot.model import Deployment, WireProtocol
 
@@ -130,14 +130,22 @@ class PlayedTransport:
     url: str = ""
     sent_headers: Mapping[str, str] | None = None
     sent: bytes = b""
+    limits: Limits | None = None
     reply: PlayedReply | None = None
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, limits: Limits) -> PlayedReply:
         """The recorded answer."""
-        self.url, self.sent_headers, self.sent = url, headers, body
+        self.url, self.sent_headers, self.sent, self.limits = url, headers, body, limits
         pieces = (self.body[at : at + self.piece] for at in range(0, len(self.body), self.piece))
         self.reply = PlayedReply(self.status, self.headers, pieces)
         return self.reply
+
+
+async def outcome(provider: HttpProvider, call: Call, *, streaming: bool) -> ProviderResponse | list[StreamEvent]:
+    """What a call gives, whole or as a stream. Raises CallFailure."""
+    if streaming:
+        return [event async for event in provider.stream(call)]
+    return await provider.generate(call)
 
 
 def played(recording: Recording, *, piece: int = 1 << 20) -> PlayedTransport:
