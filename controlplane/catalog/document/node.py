@@ -1,7 +1,7 @@
 """A document as nodes with line numbers, whether it was YAML or plain values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from controlplane.catalog.document.problem import Problem, ProblemKind, Refused
 
@@ -59,11 +59,11 @@ class At:
     def field(self, entry: Entry) -> "At":
         """The place of a field of this table."""
         path = f"{self.path}.{entry.name}" if self.path else entry.name
-        return replace(self, path=path, line=entry.line, node=entry.node)
+        return At(source=self.source, path=path, line=entry.line, node=entry.node)
 
     def item(self, index: int, node: Node) -> "At":
         """The place of an item of this list."""
-        return replace(self, path=f"{self.path}[{index}]", line=node.line, node=node)
+        return At(source=self.source, path=f"{self.path}[{index}]", line=node.line, node=node)
 
     def down(self, *steps: str | int) -> "At":
         """The place below that `steps` lead to, or the last one on the way that exists."""

@@ -127,10 +127,14 @@ def test_the_packaged_document_passes_as_a_file_of_ones_own() -> None:
 
 
 def test_loading_is_quick_enough_to_be_ready_in_a_second() -> None:
-    """Processor time, so that a busy machine does not count; the limit is ten times what it takes."""
+    """Processor time, and the best of three, so that a busy machine does not count; it takes a third of the limit."""
+    assert min(seconds_to_load() for _ in range(3)) < 0.15
+
+
+def seconds_to_load() -> float:
     before = time.process_time()
     load(None)
-    assert time.process_time() - before < 0.15
+    return time.process_time() - before
 
 
 def test_the_folder_of_the_default_catalog_is_in_the_package() -> None:
