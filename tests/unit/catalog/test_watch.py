@@ -61,22 +61,36 @@ def test_a_turned_link_is_taken(tmp_path: Path) -> None:
     assert workloads(store) == ["search", "default"]
 
 
+SAME_SIZE = EXTENDED.replace("extends: default", "policies: [abc]\n"[:16])
+
+
 def test_a_change_of_the_same_size_is_taken(path: Path) -> None:
     store = store_of(path)
     before = path.stat()
-    watch = CatalogWatch(store)
-    path.write_text(EXTENDED.replace("extends: default", "workloads: [1234]"[:16]), encoding="utf-8")
+    path.write_text(SAME_SIZE, encoding="utf-8")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    look_twice(watch)
+    assert path.stat().st_size == before.st_size
+    look_twice(CatalogWatch(store))
+    assert store.status.problems
+
+
+def test_another_file_of_the_same_size_and_time_is_taken(path: Path) -> None:
+    """As a tool leaves it that unpacks or syncs files and keeps their times."""
+    store = store_of(path)
+    before = path.stat()
+    write(path, SAME_SIZE)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    look_twice(CatalogWatch(store))
     assert store.status.problems
 
 
 def test_a_file_that_is_still_being_written_is_not_read(path: Path) -> None:
     store = store_of(path)
     watch = CatalogWatch(store)
-    half = EXTENDED + SEARCH[: len(SEARCH) // 2]
-    path.write_text(half, encoding="utf-8")
+    path.write_text(EXTENDED + SEARCH[: len(SEARCH) // 2], encoding="utf-8")
     watch.look()
+    assert store.status.problems == ()
     path.write_text(EXTENDED + SEARCH, encoding="utf-8")
     watch.look()
     assert store.status.problems == ()
