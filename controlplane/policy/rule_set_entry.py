@@ -1,6 +1,6 @@
 """Rule sets of classification as entries of a document."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from enum import StrEnum
@@ -142,14 +142,22 @@ def read_rule_set(at: At) -> RuleSet:
 
 
 def _check_signals(at: At, rule_set: RuleSet) -> None:
-    places = [(rule.signal, at.down("patterns", index, "signal")) for index, rule in enumerate(rule_set.patterns)]
-    places += [(rule.signal, at.down("conditions", index, "signal")) for index, rule in enumerate(rule_set.conditions)]
-    first: dict[str, int] = {}
+    """Several patterns may raise one signal if they speak for the same, for a signal is all that is known of a match."""
+    first: dict[str, tuple[At, tuple[Vote, ...] | None]] = {}
     found: list[Problem] = []
-    for signal, here in places:
-        if signal in first:
-            reason = f"the signal `{signal}` is on line {first[signal]} already"
-            found.append(here.problem(ProblemKind.DUPLICATE_NAME, reason, "give one of them another name"))
-        first.setdefault(signal, here.line)
+    for here, signal, votes in _signals(at, rule_set):
+        before, said = first.setdefault(signal, (here, votes))
+        if here is not before and (votes is None or said != votes):
+            reason = f"the signal `{signal}` is on line {before.line} already"
+            way_out = "give one of them another name; only patterns with the same votes may share one"
+            found.append(here.problem(ProblemKind.DUPLICATE_NAME, reason, way_out))
     if found:
         raise Refused(*found)
+
+
+def _signals(at: At, rule_set: RuleSet) -> Iterator[tuple[At, str, tuple[Vote, ...] | None]]:
+    """Each rule's place, its signal, and what it may share the signal with: None for a condition, which shares none."""
+    for index, pattern in enumerate(rule_set.patterns):
+        yield at.down("patterns", index, "signal"), pattern.signal, pattern.votes
+    for index, condition in enumerate(rule_set.conditions):
+        yield at.down("conditions", index, "signal"), condition.signal, None
