@@ -17,6 +17,7 @@ _CLASSES: Mapping[str, str] = MappingProxyType(
 _CONTROLS: Mapping[str, str] = MappingProxyType({"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"})
 _ASSERTIONS = frozenset("bBAZz")
 _OPEN_END = 3
+_MOST_REPEATS = 256
 Node = Callable[[Draws], str]
 
 
@@ -28,7 +29,7 @@ def matching(pattern: str, draws: Draws, *, shortest: int = 0, longest: int | No
     """A string that `pattern` finds a match in and whose length is allowed; None where none was found."""
     try:
         node, compiled = _Parser(pattern).parse(), re.compile(pattern)
-    except (PatternError, re.error):
+    except (ValueError, re.error):
         return None
     for _ in range(_TRIES):
         text = node(draws)
@@ -90,7 +91,9 @@ class _Parser:
             return simple
         low = int(found.group(1) or 0)
         high = int(found.group(3)) if found.group(3) else low + _OPEN_END if found.group(2) else low
-        return low, max(low, high)
+        if low > _MOST_REPEATS:
+            raise PatternError(f"more than {_MOST_REPEATS} repeats")
+        return low, min(max(low, high), low + _MOST_REPEATS)
 
     def _atom(self) -> Node:
         taken = self._take()

@@ -5,13 +5,14 @@ from types import MappingProxyType
 from typing import cast
 
 from dataplane.provider.sandbox.answer.number import decimal, integer
-from dataplane.provider.sandbox.answer.string import string_for
+from dataplane.provider.sandbox.answer.string import count, string_for
 from dataplane.provider.sandbox.call import Schema
 from dataplane.provider.sandbox.draws import Draws
 
 _SHALLOW = 4  # below this depth optional properties and extra items are left out
 _DEEPEST = 24
 _UNIQUE_TRIES = 12
+_LARGEST = 1_000
 _ANY: Schema = MappingProxyType({"type": "string"})
 _IMPLIED = (
     ("object", ("properties", "required", "additionalProperties", "minProperties")),
@@ -74,16 +75,17 @@ class _Maker:
     def _string(self, schema: Schema, name: str) -> str:
         made = string_for(schema, name, self._draws, self._topics)
         if made is None:
-            raise SchemaError(f"no string was found for pattern {schema.get('pattern')!r} at {name or 'the root'}")
+            reason = f"pattern {schema.get('pattern')!r}, minLength {schema.get('minLength', 0)!r}"
+            raise SchemaError(f"no string was found at {name or 'the root'} for {reason}")
         return made
 
     def _array(self, schema: Schema, name: str, depth: int) -> list[object]:
         fixed = _list(schema.get("prefixItems"))
-        least, most = _whole(schema.get("minItems"), 0), _whole(schema.get("maxItems"), None)
-        wanted = max(least or 0, len(fixed), self._draws.between(1, 3) if depth < _SHALLOW else 0)
-        count = wanted if most is None else min(wanted, most)
+        least, most = _least(schema.get("minItems"), name), count(schema.get("maxItems"))
+        wanted = max(least, len(fixed), self._draws.between(1, 3) if depth < _SHALLOW else 0)
+        size = wanted if most is None else min(wanted, most)
         rest = schema.get("items", _ANY)
-        kinds = [*fixed, *([rest] * (count - len(fixed) if rest is not False else 0))][:count]
+        kinds = [*fixed, *([rest] * (size - len(fixed) if rest is not False else 0))][:size]
         made: list[object] = []
         for kind in kinds:
             self._append(made, kind, name, depth, unique=schema.get("uniqueItems") is True)
@@ -107,7 +109,7 @@ class _Maker:
         }
         for key in sorted(required - set(properties)):
             made[key] = self.make(extra if isinstance(extra, Mapping) else _ANY, key, depth + 1)
-        least = _whole(schema.get("minProperties"), 0) or 0
+        least = _least(schema.get("minProperties"), name)
         if isinstance(extra, Mapping) and not properties:
             least = max(least, 1)
         self._fill(made, properties, extra, name, depth, least)
@@ -154,7 +156,7 @@ class _Maker:
         useful = [branch for branch in branches if not _is_null(branch)] or list(branches)
         if depth >= _SHALLOW:
             # The branch that ends soonest, so that a schema which contains itself comes to an end.
-            ends = [branch for branch in branches if "$ref" not in _mapping(branch)]
+            ends = [branch for branch in branches if not _refers(branch)]
             useful = ends or useful
         chosen = self._draws.pick(useful)
         return chosen if isinstance(chosen, Mapping) else _ANY
@@ -179,6 +181,13 @@ def _kind(schema: Schema) -> str:
 
 def _is_null(schema: object) -> bool:
     return isinstance(schema, Mapping) and str(schema.get("type")).lower() == "null"
+
+
+def _refers(schema: object) -> bool:
+    """Whether there is a reference anywhere in `schema`."""
+    if isinstance(schema, Mapping):
+        return "$ref" in schema or any(map(_refers, schema.values()))
+    return any(map(_refers, _list(schema)))
 
 
 def _merged(base: Schema, more: Schema) -> Schema:
@@ -208,6 +217,9 @@ def _mapping(value: object) -> Schema:
     return value if isinstance(value, Mapping) else {}
 
 
-def _whole(value: object, absent: int | None) -> int | None:
-    """A count; Gemini writes 64-bit integers as strings."""
-    return int(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else absent
+def _least(value: object, name: str) -> int:
+    """The smallest size that is asked for."""
+    size = count(value) or 0
+    if size > _LARGEST:
+        raise SchemaError(f"{size} values at {name or 'the root'} are more than {_LARGEST}")
+    return size

@@ -7,10 +7,14 @@ from dataplane.provider.sandbox.answer.words import FORMATS, STRINGS
 from dataplane.provider.sandbox.call import Schema
 from dataplane.provider.sandbox.draws import Draws
 
+_LONGEST = 64 * 1024
+
 
 def string_for(schema: Schema, name: str, draws: Draws, topics: Sequence[str]) -> str | None:
-    """A string as long as the schema wants it; None where its pattern is not understood."""
-    shortest, longest = _length(schema.get("minLength")) or 0, _length(schema.get("maxLength"))
+    """A string as long as the schema wants it; None where its pattern is not understood, or it is too long."""
+    shortest, longest = count(schema.get("minLength")) or 0, count(schema.get("maxLength"))
+    if shortest > _LONGEST:
+        return None
     pattern = schema.get("pattern")
     if isinstance(pattern, str):
         return matching(pattern, draws, shortest=shortest, longest=longest)
@@ -34,6 +38,11 @@ def _fitted(text: str, shortest: int, longest: int | None, topics: Sequence[str]
     return text if longest is None else text[:longest]
 
 
-def _length(value: object) -> int | None:
-    """A count of characters; Gemini writes 64-bit integers as strings."""
-    return int(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
+def count(value: object) -> int | None:
+    """A count in a schema, None where there is none; Gemini writes 64-bit integers as strings."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        return None
