@@ -213,7 +213,9 @@ def _cause(exchange: Exchange, error: ProviderError, *, hinted: bool) -> tuple[V
     known = _first(error.words, BY_WORD) or (_by_message(error.message) if status in _VAGUE else None)
     if known is not None:
         return known
-    if "failed_precondition" in error.words:  # Gemini: the account's region or billing, or a file that is not ready
+    if (
+        status == 400 and "failed_precondition" in error.words
+    ):  # Gemini: the account's region or billing, or a file that is not ready
         return _UNSUPPORTED if exchange.own_references else _CREDENTIAL
     if exchange.own_references and status in _MAY_BE_A_FILE:
         return _UNSUPPORTED

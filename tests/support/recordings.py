@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -139,6 +139,12 @@ class PlayedTransport:
         pieces = (self.body[at : at + self.piece] for at in range(0, len(self.body), self.piece))
         self.reply = PlayedReply(self.status, self.headers, pieces)
         return self.reply
+
+
+async def collect(stream: AsyncIterator[StreamEvent], into: list[StreamEvent]) -> None:
+    """Put what comes `into` a list that is still there when the stream fails."""
+    async for event in stream:
+        into.append(event)  # noqa: PERF401 - a comprehension would lose what came before a failure
 
 
 async def outcome(provider: HttpProvider, call: Call, *, streaming: bool) -> ProviderResponse | list[StreamEvent]:

@@ -62,6 +62,7 @@ def _usage(completion: Completion, output_tokens: int) -> dict[str, object]:
         "cache_creation": written,
         "output_tokens": output_tokens,
         "service_tier": "standard",
+        "inference_geo": "global",
     }
 
 
@@ -145,7 +146,7 @@ def _argument_deltas(completion: Completion, at: int) -> Iterator[tuple[int, str
 def _ending(completion: Completion) -> Iterator[Frame]:
     delta = {"stop_reason": _FINISH[completion.finish], "stop_sequence": completion.stop_sequence, "stop_details": None}
     usage = _usage(completion, completion.tokens + completion.reasoning_tokens) | _thought_tokens(completion)
-    for key in ("cache_creation", "service_tier"):
+    for key in ("cache_creation", "service_tier", "inference_geo"):
         del usage[key]
     yield Frame(
         completion.tokens, _event("message_delta", f',"delta":{json_text(delta)},"usage":{json_text(usage)}'), last=True

@@ -155,16 +155,16 @@ def _prompt(data: Json) -> Prompt:
     if data.get("system") is not None:
         parts.add(data["system"], ("system",))
     messages = reading.as_array(reading.required(data, "messages"), ("messages",), least=1)
-    question, results, open_calls = "", False, frozenset[str]()
+    question, results, pairing = "", False, _Pairing()
     for at, item in enumerate(messages):
         message, path = reading.as_object(item, ("messages", at)), ("messages", at)
         role = reading.choice(message, "role", ("user", "assistant", "system"), path)
         content = reading.required(message, "content", path)
         text, results = parts.add(content, (*path, "content"))
-        if role == "user":
-            _check_results(content, open_calls, at)
-            question = question if results else text
-        open_calls = _ids(content, "tool_use", "id") if role == "assistant" else frozenset()
+        pairing.take(role, content, at)
+        if role == "user" and not results:
+            question = text
+    pairing.end(len(messages))
     if data.get("cache_control"):
         parts.cacheable = len(parts.texts)
     return Prompt(
@@ -176,20 +176,40 @@ def _prompt(data: Json) -> Prompt:
     )
 
 
-def _check_results(content: object, open_calls: frozenset[str], at: int) -> None:
-    answered = _ids(content, "tool_result", "tool_use_id")
-    if missing := sorted(open_calls - answered):
-        sentence = (
-            f"messages.{at}: `tool_use` ids were found without `tool_result` blocks immediately after: "
-            f"{', '.join(missing)}. Each `tool_use` block must have a corresponding `tool_result` block in the next message."
-        )
-        raise BadRequest(Problem.RULE, (), wanted=sentence)
-    if stray := sorted(answered - open_calls):
-        sentence = (
-            f"messages.{at}.content: unexpected `tool_use_id` found in `tool_result` blocks: {', '.join(stray)}. "
-            "Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
-        )
-        raise BadRequest(Problem.RULE, (), wanted=sentence)
+class _Pairing:
+    """Whether each call of a tool has its result in the next turn; messages of one role in a row are one turn."""
+
+    def __init__(self) -> None:
+        self._open: frozenset[str] = frozenset()
+        self._role = ""
+
+    def take(self, role: str, content: object, at: int) -> None:
+        if role == "assistant":
+            if self._role == "user":
+                self.end(at)
+            self._open |= _ids(content, "tool_use", "id")
+        elif role == "user":
+            self._answer(_ids(content, "tool_result", "tool_use_id"), at)
+        self._role = role
+
+    def _answer(self, answered: frozenset[str], at: int) -> None:
+        if stray := sorted(answered - self._open):
+            sentence = (
+                f"messages.{at}.content: unexpected `tool_use_id` found in `tool_result` blocks: {', '.join(stray)}. "
+                "Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
+            )
+            raise BadRequest(Problem.RULE, (), wanted=sentence)
+        self._open -= answered
+
+    def end(self, at: int) -> None:
+        """Checks that no call is left open by the user's turn that ended before message `at`."""
+        if self._open and self._role == "user":
+            sentence = (
+                f"messages.{at - 1}: `tool_use` ids were found without `tool_result` blocks immediately after: "
+                f"{', '.join(sorted(self._open))}. Each `tool_use` block must have a corresponding `tool_result` block "
+                "in the next message."
+            )
+            raise BadRequest(Problem.RULE, (), wanted=sentence)
 
 
 def _ids(content: object, kind: str, key: str) -> frozenset[str]:

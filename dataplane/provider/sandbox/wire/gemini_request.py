@@ -150,19 +150,26 @@ def _prompt(data: Json) -> Prompt:
         content, path = reading.as_object(item, ("contents", at)), ("contents", at)
         role = reading.choice(content, "role", ("user", "model"), path, absent="user")
         text, tokens, results = _turn(content, path)
-        if results and results != calls:
-            sentence = (
-                "Please ensure that the number of function response parts is equal to the number of function call "
-                "parts of the function call turn."
-            )
-            raise BadRequest(Problem.RULE, path, wanted=sentence)
-        calls = _calls(content)
         images += tokens
         parts.append(text)
-        question = text if role == "user" and not results else question
+        if role == "model":
+            calls += _calls(content)
+            continue
+        _check_results(results, calls, path)
+        calls = 0
+        question = question if results else text
     return Prompt(
         parts=tuple(parts), question=question, cacheable=len(parts), image_tokens=images, after_tool=results > 0
     )
+
+
+def _check_results(results: int, calls: int, path: Path) -> None:
+    if results and results != calls:
+        sentence = (
+            "Please ensure that the number of function response parts is equal to the number of function call "
+            "parts of the function call turn."
+        )
+        raise BadRequest(Problem.RULE, path, wanted=sentence)
 
 
 def _calls(content: Json) -> int:
