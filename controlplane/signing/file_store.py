@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from controlplane.signing import document, life
@@ -151,10 +151,15 @@ class FileKeyStore:
         self._folder.sync()
 
     def _sweep(self) -> None:
-        """Remove private keys that are not needed any more, and what a crash left over."""
-        needed = {key_id + _PRIVATE for key_id in life.private_keys(self._held.ring, self._clock())}
+        """Destroy private keys that are not needed any more, and remove what a crash left over."""
+        held = self._held
+        needed = life.private_keys(held.ring, self._clock())
+        self._held = replace(
+            held, signers={key_id: held.signers[key_id] for key_id in needed if key_id in held.signers}
+        )
+        kept = {key_id + _PRIVATE for key_id in needed}
         ours = (name for name in self._folder.names() if name.endswith((_PRIVATE, _SCRATCH)))
-        unneeded = [name for name in ours if name not in needed]
+        unneeded = [name for name in ours if name not in kept]
         for name in unneeded:
             self._folder.remove(name)
         if unneeded:

@@ -63,7 +63,8 @@ def activate(
     key = find(ring, key_id)
     if key.state is not KeyState.PREPARED:
         raise _wrong_state(key, "only a prepared key can be activated; prepare one first")
-    signs_from = now + lead
+    # Never before the key that it follows, even if the clock stepped back in between.
+    signs_from = max([now + lead, *map(_signs_from, _signers(ring))])
     active = replace(key, state=KeyState.ACTIVE, not_before=now, signs_from=signs_from)
     keys = (_retired(other, signs_from + overlap) if other.state is KeyState.ACTIVE else other for other in ring.keys)
     return _changed(KeyRing(version=ring.version, keys=tuple(keys)), active)
@@ -95,7 +96,7 @@ def signing_key(ring: KeyRing, now: datetime) -> Key | None:
     """The key to sign with: the one activated last whose `signs_from` has come, else the first that will sign."""
     signers = _signers(ring)
     ready = [key for key in signers if _signs_from(key) <= now]
-    return max(ready, key=_signs_from) if ready else min(signers, key=_signs_from, default=None)
+    return max(ready, key=_turn) if ready else min(signers, key=_turn, default=None)
 
 
 def private_keys(ring: KeyRing, now: datetime) -> frozenset[KeyId]:
@@ -112,6 +113,10 @@ def _signers(ring: KeyRing) -> list[Key]:
 
 def _signs_from(key: Key) -> datetime:
     return key.signs_from or key.not_before
+
+
+def _turn(key: Key) -> tuple[datetime, bool]:
+    return _signs_from(key), key.state is KeyState.ACTIVE
 
 
 def _retired(key: Key, not_after: datetime) -> Key:

@@ -172,6 +172,8 @@ def _in_range(value: int, rule: Rule | None, name: str) -> None:
 
 def _varint(data: bytes, at: int, end: int, name: str) -> tuple[int, int]:
     """A number in base 128, and the position after it."""
+    if at < end and data[at] < 0x80:
+        return data[at], at + 1
     value = 0
     for shift, byte in zip(range(0, 70, 7), data[at : min(end, at + 10)], strict=False):
         value |= (byte & 0x7F) << shift
