@@ -1,7 +1,9 @@
 """The OpenTelemetry SDK, exporting over OTLP/gRPC."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.metrics import Meter
@@ -10,6 +12,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace import Tracer
 
 
@@ -25,3 +28,23 @@ def start_export(service: str, instance: str, version: str) -> tuple[Tracer, Met
         metrics.shutdown()
 
     return traces.get_tracer("turnout", version), metrics.get_meter("turnout", version), close
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientTracing:
+    """Tracing of a program that calls Turnout."""
+
+    flush: Callable[[], object]
+    close: Callable[[], None]
+
+
+def trace_client(service: str, endpoint: str, sampled: float) -> ClientTracing:
+    """Make this process trace the share `sampled` of its requests to `endpoint`, in the clear, as applications do that
+    have set up OpenTelemetry. To be called once in a process.
+    """
+    provider = TracerProvider(
+        resource=Resource.create({"service.name": service}), sampler=ParentBasedTraceIdRatio(sampled)
+    )
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint, insecure=True)))
+    trace.set_tracer_provider(provider)
+    return ClientTracing(flush=provider.force_flush, close=provider.shutdown)

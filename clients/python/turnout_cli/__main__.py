@@ -1,0 +1,17 @@
+"""The `turnout` command."""
+
+from turnout_cli.app import app
+from turnout_cli.catalog import catalog
+from turnout_cli.keys import keys
+
+app.add_typer(keys, name="keys", help="The keys that decisions are signed with.")
+app.add_typer(catalog, name="catalog", help="The configuration document.")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

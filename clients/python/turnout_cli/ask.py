@@ -1,0 +1,204 @@
+"""`turnout route`, `explain`, `classify` and `chat`: asking what runs."""
+
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from turnout_cli.config import Connection
+from turnout_cli.demo.outcome import dollars
+from turnout_client import (
+    Answer,
+    Candidate,
+    Classification,
+    Client,
+    Decision,
+    Delta,
+    Explanation,
+    Finish,
+    NoEligibleTarget,
+    RouteOptions,
+)
+
+
+async def with_client(connection: Connection, seconds: float, use: Callable[[Client], Awaitable[int]]) -> int:
+    """`use` with a client of what runs. Raises TurnoutError."""
+    async with Client(
+        control=list(connection.control), workers=list(connection.workers), token=connection.token, timeout=seconds
+    ) as client:
+        return await use(client)
+
+
+def plain(value: object) -> object:
+    """A value for JSON: times in ISO 8601, durations in seconds, money exactly."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, datetime | Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def emit(document: Mapping[str, object]) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, default=plain, ensure_ascii=False) + "\n")
+
+
+async def route(client: Client, prompt: str, options: RouteOptions, console: Console, *, as_json: bool) -> int:
+    """Decide, and show the decision."""
+    decision = await client.decide(prompt, **options)
+    if as_json:
+        emit({"decision_id": decision.decision_id, "expires_at": decision.expires_at, **asdict(decision.plan)})
+    else:
+        show_decision(decision, console)
+    return 0
+
+
+def show_decision(decision: Decision, console: Console) -> None:
+    """A decision for people."""
+    plan = decision.plan
+    console.print(f"[bold green]{decision.model}[/bold green] at {decision.deployment}: {escape(decision.reason)}")
+    console.print(
+        f"[dim]{plan.task_type.value}, {plan.complexity.value} (confidence {plan.confidence:.2f}) · workload "
+        f"{plan.workload} · policy {plan.policy} · about {dollars(decision.cost_nanousd)}[/dim]",
+        highlight=False,
+    )
+    for number, target in enumerate(plan.targets[1:], start=1):
+        console.print(f"[dim]fallback {number}: {target.model} at {target.deployment}[/dim]", highlight=False)
+    for notice in plan.notices:
+        console.print(f"[yellow]{notice.value}[/yellow]")
+    console.print(
+        f"[dim]decision {decision.decision_id}, valid until {decision.expires_at:%H:%M:%S} UTC[/dim]", highlight=False
+    )
+
+
+async def explain(client: Client, prompt: str, options: RouteOptions, console: Console, *, as_json: bool) -> int:
+    """Every candidate and why not; 1 if nothing is eligible."""
+    explanation = await client.explain(prompt, **options)
+    if as_json:
+        emit(asdict(explanation))
+    else:
+        show_explanation(explanation, console)
+    return 0 if explanation.plan else 1
+
+
+def show_explanation(explanation: Explanation, console: Console) -> None:
+    """The steps, then the table of candidates: those of the plan first, then by score, then those that are out."""
+    show_classification(explanation.classification, console)
+    for step in explanation.steps:
+        console.print(f"[dim]· {escape(step)}[/dim]", highlight=False)
+    console.print(f"[dim]· quality floor {explanation.quality_floor:.2f}, asked by {explanation.floor_source}[/dim]")
+    table = Table("", "deployment", "model", "cost", "latency", "quality", "score", "why not")
+    for candidate in sorted(explanation.candidates, key=_order):
+        table.add_row(*_candidate(candidate), style="" if candidate.rank else "dim")
+    console.print(table)
+    if explanation.plan:
+        console.print(
+            f"[bold green]{explanation.plan.targets[0].model}[/bold green]: {escape(explanation.plan.reason)}"
+        )
+    else:
+        console.print("[red]Nothing is eligible.[/red]")
+
+
+def _order(candidate: Candidate) -> tuple[bool, int, bool, float]:
+    return not candidate.rank, candidate.rank, candidate.exclusion is not None, -candidate.score
+
+
+def _candidate(candidate: Candidate) -> tuple[str, ...]:
+    out = f"[red]{candidate.exclusion.value}[/red] {escape(candidate.detail)}" if candidate.exclusion else ""
+    return (
+        str(candidate.rank or ""),
+        candidate.deployment,
+        candidate.model,
+        dollars(candidate.cost_nanousd),
+        f"{candidate.latency.total_seconds():.2f} s",
+        f"{candidate.quality:.2f}",
+        "" if candidate.exclusion else f"{candidate.score:.3f}",
+        out,
+    )
+
+
+async def classify(client: Client, prompt: str, console: Console, *, as_json: bool) -> int:
+    """What the prompt is taken for, and why."""
+    found = await client.classify(prompt)
+    if as_json:
+        emit(asdict(found))
+    else:
+        show_classification(found, console)
+    return 0
+
+
+def show_classification(found: Classification, console: Console) -> None:
+    """A classification with its strongest signals."""
+    domain = f", {found.domain.value}" if found.domain else ""
+    console.print(
+        f"[magenta]{found.task_type.value}, {found.complexity.value}{domain}[/magenta], confidence "
+        f"{found.confidence:.2f}, by {found.classifier}"
+    )
+    strongest = sorted(found.signals, key=lambda signal: -abs(signal.weight))[:8]
+    told = ", ".join(f"{signal.name} → {signal.votes_for} {signal.weight:+.1f}" for signal in strongest)
+    console.print(f"[dim]signals: {escape(told) or 'none'}[/dim]", highlight=False)
+
+
+async def chat(client: Client, prompt: str, options: RouteOptions, console: Console, *, as_json: bool) -> int:
+    """Decide and run; the answer is printed as it comes, the facts about it on standard error."""
+    if as_json:
+        answer = await client.chat(prompt, **options)
+        emit(_answer(answer))
+        return 0
+    decision = await client.decide(prompt, **options)
+    console.print(f"[dim]→ {decision.model}: {escape(decision.reason)}[/dim]", highlight=False)
+    async for event in client.stream(decision):
+        if isinstance(event, Delta):
+            sys.stdout.write(event.text)
+            sys.stdout.flush()
+        elif isinstance(event, Finish):
+            sys.stdout.write("\n")
+            _show_finish(event, decision, console)
+    return 0
+
+
+def _show_finish(finish: Finish, decision: Decision, console: Console) -> None:
+    receipt = finish.receipt
+    served = receipt.served_by
+    usage = served.usage if served else None
+    tokens = f"{usage.input_tokens} → {usage.output_tokens} tokens · " if usage else ""
+    console.print(
+        f"[dim]{served.model if served else ''} · {len(receipt.attempts)} attempts · {tokens}"
+        f"{dollars(receipt.cost_nanousd)} · {receipt.duration.total_seconds():.2f} s · {finish.reason.value} · "
+        f"decision {decision.decision_id}[/dim]",
+        highlight=False,
+    )
+
+
+def _answer(answer: Answer) -> Mapping[str, object]:
+    return {
+        "text": answer.text,
+        "tool_calls": [asdict(call) for call in answer.tool_calls],
+        "finish_reason": answer.finish_reason,
+        "model": answer.model,
+        "deployment": answer.deployment,
+        "reason": answer.reason,
+        "decision_id": answer.decision_id,
+        "usage": asdict(answer.usage),
+        "receipt": asdict(answer.receipt),
+    }
+
+
+def show_no_target(failure: NoEligibleTarget, console: Console) -> None:
+    """The table of reasons of a request that nothing may serve."""
+    table = Table("deployment", "model", "why not")
+    for candidate in failure.candidates:
+        why = candidate.exclusion.value if candidate.exclusion else ""
+        table.add_row(candidate.deployment, candidate.model, f"[red]{why}[/red] {escape(candidate.detail)}")
+    console.print(table)
