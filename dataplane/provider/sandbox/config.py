@@ -110,6 +110,10 @@ def from_document(data: object) -> SandboxConfig:
     """
     given = mapping({} if data is None else data, "")
     scalars = {key: value for key, value in given.items() if key not in _LISTS}
+    unknown = sorted(set(scalars) - set(Settings.__slots__))
+    if unknown:
+        known = ", ".join(sorted({*_LISTS, *Settings.__slots__}))
+        raise DocumentError(unknown[0], f"is not known; the fields are {known}")
     return SandboxConfig(
         settings=read(Settings, scalars, "", _SETTING_BOUNDS),
         protocols=protocols_of(array(given.get("protocols", list(ProtocolName)), "protocols")),

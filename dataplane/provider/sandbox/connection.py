@@ -5,6 +5,7 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import cast
 
 from dataplane.provider.sandbox import http1
@@ -17,6 +18,7 @@ from dataplane.provider.sandbox.service import Sandbox
 
 _BURST = 64  # steps that are due at once before other connections have their turn
 _BUFFERED = 256 * 1024  # bytes of further requests before the socket is left unread
+_GRACE_S = 2.0
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
@@ -62,6 +64,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Takes bytes, and answers the requests in them."""
+        if self._closing:
+            return
         self._reader.feed(data)
         if self._playing is None:
             self._advance()
@@ -156,6 +160,7 @@ class Connection(asyncio.Protocol):
                 self._break(reset=reset)
                 return False
             case Hang():
+                playing.next_step = step
                 return False
         return True
 
@@ -185,4 +190,9 @@ class Connection(asyncio.Protocol):
         kind = "application/json" if body.startswith(b"{") else "text/plain"
         self._closing = True
         self._transport.write(http1.whole(error.status, (("content-type", kind),), body, keep_alive=False))
-        self._transport.close()
+        if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            # Closed with bytes unread, the connection would be reset, and a client that is still sending would not
+            # see the answer: it has this long to read it.
+            self._timer = self._sandbox.clock.call_at(self._sandbox.clock.now() + _GRACE_S, self._transport.close)
+        else:
+            self._transport.close()

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from dataplane.provider.sandbox import ManualClock, ModelProfile, SandboxConfig, Settings
+from dataplane.provider.sandbox import Fault, ManualClock, ModelProfile, SandboxConfig, Settings
 from dataplane.provider.sandbox.call import ProtocolName
 from dataplane.provider.sandbox.http1 import Request
 from dataplane.provider.sandbox.script import Chunk, Reply, Step
@@ -25,9 +25,10 @@ KEYS = {
 }
 
 
-def config(profile: ModelProfile = WHOLE, **settings: Any) -> SandboxConfig:
+def config(profile: ModelProfile = WHOLE, faults: tuple[Fault, ...] = (), **settings: Any) -> SandboxConfig:
     """One model `m` that answers at once."""
-    return SandboxConfig(settings=Settings(**{"latency_scale": 0.0, "seed": 7} | settings), models={"m": profile})
+    given = Settings(**{"latency_scale": 0.0, "seed": 7} | settings)
+    return SandboxConfig(settings=given, models={"m": profile}, faults=faults)
 
 
 def sandbox(profile: ModelProfile = WHOLE, **settings: Any) -> Sandbox:
