@@ -6,6 +6,8 @@ from collections.abc import Mapping, Set
 from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import cache
+from typing import Any
 
 from controlplane.catalog.model import Deployment, Model
 
@@ -32,24 +34,34 @@ def etag(value: Model | Deployment) -> str:
     return digest(value).hex()
 
 
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
+
+
 def _plain(value: object) -> object:
+    kind: Any = type(value)
+    if kind in _AS_IT_IS:
+        return value
+    if is_dataclass(value):
+        return {name: _plain(getattr(value, name)) for name in _names(kind)}
     match value:
         case StrEnum():
             return value.value
-        case None | bool() | int() | str():
-            return value
         case float():
+            # Without the sign of -0, which equals 0.
             return value + 0.0
-        case timedelta():
-            return value // timedelta(microseconds=1)
-        case date():
-            return value.isoformat()
         case tuple():
             return [_plain(item) for item in value]
         case Set():
             return sorted(str(_plain(item)) for item in value)
         case Mapping():
             return {str(_plain(name)): _plain(item) for name, item in value.items()}
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name != "digest"}
-    raise TypeError(f"{type(value).__name__} has no canonical form")
+        case timedelta():
+            return value // timedelta(microseconds=1)
+        case date():
+            return value.isoformat()
+    raise TypeError(f"{kind.__name__} has no canonical form")
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name != "digest")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from controlplane.catalog.document.node import At, Scalar, Table
@@ -13,7 +14,7 @@ from controlplane.catalog.entry import read_deployment, read_model
 from controlplane.catalog.model import Deployment, ManagedBy, Model
 from controlplane.policy.entry import read_policy, read_workload
 from controlplane.policy.model import Policy, RuleSet, Workload
-from controlplane.policy.rule_set_entry import read_rule_set
+from controlplane.policy.rule_set_entry import check_together, read_rule_set
 
 VERSION = "1"
 
@@ -75,6 +76,8 @@ def read_layer(root: At, origin: Origin, problems: Sequence[Problem] = ()) -> La
     sections = tuple(SECTIONS) if origin is not Origin.API else _KEPT_BY_API
     values = {name: _section(root, document, name, origin, found) for name in sections}
     _check_top(root, document, origin, sections, found)
+    if origin is not Origin.PACKAGE:
+        _check_rule_sets(values.get("rule_sets", ()), found)
     extends = document.find("extends")
     return Layer(
         root=root, origin=origin, extends_default=extends is not None, problems=tuple(found.problems), **values
@@ -95,6 +98,12 @@ def _check_top(root: At, document: Table, origin: Origin, sections: Sequence[str
         found.problems.append(root.problem(ProblemKind.MISSING_FIELD, reason, f"begin it with `version: {VERSION}`"))
     if extends is not None:
         found.attempt(_extends, root.field(extends))
+
+
+def _check_rule_sets(rule_sets: Sequence[Placed[RuleSet]], found: Collector) -> None:
+    for placed in rule_sets:
+        if (rule_set := placed.value) is not None:
+            found.attempt(partial(check_together, rule_set=rule_set), placed.at)
 
 
 def _version(at: At) -> str:

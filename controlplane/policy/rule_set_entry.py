@@ -16,6 +16,7 @@ from controlplane.catalog.model import Complexity, Domain, TaskType
 from controlplane.policy.entry import rule_set_name
 from controlplane.policy.model import FeatureRule, PatternRule, RuleSet, RuleSetName, Vote
 from turnout_features.model import Features
+from turnout_features.patterns import MAX_MEM
 
 MAX_PATTERNS = 1_000
 """As many as `signals` may have in turnout.routing.v1.Features, less some room for conditions."""
@@ -37,15 +38,46 @@ def _regex(at: At) -> str:
     written = text(at)
     if len(written) > MAX_REGEX:
         raise at.refuse(ProblemKind.TOO_LONG, f"the pattern has {len(written)} characters", f"keep it to {MAX_REGEX}")
+    try:
+        # Five times cheaper than compiling it, which a set does with all patterns at once.
+        re2.Set.SearchSet(_options()).Add(written)
+    except re2.error as error:
+        way_out = "correct it; RE2 has neither look-around nor back-references, and takes linear time for that"
+        raise at.refuse(ProblemKind.BAD_REGEX, f"this is not RE2 ({_cause(written)})", way_out) from error
+    return written
+
+
+def _options() -> re2.Options:
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = MAX_MEM
+    return options
+
+
+def _cause(written: str) -> str:
+    """What RE2 says of a pattern; a set says only that it is wrong."""
     try:
-        re2.compile(written, options)
+        re2.compile(written, _options())
     except re2.error as error:
-        said = b", ".join(part for part in error.args if isinstance(part, bytes)).decode(errors="replace")
-        way_out = "correct it; RE2 has neither look-around nor back-references, and takes linear time for that"
-        raise at.refuse(ProblemKind.BAD_REGEX, f"RE2 cannot compile this ({said})", way_out) from error
-    return written
+        return b", ".join(part for part in error.args if isinstance(part, bytes)).decode(errors="replace")
+    return "no cause given"
+
+
+def check_together(at: At, rule_set: RuleSet) -> None:
+    """Patterns are searched as one automaton, so that they must fit into memory together. Raises Refused.
+
+    Not part of `read_rule_set`, for it takes longer than all the rest, and what is packaged need not be checked at
+    every start.
+    """
+    together = re2.Set.SearchSet(_options())
+    for pattern in rule_set.patterns:
+        together.Add(pattern.regex)
+    try:
+        together.Compile()
+    except re2.error as error:
+        way_out = "drop counted repetitions such as `{0,100}`, which multiply, or some of the patterns"
+        reason = f"the patterns together take more than {MAX_MEM >> 20} MiB"
+        raise at.down("patterns").refuse(ProblemKind.BAD_REGEX, reason, way_out) from error
 
 
 def _feature(at: At) -> str:

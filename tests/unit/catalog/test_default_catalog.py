@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.catalog.load import DEFAULT, check, load
+from controlplane.catalog.load import DEFAULT, RULES, check, load
 from controlplane.catalog.model import Capability, Complexity, ManagedBy, TaskType, WireProtocol
 from controlplane.policy.model import Selector, StrategyKind
 from controlplane.snapshot.model import Catalog
@@ -124,6 +124,14 @@ def test_models_and_deployments_come_in_order_of_their_names(catalog: Catalog) -
 
 def test_the_packaged_document_passes_as_a_file_of_ones_own() -> None:
     assert check(DEFAULT) == []
+
+
+def test_the_packaged_rules_pass_as_rules_of_ones_own(tmp_path: Path) -> None:
+    """Their patterns fit into memory together too, which is not looked at again at every start."""
+    path = tmp_path / "turnout.yaml"
+    path.write_text("version: 1\nextends: default\n" + RULES.read_text(encoding="utf-8"), encoding="utf-8")
+    assert check(path) == []
+    assert load(path).digest == load(None).digest
 
 
 def test_loading_is_quick_enough_to_be_ready_in_a_second() -> None:
