@@ -25,7 +25,8 @@ class BreakerSettings:
     """When a breaker opens, and how it closes again.
 
     It opens when at least `minimum_calls` ended in the last `window` and the share of failures reaches `failure_rate`,
-    or that of calls slower than `slow_after` reaches `slow_rate`. It stays open for `open_for`, growing by `open_growth`
+    or that of calls slower than `slow_after` reaches `slow_rate`; and at `failures_in_a_row`, for a window that is full
+    of good calls notices an outage late. It stays open for `open_for`, growing by `open_growth`
     with each opening in a row up to `open_cap`, ± `jitter` of it; a new row begins when the last opening is over for
     `calm`. Then at most `probes` calls are out at once, until `probes_to_close` of them ended well. Probes of which nothing is
     heard for `probe_lease` no longer count. A provider's hint is believed for `longest_trip`.
@@ -35,6 +36,7 @@ class BreakerSettings:
     buckets: int = 12
     minimum_calls: int = 5
     failure_rate: float = 0.5
+    failures_in_a_row: int = 10
     slow_after: timedelta = timedelta(seconds=30)
     slow_rate: float = 0.8
     open_for: timedelta = timedelta(seconds=5)
@@ -48,8 +50,8 @@ class BreakerSettings:
     longest_trip: timedelta = timedelta(hours=1)
 
     def __post_init__(self) -> None:
-        if min(self.buckets, self.minimum_calls, self.probes, self.probes_to_close) < 1:
-            raise ValueError("buckets, minimum_calls, probes and probes_to_close must be at least 1")
+        if min(self.buckets, self.minimum_calls, self.failures_in_a_row, self.probes, self.probes_to_close) < 1:
+            raise ValueError("buckets, calls, failures in a row and probes must be at least 1")
         if not 0 < self.failure_rate <= 1 or not 0 < self.slow_rate <= 1 or not 0 <= self.jitter < 1:
             raise ValueError("failure_rate and slow_rate must be in (0, 1], jitter in [0, 1)")
 
@@ -129,7 +131,7 @@ class Breaker:
     """
 
     __slots__ = (
-        "_cause", "_draw", "_generation", "_good", "_heard", "_held", "_notify", "_openings", "_probes", "_row_end",
+        "_cause", "_draw", "_failed", "_generation", "_good", "_heard", "_held", "_notify", "_openings", "_probes", "_row_end",
         "_since", "_until", "_window", "settings", "state",
     )  # fmt: skip
 
@@ -143,7 +145,7 @@ class Breaker:
         self.state = BreakerState.CLOSED
         self._cause = ""
         self._since = self._until = self._held = self._heard = self._row_end = 0.0
-        self._generation = self._openings = self._probes = self._good = 0
+        self._generation = self._openings = self._probes = self._good = self._failed = 0
 
     def admit(self, now: float, *, forced: bool = False) -> Permit | Refused:
         """Leave for one call, or why not.
@@ -228,18 +230,26 @@ class Breaker:
     def _count(self, now: float, *, failed: bool, slow: bool) -> None:
         if self.state is BreakerState.CLOSED:
             self._window.add(now, failed=failed, slow=slow)
+            self._failed = self._failed + 1 if failed else 0
             self._judge(now)
         elif self.state is BreakerState.OPEN:
             if not failed and not slow and now >= self._held:
                 self._enter(BreakerState.HALF_OPEN, now, self._cause)
+                self._recover(now)
         elif failed or slow:
             self._open(now, "probe_failed" if failed else "probe_slow")
         else:
-            self._good += 1
-            if self._good >= self.settings.probes_to_close:
-                self._enter(BreakerState.CLOSED, now, "recovered")
+            self._recover(now)
+
+    def _recover(self, now: float) -> None:
+        self._good += 1
+        if self._good >= self.settings.probes_to_close:
+            self._enter(BreakerState.CLOSED, now, "recovered")
 
     def _judge(self, now: float) -> None:
+        if self._failed >= self.settings.failures_in_a_row:
+            self._open(now, "failures_in_a_row")
+            return
         calls = self._window.calls
         if calls < self.settings.minimum_calls:
             return
@@ -261,7 +271,7 @@ class Breaker:
         before, self.state = self.state, state
         self._generation += 1
         self._since, self._until, self._cause = now, until, cause
-        self._probes = self._good = 0
+        self._probes = self._good = self._failed = 0
         self._window.clear()
         if self._notify and before is not state:
             shown = until if state is BreakerState.OPEN else None

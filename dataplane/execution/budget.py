@@ -16,6 +16,10 @@ class BudgetSettings:
     capacity: float = 10.0
 
 
+_DUST = 1e-9
+"""What ten tenths may lack to be one."""
+
+
 class RetryBudget:
     """The budget of one target. The clock is an argument of each call, in monotonic seconds."""
 
@@ -33,7 +37,7 @@ class RetryBudget:
     def take(self, now: float) -> bool:
         """Whether there is a token for a retry; it is spent if there is."""
         self._fill(now, 0.0)
-        if self._tokens < 1.0:
+        if self._tokens < 1.0 - _DUST:
             return False
         self._tokens -= 1.0
         return True

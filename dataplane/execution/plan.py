@@ -147,9 +147,10 @@ def run_plan(
 
     Targets are called in order, at most `limits.max_attempts` times together, and no call begins when the time or the
     money is gone. The same target is called again only after a throttle or a call that never left the worker, and only
-    while every target behind it can still have its turn. A target that is refused is passed over. When none could be
-    called and breakers are why, the one that opens first is waited for if that is soon, and otherwise the first of them
-    that no provider's hint holds is asked for one forced call: one candidate, never all of them at once.
+    while every target behind it can still have its turn. A target that is refused is passed over. When no target is left
+    but open breakers kept some away, the one that opens first is waited for if that is soon. Otherwise, and only where
+    nothing could be called at all, the first of them that no provider's hint holds is asked for one forced call: one
+    candidate, never all of them at once.
     """
     progress = _Progress(targets=targets, limits=limits, bounds=bounds, settings=settings)
     for index, target in enumerate(targets):
@@ -192,9 +193,9 @@ def _serve(progress: "_Progress", index: int, *, forced: bool = False) -> Genera
 
 
 def _last_chance(progress: "_Progress") -> Generator[Step, Report, Ending | None]:
-    """One more call, where breakers kept every target from being called."""
+    """One more target, where breakers kept some from being called."""
     opening = progress.first_opening()
-    if progress.attempts or opening is None:
+    if opening is None or progress.stop():
         return None
     progress.alone = True
     index, refusal = opening
@@ -203,7 +204,8 @@ def _last_chance(progress: "_Progress") -> Generator[Step, Report, Ending | None
         progress.hear(answer)
         if isinstance(answer, Done) and not answer.denied:
             return (yield from _serve(progress, index))
-    if (opening := progress.first_opening(held=False)) is None:
+    opening = progress.first_opening(held=False)
+    if opening is None or progress.attempts:
         return None
     return (yield from _serve(progress, opening[0], forced=True))
 

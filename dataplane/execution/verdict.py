@@ -1,15 +1,20 @@
 """What the end of a call means: for the plan, for its target and for the target's endpoint."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from dataplane.provider.model import CallFailure, Verdict
 
 UNREACHABLE = frozenset({"connect", "tls", "timeout_connect"})
 """Errors that say that nothing answers at the endpoint."""
 
-OTHER_MODEL_MAY_SERVE = frozenset({"context_too_long", "unsupported"})
-"""The caller's errors that are errors for this model only."""
+TOO_LONG = "context_too_long"
+"""The request does not fit this model; the same model elsewhere has the same window."""
+
+UNSUPPORTED = "unsupported"
+"""This deployment, or its protocol, cannot do what is asked; another one may."""
 
 TIMEOUTS = frozenset({"timeout_first_token", "timeout_between_chunks", "timeout_total"})
 """Errors of a call that was sent and took too long."""
@@ -47,11 +52,14 @@ class Next(StrEnum):
     OTHER_MODEL = "other_model"
 
 
+_ELSEWHERE: Mapping[str, Next] = MappingProxyType({TOO_LONG: Next.OTHER_MODEL, UNSUPPORTED: Next.OTHER_TARGET})
+
+
 def next_step(end: CallEnd) -> Next:
     """What follows `end`.
 
-    After the first content nothing is tried again. The caller's errors end the run, unless another model may serve the
-    request. A provider's content filter is such an end: to carry a refused prompt on to the next provider until one
+    After the first content nothing is tried again. The caller's errors end the run, unless they are errors for this
+    target only. A provider's content filter is such an end: to carry a refused prompt on to the next provider until one
     takes it is not a worker's choice.
     """
     if end.verdict is Verdict.SUCCEEDED:
@@ -61,7 +69,7 @@ def next_step(end: CallEnd) -> Next:
     if end.cut or end.verdict is Verdict.MISCONFIGURED:
         return Next.OTHER_TARGET
     if end.verdict is Verdict.IGNORED:
-        return Next.OTHER_MODEL if end.error in OTHER_MODEL_MAY_SERVE else Next.REJECTED
+        return _ELSEWHERE.get(end.error, Next.REJECTED)
     if end.verdict is Verdict.THROTTLED or end.unsent:
         return Next.SAME_TARGET
     return Next.OTHER_TARGET

@@ -296,9 +296,7 @@ class Rig:
     def run(self, *targets: str | Target, time_left: timedelta | None = None, **limits: object) -> Run:
         """A run of a decision that is issued now."""
         issued = {"issued_at": self.clock.now(), **limits}
-        return Run(
-            decision=decision(*targets, **issued), request=REQUEST, snapshot=self.snapshot, time_left=time_left
-        )
+        return Run(decision=decision(*targets, **issued), request=REQUEST, snapshot=self.snapshot, time_left=time_left)
 
     async def events(self, *targets: str | Target, **limits: object) -> list[RunEvent]:
         """All events of a streamed run."""

@@ -146,7 +146,9 @@ TestBreaker = BreakerMachine.TestCase
 def test_it_opens_at_the_first_call_that_reaches_the_stated_rate(
     fails: list[bool], minimum_calls: int, failure_rate: float
 ) -> None:
-    settings = BreakerSettings(minimum_calls=minimum_calls, failure_rate=failure_rate, window=timedelta(hours=1))
+    settings = BreakerSettings(
+        minimum_calls=minimum_calls, failure_rate=failure_rate, failures_in_a_row=100, window=timedelta(hours=1)
+    )
     breaker = Breaker(settings, draw=lambda: 0.5)
     for number, failed in enumerate(fails, start=1):
         permit = breaker.admit(float(number))

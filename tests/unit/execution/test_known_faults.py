@@ -26,7 +26,7 @@ from tests.support.runs import (
 )
 from tests.support.virtual_time import pause, run
 
-PATIENT = BreakerSettings(minimum_calls=10**9)
+PATIENT = BreakerSettings(minimum_calls=10**9, failures_in_a_row=10**9)
 """A breaker that never opens by itself, to see what holds without it."""
 
 
@@ -237,7 +237,9 @@ def test_an_error_before_the_first_content_is_never_seen(first: Script) -> None:
 
 def test_what_comes_after_the_providers_own_end_breaks_nothing() -> None:
     async def main() -> None:
-        rig = Rig({"a": [(0.1, TextDelta(text="whole"), Finished(reason=FinishReason.STOP), call_failure("stream_cut"))]})
+        rig = Rig(
+            {"a": [(0.1, TextDelta(text="whole"), Finished(reason=FinishReason.STOP), call_failure("stream_cut"))]}
+        )
         *_, last = await rig.events("a")
         assert isinstance(last, Completed)
         assert last.usage.estimated
