@@ -22,7 +22,7 @@ from controlplane.catalog.store import CatalogStore
 from controlplane.catalog.watch import CatalogWatch
 from controlplane.classification.ladder import Ladder
 from controlplane.config import Config
-from controlplane.decision.index import CatalogIndex, index
+from controlplane.decision.index import SnapshotIndex, index
 from controlplane.outcome.commands import ReportReceipts, SeenReceipts
 from controlplane.outcome.live import LiveView
 from controlplane.policy.model import RuleSet
@@ -34,6 +34,7 @@ from controlplane.rpc.keys import KeyAdminServicer, KeyCommands, KeyServicer, ke
 from controlplane.rpc.outcomes import OutcomeServicer
 from controlplane.rpc.routing import RoutingCommands, RoutingServicer
 from controlplane.rpc.sealing import DecisionSealer, published
+from controlplane.rpc.services import services
 from controlplane.rpc.snapshot_codec import snapshot_message
 from controlplane.rpc.snapshots import SnapshotServicer
 from controlplane.signing import document
@@ -41,14 +42,9 @@ from controlplane.signing.commands import ActivateKey, GetKeySet, PrepareKey, Re
 from controlplane.signing.file_store import FileKeyStore
 from controlplane.signing.folder import DiskFolder
 from controlplane.snapshot.holder import SnapshotHolder, snapshot_digest
-from controlplane.snapshot.model import Catalog, Snapshot
+from controlplane.snapshot.model import Snapshot
 from controlplane.snapshot.publication import Publication
 from controlplane.snapshot.version_file import VersionFile
-from turnout.catalog.v1 import catalog_pb2
-from turnout.outcome.v1 import outcome_pb2
-from turnout.routing.v1 import routing_pb2
-from turnout.snapshot.v1 import snapshot_pb2
-from turnout.trust.v1 import keys_pb2
 from turnout_features import RulePatterns
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
@@ -74,22 +70,18 @@ def new_decision_id(now: datetime) -> str:
     return uuid7(now, secrets.randbits(RANDOM_BITS))
 
 
-class CompiledCatalog:
-    """What is worked out of a catalog once: its index and its compiled patterns, of the newest catalog only."""
+class WorkedOut:
+    """What is worked out once: the index of the newest snapshot, and the compiled patterns of its rule sets."""
 
     def __init__(self) -> None:
-        self._catalog: Catalog | None = None
-        self._index: CatalogIndex | None = None
+        self._snapshot: Snapshot | None = None
+        self._index: SnapshotIndex | None = None
         self._patterns: dict[bytes, RulePatterns] = {}
 
-    def index(self, catalog: Catalog) -> CatalogIndex:
-        """The index of `catalog`."""
-        if self._index is None or self._catalog is not catalog:
-            self._catalog, self._index = catalog, index(catalog)
-            self._patterns = {
-                rules.digest: self._patterns.get(rules.digest) or compiled(rules)
-                for rules in catalog.rule_sets.values()
-            }
+    def index(self, snapshot: Snapshot) -> SnapshotIndex:
+        """The index of `snapshot`; what did not change since the one before is taken from that."""
+        if self._index is None or self._snapshot is not snapshot:
+            self._snapshot, self._index = snapshot, index(snapshot, self._index)
         return self._index
 
     def patterns(self, rules: RuleSet) -> RulePatterns:
@@ -98,6 +90,12 @@ class CompiledCatalog:
         if found is None:
             found = self._patterns[rules.digest] = compiled(rules)
         return found
+
+    def prepare(self, snapshot: Snapshot) -> None:
+        """Compile everything that `snapshot` needs, and forget what it does not, before anybody asks."""
+        self.index(snapshot)
+        rule_sets = snapshot.catalog.rule_sets.values()
+        self._patterns = {rules.digest: self.patterns(rules) for rules in rule_sets}
 
 
 def compiled(rules: RuleSet) -> RulePatterns:
@@ -140,7 +138,7 @@ class ControlPlane:
         self._config = config
         self._state = state
         self._telemetry = telemetry
-        self._compiled = CompiledCatalog()
+        self._worked_out = WorkedOut()
         self._snapshots = SnapshotHolder(VersionFile(config.state / VERSION), utc_now)
         self._publication = Publication(config.heartbeat)
         self._watch = CatalogWatch(state.catalog)
@@ -154,7 +152,6 @@ class ControlPlane:
     def renew(self) -> None:
         """Publish a new snapshot if catalog, keys or callers changed."""
         catalog = self._state.catalog.current
-        self._compiled.index(catalog)
         key_set = hashlib.sha256(document.to_json(self._state.keys.ring)).digest()
         callers = hashlib.sha256(b"".join(sorted(self._state.callers))).digest()
         self._snapshots.publish(catalog, snapshot_digest(catalog, key_set, callers))
@@ -181,6 +178,7 @@ class ControlPlane:
             self.renew()
 
     def _publish(self, snapshot: Snapshot) -> None:
+        self._worked_out.prepare(snapshot)
         key_set = key_set_message(self._state.keys.ring)
         message = snapshot_message(snapshot, key_set, self._state.callers.values(), self._config.issuer)
         self._publication.publish(published(message, self._state.keys))
@@ -204,20 +202,22 @@ class ControlPlane:
         keys = self._key_commands()
         catalog = CatalogServicer(catalog_commands(self._state.catalog), lambda: self._snapshots.current)
         snapshots = SnapshotServicer(self._publication, utc_now, self._telemetry)
-        return [
-            _service(routing_pb2, "RoutingService", self._routing()),
-            _service(catalog_pb2, "CatalogService", catalog),
-            _service(snapshot_pb2, "SnapshotService", snapshots),
-            _service(outcome_pb2, "OutcomeService", self._outcomes()),
-            _service(keys_pb2, "KeyService", KeyServicer(keys)),
-            _service(keys_pb2, "KeyAdminService", KeyAdminServicer(keys, changed=self.renew)),
-        ]
+        return services(
+            {
+                "RoutingService": self._routing(),
+                "CatalogService": catalog,
+                "SnapshotService": snapshots,
+                "OutcomeService": self._outcomes(),
+                "KeyService": KeyServicer(keys),
+                "KeyAdminService": KeyAdminServicer(keys, changed=self.renew),
+            }
+        )
 
     def _routing(self) -> RoutingServicer:
         around = Surroundings(
             snapshot=lambda: self._snapshots.current,
-            index=self._compiled.index,
-            patterns=self._compiled.patterns,
+            index=self._worked_out.index,
+            patterns=self._worked_out.patterns,
             classify=Ladder(),
             clock=utc_now,
             draw=random.random,
@@ -247,11 +247,6 @@ class ControlPlane:
             activate=ActivateKey(store=store, clock=utc_now),
             revoke=RevokeKey(store=store, clock=utc_now),
         )
-
-
-def _service(module: object, name: str, servicer: object) -> Service:
-    descriptor = getattr(module, "DESCRIPTOR").services_by_name[name]  # noqa: B009 - modules have no type for it
-    return Service(descriptor=descriptor, servicer=servicer)
 
 
 async def serve(config: Config) -> None:

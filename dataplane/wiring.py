@@ -7,10 +7,7 @@ import random
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import version
-
-import grpc.aio
 
 from dataplane.config import Config
 from dataplane.execution.board import BoardSettings, BreakerBoard, BreakerChanged
@@ -26,47 +23,31 @@ from dataplane.permit.replay import ReplayGuard
 from dataplane.provider.aiohttp_transport import AiohttpTransport
 from dataplane.provider.credential import CredentialMissing, Credentials
 from dataplane.provider.http_provider import HttpProvider
+from dataplane.report.health_codec import TargetHealthMessage as TargetHealth
 from dataplane.report.health_codec import health_message
 from dataplane.report.receipt_codec import receipt_message
 from dataplane.report.reporter import ReceiptQueue, Reporter
+from dataplane.report.uplink import TIMEOUT, Uplink, connect
 from dataplane.rpc.access import ACCESS
 from dataplane.rpc.decision_codec import ProtobufDecisionReader
 from dataplane.rpc.inference import Admission, InferenceServicer
+from dataplane.rpc.services import inference_service, payload_rules
 from dataplane.rpc.tracing import RunTelemetry
 from dataplane.snapshot.holder import SnapshotHolder
 from dataplane.snapshot.model import WorkerSnapshot
 from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
-from turnout.inference.v1 import chat_pb2, inference_pb2
-from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 from turnout_wire.ed25519 import verify
-from turnout_wire.hosting import CHANNEL_OPTIONS, Host
+from turnout_wire.hosting import Host
 from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
 from turnout_wire.process import announce, die_with_parent, until_signal
-from turnout_wire.server import Principal, Service
+from turnout_wire.server import Principal
 from turnout_wire.telemetry import RpcTelemetry, Telemetry, start_telemetry
 
 _log = logging.getLogger(__name__)
-REPORT_TIMEOUT = 5.0
-"""Seconds for one report of receipts."""
-GUARDED_DECISIONS = 200_000
-"""Decisions that the replay guard remembers: 60 s of 3,300 a second."""
+GUARDED_DECISIONS = 50_000
+"""Decisions that the replay guard remembers, at 300 bytes each: 60 s of 800 a second, more than one worker runs."""
 FEATURES = frozenset[str]()
 """Features of decisions that this worker knows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
-    """The connection to the control plane."""
-
-    channel: grpc.aio.Channel
-    metadata: tuple[tuple[str, str], ...]
-
-
-def connect(config: Config) -> Upstream:
-    """A channel to the control plane and this worker's credential. Raises OSError if the token cannot be read."""
-    token = config.token_file.read_text(encoding="utf-8").strip()
-    channel = grpc.aio.insecure_channel(config.control, options=CHANNEL_OPTIONS)
-    return Upstream(channel=channel, metadata=(("authorization", f"Bearer {token}"),))
 
 
 def growing_wait(attempt: int) -> float:
@@ -89,7 +70,7 @@ def lookup(credentials: Credentials) -> Callable[[str], str | None]:
 class Worker:
     """A worker, from its start to its end."""
 
-    def __init__(self, config: Config, telemetry: Telemetry, upstream: Upstream) -> None:
+    def __init__(self, config: Config, telemetry: Telemetry, uplink: Uplink) -> None:
         self._config = config
         self._telemetry = telemetry
         self._draining = False
@@ -99,8 +80,8 @@ class Worker:
         self._transport = AiohttpTransport()
         self._observer = RunTelemetry(telemetry)
         self._gate = self._make_gate(config.secrets)
-        self._reporter = self._make_reporter(upstream)
-        self._subscriber = self._make_subscriber(upstream)
+        self._reporter = self._make_reporter(uplink)
+        self._subscriber = self._make_subscriber(uplink)
         self._host = self._make_host()
         self._snapshots.on_change(self._renew)
 
@@ -129,7 +110,7 @@ class Worker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        left = await self._reporter.flush(REPORT_TIMEOUT)
+        left = await self._reporter.flush(TIMEOUT)
         if left:
             _log.error("receipts could not be reported", extra={"receipts": left})
         await self._transport.close()
@@ -156,23 +137,14 @@ class Worker:
         self._reporter.nudge()
         _log.warning("breaker %s", changed.change.after, extra={"target": str(changed.key)})
 
-    def _make_reporter(self, upstream: Upstream) -> Reporter:
-        call = upstream.channel.unary_unary(
-            "/turnout.outcome.v1.OutcomeService/ReportReceipts",
-            request_serializer=outcome_pb2.ReportReceiptsRequest.SerializeToString,
-            response_deserializer=outcome_pb2.ReportReceiptsResponse.FromString,
-        )
+    def _make_reporter(self, uplink: Uplink) -> Reporter:
+        return Reporter(self._config.worker, self._queue, self._health, uplink.report, growing_wait)
 
-        async def send(request: outcome_pb2.ReportReceiptsRequest) -> outcome_pb2.ReportReceiptsResponse:
-            return await call(request, metadata=upstream.metadata, timeout=REPORT_TIMEOUT)
-
-        return Reporter(self._config.worker, self._queue, self._health, send, growing_wait)
-
-    def _health(self) -> list[receipt_pb2.TargetHealth]:
+    def _health(self) -> list[TargetHealth]:
         snapshot = self._snapshots.current
         return [health_message(health) for health in self._gate.health(snapshot)] if snapshot else []
 
-    def _make_subscriber(self, upstream: Upstream) -> Subscriber:
+    def _make_subscriber(self, uplink: Uplink) -> Subscriber:
         identity = Identity(
             worker=self._config.worker,
             pool=self._config.pool,
@@ -180,12 +152,11 @@ class Worker:
             features=tuple(sorted(FEATURES)),
             pinned=self._config.pinned,
         )
-        source = SnapshotSource(self._snapshots, identity, verify)
-        return Subscriber(upstream.channel, upstream.metadata, source, self._snapshots, identity, growing_wait)
+        source = SnapshotSource(self._snapshots, identity, verify, self._clock.now)
+        return Subscriber(uplink.channel, uplink.metadata, source, self._snapshots, identity, growing_wait)
 
     def _make_host(self) -> Host:
-        rules = Validation()
-        rules.learn(chat_pb2.ChatRequest())
+        rules = payload_rules()
         servicer = InferenceServicer(self._make_admission(rules), self._make_runner())
         layers = (
             RequestIds(),
@@ -195,8 +166,12 @@ class Worker:
             Access(ACCESS, self._authenticate),
             rules,
         )
-        service = Service(descriptor=inference_pb2.DESCRIPTOR.services_by_name["InferenceService"], servicer=servicer)
-        return Host([service], layers, max_concurrent=self._config.max_concurrent, reflect=self._config.reflect)
+        return Host(
+            [inference_service(servicer)],
+            layers,
+            max_concurrent=self._config.max_concurrent,
+            reflect=self._config.reflect,
+        )
 
     def _authenticate(self, token: str) -> Principal | None:
         """A caller of the snapshot; nobody is known before the first."""
@@ -254,9 +229,9 @@ async def serve(config: Config) -> None:
     if config.die_with_parent:
         die_with_parent()
     telemetry = start_telemetry("turnout-worker", config.worker, version("turnout"), enabled=config.telemetry)
-    upstream = connect(config)
+    uplink = connect(config.control, config.token_file)
     try:
-        await Worker(config, telemetry, upstream).run()
+        await Worker(config, telemetry, uplink).run()
     finally:
         with suppress(asyncio.CancelledError):
-            await upstream.channel.close()
+            await uplink.channel.close()

@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from controlplane.classification.model import Classification
+from controlplane.classification.rules import Hint
 from controlplane.decision.engine import decide, explain
-from controlplane.decision.index import CatalogIndex
+from controlplane.decision.index import SnapshotIndex
 from controlplane.decision.model import Decision, Request
 from controlplane.policy.model import RuleSet
 from controlplane.routing.memory import DecisionMemory
-from controlplane.routing.model import Ask, Hint, IssuedDecision, NoEligibleTarget, Shown, SignedDecision
+from controlplane.routing.model import Ask, IssuedDecision, NoEligibleTarget, Shown, SignedDecision
 from controlplane.routing.rules import rule_set_for
-from controlplane.snapshot.model import Catalog, Snapshot
+from controlplane.snapshot.model import Snapshot
 from turnout_features import extract
 from turnout_features.model import Features, Patterns
 from turnout_wire.failure import Failure
@@ -43,7 +44,7 @@ class Surroundings:
     """What the use cases take from outside: state, time, chance and identity."""
 
     snapshot: Callable[[], Snapshot]
-    index: Callable[[Catalog], CatalogIndex]
+    index: Callable[[Snapshot], SnapshotIndex]
     patterns: Callable[[RuleSet], Patterns]
     classify: Classify
     clock: Callable[[], datetime]
@@ -110,8 +111,8 @@ class ExplainRoute:
         """The plan and what it was made from. Raises Failure."""
         reading = self._read(ask, self._around.snapshot())
         around = self._around
-        index = around.index(reading.snapshot.catalog)
-        plan = explain(reading.request, reading.snapshot, now=around.clock(), draw=around.draw(), catalog_index=index)
+        indexed = around.index(reading.snapshot)
+        plan = explain(reading.request, reading.snapshot, now=around.clock(), draw=around.draw(), indexed=indexed)
         return plan, reading
 
 
@@ -151,8 +152,8 @@ class DecideRoute:
 
     def _decide(self, ask: Ask, snapshot: Snapshot, now: datetime) -> SignedDecision:
         reading = self._read(ask, snapshot)
-        index = self._around.index(snapshot.catalog)
-        plan = decide(reading.request, snapshot, now=now, draw=self._around.draw(), catalog_index=index)
+        indexed = self._around.index(snapshot)
+        plan = decide(reading.request, snapshot, now=now, draw=self._around.draw(), indexed=indexed)
         if not plan.targets:
             raise NoEligibleTarget(plan, now)
         ask.trace.event(

@@ -42,8 +42,8 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hint:
-    """What the caller knows of the kind of work; None where it does not say."""
+class Known:
+    """What the caller knows of the kind of work, as a Hint for classifiers; None where it does not say."""
 
     task_type: TaskType | None = None
     complexity: Complexity | None = None
@@ -57,7 +57,7 @@ class Ask:
     tenant: str
     presenter: str
     origin: Origin = field(default_factory=Origin)
-    hint: Hint = field(default_factory=Hint)
+    hint: Known = field(default_factory=Known)
     constraints: Constraints = field(default_factory=Constraints)
     policy: str = ""
     pool: str = "default"

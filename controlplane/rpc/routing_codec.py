@@ -4,7 +4,7 @@ import hashlib
 
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.decision.model import Constraints, Origin
-from controlplane.routing.model import Ask, Hint, NoTrace, Shown, Told, Trace
+from controlplane.routing.model import Ask, Known, NoTrace, Shown, Told, Trace
 from controlplane.rpc.enums import CAPABILITIES, COMPLEXITIES, TASK_TYPES
 from turnout.routing.v1 import routing_pb2
 from turnout_wire.conversation import conversation, features_from_proto, parse_chat
@@ -68,11 +68,11 @@ def origin_from(hints: routing_pb2.Hints) -> Origin:
     return Origin(workload=hints.workload, feature=hints.feature, endpoint=hints.endpoint, labels=dict(hints.labels))
 
 
-def hint_from(hints: routing_pb2.Hints) -> Hint:
+def hint_from(hints: routing_pb2.Hints) -> Known:
     """What the caller knows of the kind of work."""
     task: TaskType | None = TASK_TYPES.get(hints.task_type)
     complexity: Complexity | None = COMPLEXITIES.get(hints.complexity)
-    return Hint(task_type=task, complexity=complexity)
+    return Known(task_type=task, complexity=complexity)
 
 
 def _constraints(message: routing_pb2.Constraints) -> Constraints:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataplane.execution.gate import TargetHealth, TargetState
 from turnout.outcome.v1 import receipt_pb2
 
+TargetHealthMessage = receipt_pb2.TargetHealth
+
 _STATES: Mapping[TargetState, receipt_pb2.TargetState.ValueType] = {
     state: receipt_pb2.TargetState.Value(f"TARGET_STATE_{state.name}") for state in TargetState
 }

@@ -17,6 +17,7 @@ from dataplane.snapshot.model import (
 from turnout.catalog.v1 import catalog_pb2
 from turnout.snapshot.v1 import snapshot_pb2
 from turnout.trust.v1 import keys_pb2
+from turnout_wire.ed25519 import key_id_of
 
 _PROTOCOLS: Mapping[int, WireProtocol] = {
     catalog_pb2.Protocol.Value(f"PROTOCOL_{protocol.name}"): protocol for protocol in WireProtocol
@@ -80,6 +81,8 @@ def _timeouts(message: catalog_pb2.Timeouts) -> Timeouts:
 
 
 def _key(message: keys_pb2.Key) -> Key:
+    if key_id_of(message.public_key) != message.key_id:
+        raise SnapshotUnusable(f"key {message.key_id}: the id does not belong to the public key")
     return Key(
         key_id=message.key_id,
         public_key=message.public_key,

@@ -2,22 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
+from dataplane.permit.presented import Sealed
+from dataplane.permit.refusal import Refusal
+from dataplane.permit.verify import authenticate
 from dataplane.snapshot.holder import SnapshotHolder
-from dataplane.snapshot.model import KeyState
+from dataplane.snapshot.model import Key, WorkerSnapshot
 from dataplane.sync.snapshot_codec import SnapshotUnusable, worker_snapshot
 from turnout.snapshot.v1 import snapshot_pb2
 from turnout.trust.v1 import envelope_pb2
-from turnout_wire.pae import pae
 from turnout_wire.payload_type import PayloadType
-from turnout_wire.signature import Verifier
+from turnout_wire.signature import Signature, Verifier
 
 _log = logging.getLogger(__name__)
 _MISSED = 3
@@ -41,49 +44,53 @@ class Identity:
 
 
 class SnapshotSource:
-    """Judges what comes: a snapshot is taken only if it is signed by a key that was trusted before it came."""
+    """Judges what comes: a pinned worker takes a snapshot only under a key that it trusted before it came."""
 
-    def __init__(self, holder: SnapshotHolder, identity: Identity, verify: Verifier) -> None:
+    def __init__(
+        self, holder: SnapshotHolder, identity: Identity, verify: Verifier, clock: Callable[[], datetime]
+    ) -> None:
         self._holder = holder
         self._identity = identity
         self._verify = verify
+        self._clock = clock
 
     def judge(self, envelope: envelope_pb2.Envelope) -> Request:
         """Take the snapshot or keep the one before; the answer is what to tell the control plane."""
         version = 0
         try:
-            message = self._parse(envelope)
-            version = message.version
-            self._check_signature(envelope, message)
-            self._holder.take(worker_snapshot(message))
+            snapshot = self._open(envelope)
+            version = snapshot.version
+            self._holder.take(snapshot)
         except (SnapshotUnusable, KeyError, ValueError) as problem:
             _log.exception("snapshot refused; the one before stays", extra={"version": version})
             self._holder.hear()
             return Request(nack=snapshot_pb2.Nack(version=version, reason=str(problem)[:4096]))
         return Request(ack=snapshot_pb2.Ack(version=version))
 
-    def _parse(self, envelope: envelope_pb2.Envelope) -> snapshot_pb2.Snapshot:
-        if envelope.payload_type != PayloadType.SNAPSHOT or len(envelope.signatures) != 1:
-            raise SnapshotUnusable("not an envelope with one signature over a snapshot")
-        try:
-            return snapshot_pb2.Snapshot.FromString(envelope.payload)
-        except DecodeError as error:
-            raise SnapshotUnusable(f"the payload is not a Snapshot: {error}") from error
-
-    def _check_signature(self, envelope: envelope_pb2.Envelope, message: snapshot_pb2.Snapshot) -> None:
-        signature = envelope.signatures[0]
-        public_key = self._trusted(message).get(signature.key_id)
-        if public_key is None:
-            raise SnapshotUnusable(f"signed by key {signature.key_id}, which this worker does not trust")
-        if not self._verify(public_key, pae(envelope.payload_type, envelope.payload), signature.value):
-            raise SnapshotUnusable(f"the signature of key {signature.key_id} does not fit the bytes")
-
-    def _trusted(self, message: snapshot_pb2.Snapshot) -> dict[str, bytes]:
+    def _open(self, envelope: envelope_pb2.Envelope) -> WorkerSnapshot:
+        """The snapshot, once it is known whose it is; where keys are known already, before anything of it is parsed."""
         current = self._holder.current
-        if self._identity.pinned or current is None:
-            pinned = self._identity.pinned
-            return {key.key_id: key.public_key for key in message.key_set.keys if not pinned or key.key_id in pinned}
-        return {name: key.public_key for name, key in current.keys.items() if key.state is not KeyState.REVOKED}
+        if self._identity.pinned and current is not None:
+            self._authenticate(envelope, current.keys)
+            return _parse(envelope)
+        snapshot = _parse(envelope)
+        pinned = self._identity.pinned
+        self._authenticate(envelope, {name: key for name, key in snapshot.keys.items() if not pinned or name in pinned})
+        return snapshot
+
+    def _authenticate(self, envelope: envelope_pb2.Envelope, keys: Mapping[str, Key]) -> None:
+        signatures = tuple(Signature(key_id=entry.key_id, value=entry.value) for entry in envelope.signatures)
+        sealed = Sealed(payload_type=envelope.payload_type, payload=envelope.payload, signatures=signatures)
+        judged = authenticate(sealed, keys, expected=PayloadType.SNAPSHOT, verifier=self._verify, now=self._clock())
+        if isinstance(judged, Refusal):
+            raise SnapshotUnusable(f"{judged.reason}: {judged.message}")
+
+
+def _parse(envelope: envelope_pb2.Envelope) -> WorkerSnapshot:
+    try:
+        return worker_snapshot(snapshot_pb2.Snapshot.FromString(envelope.payload))
+    except DecodeError as error:
+        raise SnapshotUnusable(f"the payload is not a Snapshot: {error}") from error
 
 
 class Subscriber:

@@ -33,7 +33,7 @@ class _KeyStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeyState.Val
     KEY_STATE_ACTIVE: _KeyState.ValueType  # 2
     """Signing."""
     KEY_STATE_RETIRED: _KeyState.ValueType  # 3
-    """No longer signing; still verifies until `not_after`."""
+    """Verifies until `not_after`; signs only in the moments until verifiers have heard of the key that follows it."""
     KEY_STATE_REVOKED: _KeyState.ValueType  # 4
     """Never verifies again."""
 
@@ -47,7 +47,7 @@ KEY_STATE_PREPARED: KeyState.ValueType  # 1
 KEY_STATE_ACTIVE: KeyState.ValueType  # 2
 """Signing."""
 KEY_STATE_RETIRED: KeyState.ValueType  # 3
-"""No longer signing; still verifies until `not_after`."""
+"""Verifies until `not_after`; signs only in the moments until verifiers have heard of the key that follows it."""
 KEY_STATE_REVOKED: KeyState.ValueType  # 4
 """Never verifies again."""
 Global___KeyState: _TypeAlias = KeyState  # noqa: Y015
