@@ -18,7 +18,7 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = bytearray()
-        self._reading = True
+        self._reading, self._closed = True, False
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -28,6 +28,12 @@ class Wire(asyncio.Transport):
 
     def resume_reading(self) -> None:
         self._reading = True
+
+    def close(self) -> None:
+        self._closed = True
+
+    def is_closing(self) -> bool:
+        return self._closed
 
     def is_reading(self) -> bool:
         return self._reading
@@ -96,3 +102,15 @@ def test_further_requests_are_left_unread_while_one_is_answered() -> None:
     clock.advance(3_600.0)
     assert wire.is_reading()
     assert wire.written.count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_a_client_whose_body_is_too_large_has_time_to_read_why() -> None:
+    connection, wire, clock, book = connected(max_body_bytes=10)
+    connection.data_received(http("much too long"))
+    assert wire.written.startswith(b"HTTP/1.1 413 ")
+    assert not wire.is_closing()
+    connection.data_received(http("Hi"))
+    assert wire.written.count(b"HTTP/1.1") == 1
+    clock.advance(2.0)
+    assert wire.is_closing()
+    assert book.calls == 0
