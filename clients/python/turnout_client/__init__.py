@@ -1,1 +1,123 @@
-"""The Python client: decide, generate, stream, chat."""
+"""The Python client of Turnout: decide which model answers, run the decision, or both in one.
+
+    async with Client(control="127.0.0.1:7411", workers=["127.0.0.1:7421"], token=token) as turnout:
+        answer = await turnout.chat("Why is the sky blue?")
+        print(answer.text, answer.model, answer.cost_usd)
+
+`SyncClient` is the same without `await`.
+"""
+
+from turnout_client.answer import (
+    Answer,
+    Attempt,
+    Delta,
+    Event,
+    Finish,
+    Receipt,
+    SkippedTarget,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from turnout_client.client import Client
+from turnout_client.decision import Baseline, Decision, Limits, Plan, Target
+from turnout_client.errors import (
+    AccessDenied,
+    Cancelled,
+    Conflict,
+    CostLimitReached,
+    DeadlineExceeded,
+    DecisionRefused,
+    InvalidRequest,
+    NoEligibleTarget,
+    NotAuthenticated,
+    NotFound,
+    ProviderMisconfigured,
+    ProviderRejected,
+    ServerFault,
+    StreamBroken,
+    TargetsExhausted,
+    Throttled,
+    TurnoutError,
+    Unavailable,
+)
+from turnout_client.explanation import Candidate, Classification, Explanation, Signal
+from turnout_client.options import ChatLike, ChatOptions, ClassifyOptions, RouteOptions
+from turnout_client.pool import Patience
+from turnout_client.rotation import Rest
+from turnout_client.stream import AnswerStream
+from turnout_client.sync import SyncAnswerStream, SyncClient
+from turnout_client.words import (
+    AttemptOutcome,
+    Capability,
+    Complexity,
+    Domain,
+    Exclusion,
+    FinishReason,
+    Notice,
+    ReasonCode,
+    RunResult,
+    TaskType,
+)
+from turnout_features.model import Features
+
+__all__ = [
+    "AccessDenied",
+    "Answer",
+    "AnswerStream",
+    "Attempt",
+    "AttemptOutcome",
+    "Baseline",
+    "Cancelled",
+    "Candidate",
+    "Capability",
+    "ChatLike",
+    "ChatOptions",
+    "Classification",
+    "ClassifyOptions",
+    "Client",
+    "Complexity",
+    "Conflict",
+    "CostLimitReached",
+    "DeadlineExceeded",
+    "Decision",
+    "DecisionRefused",
+    "Delta",
+    "Domain",
+    "Event",
+    "Exclusion",
+    "Explanation",
+    "Features",
+    "Finish",
+    "FinishReason",
+    "InvalidRequest",
+    "Limits",
+    "NoEligibleTarget",
+    "NotAuthenticated",
+    "NotFound",
+    "Notice",
+    "Patience",
+    "Plan",
+    "ProviderMisconfigured",
+    "ProviderRejected",
+    "ReasonCode",
+    "Receipt",
+    "Rest",
+    "RouteOptions",
+    "RunResult",
+    "ServerFault",
+    "Signal",
+    "SkippedTarget",
+    "StreamBroken",
+    "SyncAnswerStream",
+    "SyncClient",
+    "Target",
+    "TargetsExhausted",
+    "TaskType",
+    "Throttled",
+    "ToolCall",
+    "ToolCallDelta",
+    "TurnoutError",
+    "Unavailable",
+    "Usage",
+]

@@ -1,0 +1,67 @@
+"""Why a request would be routed as it would, as callers see it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from turnout_client.decision import Plan
+from turnout_client.words import Complexity, Domain, Exclusion, TaskType
+from turnout_features.model import Features
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """Something found in a request, what it spoke for (such as `task_type=code`), and how much."""
+
+    name: str
+    votes_for: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """What a request is taken for, and why. `confidence` 0 to 1; `classifier` is the one that answered."""
+
+    task_type: TaskType
+    complexity: Complexity
+    domain: Domain | None
+    confidence: float
+    classifier: str
+    signals: tuple[Signal, ...]
+    features: Features
+    snapshot_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A deployment that was considered: why it may not serve the request (None: it may), or what it scored.
+
+    `rank` is its place in the plan from 1, 0 if it is not in it. `score_terms` are what the score is made of.
+    """
+
+    deployment: str
+    model: str
+    provider: str
+    exclusion: Exclusion | None
+    detail: str
+    cost_nanousd: int
+    latency: timedelta
+    quality: float
+    score: float
+    rank: int
+    score_terms: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What would be decided, and why. `plan` is None if nothing is eligible.
+
+    `quality_floor` is the least quality asked for, 0 to 1, and `floor_source` who asked: complexity, override, request.
+    """
+
+    plan: Plan | None
+    classification: Classification
+    candidates: tuple[Candidate, ...]
+    quality_floor: float
+    floor_source: str
+    steps: tuple[str, ...]
+    snapshot_version: int

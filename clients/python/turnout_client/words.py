@@ -1,0 +1,145 @@
+"""The closed sets of the contract as words.
+
+`UNKNOWN` stands for a word that a newer server uses and this client does not have.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+
+class TaskType(StrEnum):
+    """What kind of work a request is."""
+
+    UNKNOWN = "unknown"
+    CHAT = "chat"
+    QA = "qa"
+    SUMMARIZATION = "summarization"
+    CODE = "code"
+    REASONING = "reasoning"
+    CREATIVE = "creative"
+    EXTRACTION = "extraction"
+    TRANSLATION = "translation"
+
+
+class Complexity(StrEnum):
+    """How much a request asks of a model, from least to most."""
+
+    UNKNOWN = "unknown"
+    SIMPLE = "simple"
+    MODERATE = "moderate"
+    COMPLEX = "complex"
+    EXPERT = "expert"
+
+
+class Domain(StrEnum):
+    """Fields where a wrong answer does harm."""
+
+    UNKNOWN = "unknown"
+    MEDICAL = "medical"
+    LEGAL = "legal"
+    FINANCIAL = "financial"
+    SAFETY = "safety"
+
+
+class Capability(StrEnum):
+    """What a model can do."""
+
+    CODE = "code"
+    REASONING = "reasoning"
+    CREATIVE = "creative"
+    VISION = "vision"
+    LONG_CONTEXT = "long_context"
+    TOOLS = "tools"
+    JSON = "json"
+    JSON_SCHEMA = "json_schema"
+
+
+class ReasonCode(StrEnum):
+    """Why a target was chosen, in one word."""
+
+    UNKNOWN = "unknown"
+    FIXED = "fixed"
+    WEIGHTED = "weighted"
+    CHEAPEST = "cheapest"
+    BALANCED = "balanced"
+    OVERRIDE = "override"
+    BEST_AVAILABLE = "best_available"
+    LAST_RESORT = "last_resort"
+
+
+class Notice(StrEnum):
+    """Something that the reader of a decision must know."""
+
+    UNKNOWN = "unknown"
+    QUALITY_FLOOR_UNMET = "quality_floor_unmet"
+    NO_FALLBACK = "no_fallback"
+    SINGLE_PROVIDER = "single_provider"
+    LOW_CONFIDENCE = "low_confidence"
+    LAST_RESORT = "last_resort"
+
+
+class Exclusion(StrEnum):
+    """Why a deployment may not serve a request; the first that holds, in this order."""
+
+    UNKNOWN = "unknown"
+    DISABLED = "disabled"
+    NO_CREDENTIAL = "no_credential"
+    POLICY_DENIES = "policy_denies"
+    MODEL_NOT_ASKED = "model_not_asked"
+    PROVIDER_NOT_ASKED = "provider_not_asked"
+    REGION = "region"
+    CAPABILITY = "capability"
+    CONTEXT_WINDOW = "context_window"
+    OUTPUT_LIMIT = "output_limit"
+    UNHEALTHY = "unhealthy"
+    COST = "cost"
+    LATENCY = "latency"
+    QUALITY = "quality"
+
+
+class FinishReason(StrEnum):
+    """Why an answer ended."""
+
+    UNKNOWN = "unknown"
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    CONTENT_FILTER = "content_filter"
+    REFUSAL = "refusal"
+
+
+class RunResult(StrEnum):
+    """How a run ended."""
+
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    BROKEN = "broken"
+    CANCELLED = "cancelled"
+
+
+class AttemptOutcome(StrEnum):
+    """How a call of a target ended."""
+
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    THROTTLED = "throttled"
+    IGNORED = "ignored"
+    MISCONFIGURED = "misconfigured"
+
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def numbers(words: type[Word], wire: Any, prefix: str) -> Mapping[Word, int]:
+    """The contract's number of each word but `UNKNOWN`. Raises ValueError if the contract lacks one, at import."""
+    return {word: wire.Value(f"{prefix}_{word.name}") for word in words if word.name != "UNKNOWN"}
+
+
+def reader(words: type[Word], wire: Any, prefix: str) -> Callable[[int], Word]:
+    """What turns a number of the contract into a word; one that is not known becomes `UNKNOWN`."""
+    known = {number: word for word, number in numbers(words, wire, prefix).items()}
+    unknown = words["UNKNOWN"]
+    return lambda number: known.get(number, unknown)
