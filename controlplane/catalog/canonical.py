@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from controlplane.catalog.model import Deployment, Model
+from controlplane.snapshot.model import Catalog
 
 
 def canonical(value: object) -> bytes:
@@ -27,6 +28,18 @@ def canonical(value: object) -> bytes:
 def digest(value: object) -> bytes:
     """SHA-256 of the canonical form, under the name of its type, so that no two kinds share a digest."""
     return hashlib.sha256(f"turnout.{type(value).__name__}.v1\0".encode() + canonical(value)).digest()
+
+
+def catalog_digest(catalog: Catalog) -> bytes:
+    """SHA-256 of the canonical form of a catalog, in which policies and rule sets stand by their own digests."""
+    form = {
+        "models": catalog.models,
+        "deployments": catalog.deployments,
+        "workloads": catalog.workloads,
+        "policies": {name: policy.digest.hex() for name, policy in catalog.policies.items()},
+        "rule_sets": {name: rule_set.digest.hex() for name, rule_set in catalog.rule_sets.items()},
+    }
+    return hashlib.sha256(b"turnout.Catalog.v1\0" + canonical(form)).digest()
 
 
 def etag(value: Model | Deployment) -> str:

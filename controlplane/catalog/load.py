@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from controlplane.catalog.canonical import digest
+from controlplane.catalog.canonical import catalog_digest
 from controlplane.catalog.document.node import At, Scalar
 from controlplane.catalog.document.parse import MAX_BYTES, parse
 from controlplane.catalog.document.problem import CatalogInvalid, Problem, ProblemKind, Refused
@@ -103,7 +103,7 @@ def _catalog(merged: Merged) -> Catalog:
             {placed.value.name: placed.value for placed in merged.rule_sets.values() if placed.value}
         ),
     )
-    return replace(catalog, digest=digest(catalog))
+    return replace(catalog, digest=catalog_digest(catalog))
 
 
 def load(path: Path | None) -> Catalog:

@@ -73,7 +73,7 @@ def test_no_damage_to_a_document_does_more_than_be_refused(at: int, cut: int, pu
     assert all(problem.reason and problem.way_out for problem in problems)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, len(DOCUMENT) - 1), cut=st.integers(1, 60))
 def test_a_damaged_file_holds_as_a_whole_or_is_refused(tmp_path: Path, at: int, cut: int) -> None:
     path = tmp_path / "turnout.yaml"

@@ -1,11 +1,12 @@
 """Each document in `bad` is refused with exactly the problems in the text beside it: file, line, field, reason, way out."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from controlplane.catalog.document.parse import MAX_BYTES
-from controlplane.catalog.document.problem import SHOWN, CatalogInvalid, ProblemKind
+from controlplane.catalog.document.problem import SHOWN, CatalogInvalid, Problem, ProblemKind
 from controlplane.catalog.load import check, load
 from tests.unit.catalog.documents import EXTENDED
 
@@ -16,27 +17,32 @@ DOCUMENTS = sorted(BAD.glob("*.yaml"))
 ELSEWHERE = {ProblemKind.UNREADABLE, ProblemKind.TOO_LARGE, ProblemKind.KEPT_TWICE}
 
 
+@cache
+def problems_of(document: Path) -> tuple[Problem, ...]:
+    return tuple(check(document))
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_every_problem_is_told_with_its_place_and_its_way_out(document: Path) -> None:
-    told = [str(problem).replace(f"{BAD}/", "") for problem in check(document)]
+    told = [str(problem).replace(f"{BAD}/", "") for problem in problems_of(document)]
     assert told == document.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_a_document_is_named_after_the_problem_that_it_shows(document: Path) -> None:
-    kinds = {problem.kind for problem in check(document)}
+    kinds = {problem.kind for problem in problems_of(document)}
     assert any(document.stem.startswith(kind) for kind in kinds)
 
 
 def test_every_kind_of_problem_has_its_document() -> None:
-    shown = {problem.kind for document in DOCUMENTS for problem in check(document)}
+    shown = {problem.kind for document in DOCUMENTS for problem in problems_of(document)}
     assert shown | ELSEWHERE == set(ProblemKind)
     assert not shown & ELSEWHERE
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.stem)
 def test_no_credential_is_repeated(document: Path) -> None:
-    assert "not-a-real-one" not in "".join(str(problem) for problem in check(document))
+    assert "not-a-real-one" not in "".join(str(problem) for problem in problems_of(document))
 
 
 def test_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:

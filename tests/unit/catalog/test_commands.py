@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.catalog.commands import CatalogCommands, CreateEntry, catalog_commands
+from controlplane.catalog.commands import CatalogCommands, catalog_commands
 from controlplane.catalog.document.problem import CatalogInvalid, ProblemKind
 from controlplane.catalog.model import (
     Deployment,
@@ -17,6 +17,7 @@ from controlplane.catalog.model import (
     TaskType,
     Timeouts,
 )
+from controlplane.catalog.overlay import Overlay
 from controlplane.catalog.request_ids import RequestIds
 from controlplane.catalog.store import CatalogStore
 from tests.unit.catalog.documents import DEPLOYMENT, EXTENDED, MODEL, store_of, write
@@ -289,12 +290,14 @@ def test_a_token_of_another_list_is_refused(commands: CatalogCommands) -> None:
         commands.list_deployments(page_token=token)
 
 
-def test_a_page_has_a_hundred_entries_unless_asked_and_never_more_than_a_thousand(commands: CatalogCommands) -> None:
-    create: CreateEntry[Deployment] = commands.create_deployment
-    for number in range(100):
-        create(replace(DEPLOYMENT, name=DeploymentName(f"local/{number}"), model=ModelName("gpt-4o")))
+def test_a_page_has_a_hundred_entries_unless_asked_and_never_more_than_a_thousand(
+    commands: CatalogCommands, store: CatalogStore
+) -> None:
+    many = [replace(DEPLOYMENT, name=DeploymentName(f"local/{n}"), model=ModelName("gpt-4o")) for n in range(1_000)]
+    store.change(Overlay(deployments={str(deployment.name): deployment for deployment in many}))
     assert len(commands.list_deployments().entries) == 100
-    assert len(commands.list_deployments(page_size=5_000).entries) == 115
+    assert len(commands.list_deployments(page_size=1_000).entries) == 1_000
+    assert len(commands.list_deployments(page_size=5_000).entries) == 1_000
 
 
 def test_types_tell_models_from_deployments(commands: CatalogCommands) -> None:
