@@ -46,7 +46,7 @@ class Adapter(Protocol):
         ...
 
     def body(self, call: Call, *, stream: bool) -> Mapping[str, object]:
-        """The request as JSON. Raises CallFailure `bad_request` for what the protocol cannot say."""
+        """The request as JSON. Raises CallFailure: `bad_request`, or `unsupported` for what only this protocol cannot say."""
         ...
 
     def answer(self, call: Call, body: object) -> ChatResponse:

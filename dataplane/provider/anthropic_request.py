@@ -43,7 +43,7 @@ _ANY_OBJECT: Json = {"type": "object", "additionalProperties": True}
 
 
 def render(call: Call, *, stream: bool) -> Json:
-    """The body of a call. Raises CallFailure `bad_request`, or `unsupported` for a conversation in which nobody speaks."""
+    """The body of a call. Raises CallFailure `bad_request`, or `unsupported` for what only this protocol cannot say."""
     request, model = call.request, conversation.model_name(call.deployment)
     conversation.check_parts(request)
     body: Json = {

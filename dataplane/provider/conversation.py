@@ -16,7 +16,7 @@ from dataplane.chat.model import (
     ToolResult,
 )
 from dataplane.provider import json_text
-from dataplane.provider.failure import not_sent
+from dataplane.provider.failure import Fault, not_sent
 from dataplane.provider.model import Call
 from dataplane.snapshot.model import Deployment
 
@@ -86,15 +86,14 @@ def tool_names(request: ChatRequest) -> dict[str, str]:
 
 
 def arguments_of(call: ToolCall) -> dict[str, object]:
-    """A tool call's arguments as an object. Raises CallFailure `bad_request` where they are none."""
+    """A tool call's arguments as an object. Raises CallFailure `unsupported` where they are none: other protocols take text."""
     try:
         value = json_text.parse(call.arguments) if call.arguments.strip() else {}
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise not_sent(
-            "messages", f"the arguments of tool call {call.id!r} are no JSON object, which this provider wants"
-        )
+        reason = f"the arguments of tool call {call.id!r} are no JSON object, which this provider wants"
+        raise not_sent("messages", reason, fault=Fault.UNSUPPORTED)
     return value
 
 

@@ -188,10 +188,9 @@ def not_sent(field: str, reason: str, *, fault: Fault = Fault.BAD_REQUEST) -> Ca
 
 
 def in_exchange(failure: CallFailure, exchange: Exchange) -> CallFailure:
-    """`failure` with what is known of the exchange; its message without credentials."""
+    """`failure`, whose message is ours, with what is known of the exchange."""
     failure.http_status = failure.http_status or exchange.status
     failure.provider_request_id = failure.provider_request_id or request_id(exchange.headers)
-    failure.message = bounded(failure.message, exchange.credential)
     return failure
 
 

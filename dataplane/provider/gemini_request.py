@@ -17,7 +17,7 @@ from dataplane.chat.model import (
     ToolResult,
 )
 from dataplane.provider import conversation, json_text, options
-from dataplane.provider.failure import not_sent
+from dataplane.provider.failure import Fault, not_sent
 from dataplane.provider.model import Call
 
 Json = dict[str, object]
@@ -49,7 +49,7 @@ _IMAGE_TYPES: Mapping[str, str] = MappingProxyType(
 
 
 def render(call: Call) -> Json:
-    """The body of a call. Raises CallFailure `bad_request`."""
+    """The body of a call. Raises CallFailure `bad_request`, or `unsupported` for what only this protocol cannot say."""
     request = call.request
     conversation.check_parts(request)
     body: Json = {"contents": _contents(request, signed=not _UNSIGNED.match(conversation.model_name(call.deployment)))}
@@ -113,7 +113,8 @@ def _asked(parts: list[Part], names: Mapping[str, str]) -> Iterator[Json]:
 def _tool_result(result: ToolResult, names: Mapping[str, str]) -> Json:
     name = result.name or names.get(result.tool_call_id)
     if not name:
-        raise not_sent("messages", f"no tool call {result.tool_call_id!r} is known, and its result gives no name")
+        reason = f"no tool call {result.tool_call_id!r} is known, and its result gives no name"
+        raise not_sent("messages", reason, fault=Fault.UNSUPPORTED)
     return {"functionResponse": {"id": result.tool_call_id, "name": name, "response": _response(result)}}
 
 

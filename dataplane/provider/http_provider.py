@@ -138,7 +138,8 @@ class HttpProvider:
                 return error_event(exchange, body)
             case TransportFailure():
                 verdict, word = _reading_cause(error.trouble, streaming=streaming)
-                return in_exchange(CallFailure(verdict, word, message=error.message), exchange)
+                message = bounded(error.message, call.credential)
+                return in_exchange(CallFailure(verdict, word, message=message), exchange)
             case CallFailure():
                 return in_exchange(error, exchange)
             case _:

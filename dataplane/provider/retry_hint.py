@@ -9,9 +9,9 @@ LONGEST = timedelta(days=1)
 """A longer hint is cut to this: whoever waits a day will ask again anyway."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SPAN = re.compile(r"(?:\d{1,12}(?:\.\d{1,12})?(?:ms|s|m|h|d)){1,6}")
-_SPAN_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_DECIMAL = re.compile(r"\d{1,15}(?:\.\d{1,12})?")
+_SPAN = re.compile(r"(?:\d{1,12}(?:\.\d{1,12})?(?:ms|s|m|h|d)){1,6}", re.ASCII)
+_SPAN_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_DECIMAL = re.compile(r"\d{1,15}(?:\.\d{1,12})?", re.ASCII)
 _RESETS = ("requests", "tokens")
 
 
