@@ -45,7 +45,7 @@ from controlplane.snapshot.holder import SnapshotHolder, snapshot_digest
 from controlplane.snapshot.model import Snapshot
 from controlplane.snapshot.publication import Publication
 from controlplane.snapshot.version_file import VersionFile
-from turnout_features import RulePatterns
+from turnout_features import RulePatterns, o200k_tokens
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
 from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
@@ -145,6 +145,7 @@ class ControlPlane:
         self._host = Host(
             self._services(), self._layers(), max_concurrent=config.max_concurrent, reflect=config.reflect
         )
+        o200k_tokens("")  # loads the vocabulary, which the first caller should not wait for
         self._snapshots.on_publish(self._publish)
         state.catalog.on_change(lambda _: self.renew())
         self.renew()

@@ -58,7 +58,8 @@ class _AttemptSpan:
 
     def current(self) -> AbstractContextManager[object]:
         """See AttemptScope."""
-        return trace.use_span(self._span, end_on_exit=False)
+        # An exception's message is the provider's and may quote the prompt, so it stays off the span.
+        return trace.use_span(self._span, end_on_exit=False, record_exception=False, set_status_on_exception=False)
 
     def end(self, ended: AttemptEnded) -> None:
         """See AttemptScope."""

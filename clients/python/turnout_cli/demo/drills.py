@@ -52,7 +52,10 @@ async def open_breakers(client: Client) -> list[str]:
 
 
 async def tampering(client: Client, ask: str) -> list[Refused]:
-    """Present decisions that are not what was signed, each in another way."""
+    """Present decisions that are not what was signed, each in another way.
+
+    `client` knows one worker only: a second one would run a decision once more, since workers share no state.
+    """
     found = []
     for attempt, forge in _FORGERIES.items():
         decision = await client.decide(ask)

@@ -5,7 +5,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,17 +65,16 @@ class Demo:
                 f"control plane, {len(stack.workers)} workers and {len(sandboxes)} sandbox providers are up "
                 f"after {time.perf_counter() - began:.1f} s"
             )
-            token = stack.token_file.read_text(encoding="utf-8").strip()
-            addresses = [worker.address for worker in stack.workers]
-            client = await resources.enter_async_context(
-                Client(control=stack.control.address, workers=addresses, token=token, timeout=60)
-            )
-            return await self._show(client, sandboxes, tracing)
+            client = await resources.enter_async_context(_client(stack, stack.workers))
+            with_one = await resources.enter_async_context(_client(stack, stack.workers[:1]))
+            return await self._show(client, with_one, sandboxes, tracing)
 
-    async def _show(self, client: Client, sandboxes: Mapping[str, Running], tracing: DemoTracing) -> int:
+    async def _show(
+        self, client: Client, with_one: Client, sandboxes: Mapping[str, Running], tracing: DemoTracing
+    ) -> int:
         rows, seconds = await self._send(client, sandboxes)
         summary = summarize(rows, await self._baseline(client), seconds)
-        refusals = await tampering(client, "Is the sky blue?") if self._settings.drills else []
+        refusals = await tampering(with_one, "Is the sky blue?") if self._settings.drills else []
         if self._settings.as_json:
             for refused in refusals:
                 self._emit({"kind": "tampering", **asdict(refused)})
@@ -178,6 +177,13 @@ class Demo:
         environment = {**self._settings.environment, **tracing.environment, CREDENTIAL: "sandbox"}
         settings = StackSettings(state=folder / "state", catalog=catalog, environment=environment, log_level="warning")
         return await start_stack(processes, settings)
+
+
+def _client(stack: Stack, workers: Sequence[Running]) -> Client:
+    token = stack.token_file.read_text(encoding="utf-8").strip()
+    return Client(
+        control=stack.control.address, workers=[worker.address for worker in workers], token=token, timeout=60
+    )
 
 
 class _Shown:

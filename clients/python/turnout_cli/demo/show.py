@@ -37,16 +37,20 @@ class Screen:
 
     def row(self, row: Row) -> None:
         """A prompt and what became of it, on two lines."""
-        print_ = self._console.print
+
+        def print_(text: str) -> None:
+            self._console.print(text, highlight=False, soft_wrap=True)
+
         kind = f"{row.task_type}, {row.complexity}" if row.task_type else "not decided"
-        print_(f"[dim]{row.number:4d}[/dim] {escape(short(row.prompt))}  [magenta]{kind}[/magenta]", highlight=False)
+        width = max(self._console.width - len(kind) - 8, 20)
+        print_(f"[dim]{row.number:4d}[/dim] {escape(short(row.prompt, width))}  [magenta]{kind}[/magenta]")
         if row.error:
-            print_(f"     [red]✗ {row.error}[/red] after {row.attempts} attempts", highlight=False)
+            print_(f"     [red]✗ {row.error}[/red] after {row.attempts} attempts")
             return
-        print_(f"     → [green]{row.model}[/green]: {escape(row.reason)}", highlight=False, soft_wrap=True)
+        print_(f"     → [green]{row.model}[/green]: {escape(row.reason)}")
         for what in (*row.failed_calls, *(f"{skipped}, not called" for skipped in row.skipped)):
-            print_(f"       [red]{escape(what)}[/red]", highlight=False)
-        print_(f"       [dim]{_figures(row)}[/dim]", highlight=False)
+            print_(f"       [red]{escape(what)}[/red]")
+        print_(f"       [dim]{_figures(row)}[/dim]")
 
     def summary(self, summary: Summary) -> None:
         """The share of each model, and figures."""

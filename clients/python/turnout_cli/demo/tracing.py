@@ -1,7 +1,8 @@
 """Traces of the demonstration, collected by a sink of its own."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from turnout_wire.otlp import ClientTracing, trace_client
@@ -22,30 +23,35 @@ class DemoTracing:
     async def trace_of(self, all_decisions: Collection[str], wanted: str) -> Sequence[ReceivedSpan]:
         """The whole trace of the decision `wanted`, or of another one of the demonstration if that one was not sampled."""
         await asyncio.to_thread(self.client.flush)
-        for decision_id in (wanted, *all_decisions):
-            trace_id = await self._trace_id(decision_id)
-            if trace_id:
-                return [span for span in self.sink.spans if span.trace_id == trace_id]
-        return []
-
-    async def _trace_id(self, decision_id: str) -> str:
-        """The trace in which the decision was made and run, once both have come."""
-
-        def complete(spans: Sequence[ReceivedSpan]) -> bool:
-            services = {span.service for span in spans if span.attributes.get("turnout.decision.id") == decision_id}
-            return {"turnout-control-plane", "turnout-worker"} <= services
-
         try:
-            await self.sink.until(complete, _PATIENCE)
+            await self.sink.until(lambda spans: bool(_complete(spans)), _PATIENCE)
         except TimeoutError:
-            return ""
-        of_decision = (span for span in self.sink.spans if span.attributes.get("turnout.decision.id") == decision_id)
-        return next((span.trace_id for span in of_decision), "")
+            return []
+        await self._settle(wanted)
+        traces = _complete(self.sink.spans)
+        chosen = traces.get(wanted) or next(trace for decision, trace in traces.items() if decision in all_decisions)
+        return [span for span in self.sink.spans if span.trace_id == chosen]
+
+    async def _settle(self, wanted: str) -> None:
+        """Give the wanted one a moment: exporters send every half second."""
+        with suppress(TimeoutError):
+            await self.sink.until(lambda spans: wanted in _complete(spans), 1.5)
 
     async def stop(self) -> None:
         """Stop collecting."""
         await asyncio.to_thread(self.client.close)
         await self.sink.stop()
+
+
+def _complete(spans: Iterable[ReceivedSpan]) -> dict[str, str]:
+    """Trace by decision, of the decisions whose making and running have both come."""
+    services: dict[str, set[str]] = {}
+    traces: dict[str, str] = {}
+    for span in spans:
+        decision = str(span.attributes.get("turnout.decision.id", ""))
+        services.setdefault(decision, set()).add(span.service)
+        traces[decision] = span.trace_id
+    return {decision: traces[decision] for decision, seen in services.items() if decision and len(seen) > 1}
 
 
 async def start_tracing(sampled: float) -> DemoTracing:

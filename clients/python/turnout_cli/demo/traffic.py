@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from opentelemetry import trace
+
 from turnout_cli.demo.outcome import Row
 from turnout_cli.demo.prompts import Prompt
 from turnout_client import Client, Decision, Delta, Finish, TurnoutError, Usage
@@ -41,16 +43,19 @@ class Traffic:
                 task.add_done_callback(lambda _: room.release())
 
     async def _one(self, number: int, prompt: Prompt) -> None:
+        with trace.get_tracer("turnout_demo").start_as_current_span("prompt"):
+            row = await self._routed(number, prompt)
+        self.rows.append(row)
+        self._tell(row)
+
+    async def _routed(self, number: int, prompt: Prompt) -> Row:
         started = time.perf_counter()
         try:
             decision = await self._client.decide(prompt.messages)
         except TurnoutError as error:
-            row = _undecided(number, prompt, error.reason, _since(started))
-        else:
-            decide_ms = _since(started)
-            row = _decided(number, prompt, decision, decide_ms, await self.run(decision))
-        self.rows.append(row)
-        self._tell(row)
+            return _undecided(number, prompt, error.reason, _since(started))
+        decide_ms = _since(started)
+        return _decided(number, prompt, decision, decide_ms, await self.run(decision))
 
     async def run(self, decision: Decision) -> Answered:
         """Run a decision as a stream, as chats do."""
