@@ -1,5 +1,6 @@
 """Gemini's generateContent."""
 
+import json
 from base64 import b64decode
 from dataclasses import replace
 from typing import Any
@@ -311,8 +312,6 @@ def test_a_stream_without_a_finish_reason_is_cut() -> None:
 
 @pytest.mark.parametrize("error", [{"error": {"code": 503, "status": "UNAVAILABLE"}}, [{"error": {"code": 500}}]])
 def test_an_error_in_the_stream_ends_it(error: Any) -> None:
-    import json
-
     with pytest.raises(ErrorInAnswer):
         events_of(call_of(GEMINI), json.dumps(error))
 

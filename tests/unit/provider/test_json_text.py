@@ -11,7 +11,7 @@ from dataplane.provider import json_text
     "text", ["", "{", "NaN", "[Infinity]", "-Infinity", "nul", "[1,]", "[" * 100_000, '{"a":' * 100_000]
 )
 def test_what_is_no_json_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         json_text.parse(text)
 
 
@@ -35,7 +35,7 @@ def test_writing_is_compact_and_keeps_letters() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), [float("inf")], {"a": -float("inf")}])
 def test_numbers_that_json_has_not_are_not_written(value: object) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         json_text.write(value)
 
 

@@ -43,19 +43,22 @@ def test_a_line_feed_after_a_carriage_return_may_come_later() -> None:
     assert decoded(b"data: one\r", b"", b"\n", b"data: two\r\n\r", b"\n") == [("", "one\ntwo")]
 
 
+def feed_often(decoder: SseDecoder, chunk: bytes) -> None:
+    for _ in range(30):
+        decoder.feed(chunk)
+
+
 def test_an_event_that_never_ends_is_refused() -> None:
     decoder = SseDecoder(max_event_bytes=100)
     with pytest.raises(EventTooLarge):
-        for _ in range(30):
-            decoder.feed(b"data: 67890\n")
+        feed_often(decoder, b"data: 67890\n")
 
 
 def test_a_line_that_never_ends_is_refused() -> None:
     decoder = SseDecoder(max_event_bytes=100)
     decoder.feed(b"data: ")
     with pytest.raises(EventTooLarge):
-        for _ in range(30):
-            decoder.feed(b"1234567890")
+        feed_often(decoder, b"1234567890")
 
 
 def test_many_small_events_are_no_large_one() -> None:
