@@ -113,7 +113,10 @@ class ScoreTerm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A deployment that was considered; `rank` is its place in the plan from 1, 0 if it is not in it."""
+    """A deployment that was considered; `rank` is its place in the plan from 1, 0 if it is not in it.
+
+    What is in the plan has no exclusion; `detail` says what is excluded for what, and what is odd about one that may serve.
+    """
 
     deployment: DeploymentName
     model: ModelName
@@ -168,7 +171,10 @@ class Decision:
     """The plan, and everything that explains it.
 
     `targets` is empty only when nothing was eligible and the policy names no last resort; then `reason_code` is None.
-    `candidates` has every deployment of the catalog, by name. `steps` are sentences: which workload and override matched, what moved the floor.
+    `propensity` is the chance that the first target had to be the first, 0 if there is none.
+
+    Written out only if it was asked to explain, or nothing may serve: `candidates`, every deployment of the catalog by name,
+    and `steps`, sentences: which workload and override matched, what set the floor, what had to give way.
     """
 
     workload: WorkloadName

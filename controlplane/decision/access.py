@@ -1,0 +1,42 @@
+"""What a policy permits."""
+
+from controlplane.catalog.model import ModelName
+from controlplane.decision.offer import Offer
+from controlplane.policy.model import Policy, StrategyKind
+
+
+def denial(policy: Policy, offer: Offer) -> str:
+    """Why `policy` does not permit `offer`, in one sentence; empty if it does."""
+    return access_denial(policy, offer) or _strategy_denial(policy, offer)
+
+
+def access_denial(policy: Policy, offer: Offer) -> str:
+    """Why the access lists of `policy` do not permit `offer`, in one sentence; empty if they do."""
+    access = policy.access
+    if offer.model in access.deny_models:
+        return f"the policy {policy.name} denies the model {offer.model}"
+    if offer.provider in access.deny_providers:
+        return f"the policy {policy.name} denies the provider {offer.provider}"
+    if access.allow_models and offer.model not in access.allow_models:
+        return f"the policy {policy.name} does not list the model {offer.model} among those it allows"
+    if access.allow_providers and offer.provider not in access.allow_providers:
+        return f"the policy {policy.name} does not list the provider {offer.provider} among those it allows"
+    return ""
+
+
+def _strategy_denial(policy: Policy, offer: Offer) -> str:
+    """A `fixed` or `weighted` strategy uses the models that it names, and no others."""
+    named = _named_by_strategy(policy)
+    if not named or offer.model in named:
+        return ""
+    return f"the {policy.strategy.kind} strategy of the policy {policy.name} does not name the model {offer.model}"
+
+
+def _named_by_strategy(policy: Policy) -> frozenset[ModelName]:
+    match policy.strategy.kind:
+        case StrategyKind.FIXED:
+            return frozenset(policy.strategy.models)
+        case StrategyKind.WEIGHTED:
+            return frozenset(model for model, _ in policy.strategy.weights)
+        case _:
+            return frozenset()

@@ -1,0 +1,104 @@
+"""The decision: who answers a request, and why."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from controlplane.decision.deliberation import Deliberation, deliberate
+from controlplane.decision.estimates import costs_nanousd
+from controlplane.decision.explanation import notices, reason_text, steps
+from controlplane.decision.field import estimate
+from controlplane.decision.index import SnapshotIndex, index
+from controlplane.decision.limits import limits
+from controlplane.decision.model import Baseline, Decision, Request, Target
+from controlplane.decision.table import table
+from controlplane.snapshot.model import Snapshot
+
+
+def decide(
+    request: Request,
+    snapshot: Snapshot,
+    *,
+    now: datetime,
+    draw: float,
+    indexed: SnapshotIndex | None = None,
+) -> Decision:
+    """Choose targets for `request`.
+
+    `draw` is one uniform number in [0, 1): whatever is random in a decision comes from it, so a replay with the same draw
+    repeats the choice. `now` says which breakers are still open. `indexed` is `index(snapshot)`, for callers that
+    decide more than once with the same snapshot; it is made if it is not given.
+
+    Candidates and steps are written out only where nothing may serve, for the table that the caller is then shown; `explain`
+    always writes them.
+
+    Raises Failure: WORKLOAD_UNKNOWN, POLICY_UNKNOWN, CONSTRAINTS_CONTRADICT. ValueError if `indexed` is of another snapshot.
+    """
+    found = deliberate(request, _indexed(snapshot, indexed), now, draw)
+    decision = _conclude(found)
+    return decision if decision.targets else _explained(decision, found)
+
+
+def explain(
+    request: Request,
+    snapshot: Snapshot,
+    *,
+    now: datetime,
+    draw: float,
+    indexed: SnapshotIndex | None = None,
+) -> Decision:
+    """The decision that `decide` makes of the same arguments, with every candidate and why not."""
+    found = deliberate(request, _indexed(snapshot, indexed), now, draw)
+    return _explained(_conclude(found), found)
+
+
+def _indexed(snapshot: Snapshot, given: SnapshotIndex | None) -> SnapshotIndex:
+    if given is None:
+        return index(snapshot)
+    if given.catalog.catalog is not snapshot.catalog or given.live.live is not snapshot.live:
+        raise ValueError("`indexed` was made of another snapshot")
+    return given
+
+
+def _explained(decision: Decision, of: Deliberation) -> Decision:
+    return replace(decision, candidates=table(of), steps=steps(of))
+
+
+def _conclude(of: Deliberation) -> Decision:
+    policy, workload = of.match.policy, of.match.workload
+    baseline = _baseline(of)
+    return Decision(
+        workload=workload.name,
+        policy=policy.name,
+        policy_digest=policy.digest,
+        targets=tuple([_target(of, place) for place in of.targets]),
+        limits=limits(of),
+        reason_code=of.reason,
+        reason_text=reason_text(of, baseline),
+        notices=notices(of),
+        propensity=of.plan.propensity if of.plan is not None else 0.0,
+        floor=of.floor,
+        classification=of.request.classification,
+        candidates=(),
+        baseline=baseline,
+    )
+
+
+def _target(of: Deliberation, place: int) -> Target:
+    offer = of.field.offers[place]
+    return Target(
+        deployment=offer.deployment,
+        model=offer.model,
+        provider=offer.provider,
+        estimate=estimate(of.field, place, of.needs),
+    )
+
+
+def _baseline(of: Deliberation) -> Baseline | None:
+    """The baseline model's cost for the tokens that the first target is expected to take."""
+    model = of.index.catalog.catalog.models.get(of.match.workload.baseline)
+    if model is None:
+        return None
+    output = of.field.output_tokens[of.targets[0]] if of.targets else of.needs.expected_output
+    prices = (model.price.input_nanousd_per_mtok, model.price.output_nanousd_per_mtok)
+    (cost,) = costs_nanousd([prices], of.needs.input_tokens, [output])
+    return Baseline(model=model.name, cost_nanousd=cost, price=model.price)

@@ -1,0 +1,191 @@
+"""Why this model, and what had to give way, in sentences."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from controlplane.decision.deliberation import Deliberation
+from controlplane.decision.model import Baseline, Notice, ReasonCode
+from controlplane.decision.wording import apart, clipped, dollars, floor_source, quality, seconds
+from controlplane.policy.model import Override
+
+LONGEST_REASON = 300
+"""Characters of a reason; a signed decision takes 512."""
+
+
+def reason_text(of: Deliberation, baseline: Baseline | None) -> str:
+    """Why the first target, in one sentence with figures; or why there is none."""
+    if of.reason is None:
+        return clipped(_nothing(of), LONGEST_REASON)
+    primary = of.targets[0]
+    text = _REASONS[of.reason](of, primary, baseline)
+    if of.survey.forced:
+        text += "; every breaker is open, so it is tried all the same"
+    elif of.field.half_open[primary]:
+        text += "; its breaker is half-open, this is a probe"
+    return clipped(text, LONGEST_REASON)
+
+
+def steps(of: Deliberation) -> tuple[str, ...]:
+    """How the decision came about: what matched, what set the floor, what had to give way."""
+    overrides = map(_override_step, of.match.overrides)
+    return (_workload_step(of), _policy_step(of), *overrides, _floor_step(of), *_concessions(of))
+
+
+def notices(of: Deliberation) -> tuple[Notice, ...]:
+    """What the reader of the decision must know."""
+    return tuple(_notices(of))
+
+
+def _nothing(of: Deliberation) -> str:
+    counts = Counter(of.excluded(of.everyone())).most_common()
+    reasons = ", ".join(f"{count} {exclusion}" for exclusion, count in counts)
+    return f"none of {len(of.index.catalog.offers)} deployments may serve this {_work(of)} request: {reasons}"
+
+
+def _work(of: Deliberation) -> str:
+    found = of.request.classification
+    return f"{found.complexity} {found.task_type}"
+
+
+def _bar(of: Deliberation) -> str:
+    count = of.plan.among if of.plan is not None else 0
+    reach = "reaches" if count == 1 else "reach"
+    return f"{count} that {reach} {quality(of.floor.quality)} for {_work(of)}"
+
+
+def _cheapest(of: Deliberation, primary: int, baseline: Baseline | None) -> str:
+    other = _yardstick(of, primary, baseline)
+    if other is None:
+        return f"cheapest of {_bar(of)}: {dollars(of.field.costs[primary])}"
+    name, cost = other
+    own, its = apart(dollars, of.field.costs[primary], cost)
+    return f"cheapest of {_bar(of)}: {own} vs {its} for {name}"
+
+
+def _yardstick(of: Deliberation, primary: int, baseline: Baseline | None) -> tuple[str, int] | None:
+    """What the cost of the chosen one is told beside: the baseline's, or that of the next in order."""
+    if baseline is not None and baseline.model != of.field.offers[primary].model:
+        return baseline.model, baseline.cost_nanousd
+    offers, own = of.field.offers, of.field.offers[primary].model
+    others = (place for place in of.ranking.order if offers[place].model != own)
+    return next(((offers[place].model, of.field.costs[place]) for place in others), None)
+
+
+def _balanced(of: Deliberation, primary: int, _: Baseline | None) -> str:
+    terms = of.ranking.terms(primary)
+    parts = ", ".join(f"{name} {value:+.2f}" for name, value in terms)
+    utility = sum(value for _, value in terms)
+    return f"best balance of {_bar(of)}: utility {utility:.2f} ({parts}), {_figures(of, primary)}"
+
+
+def _fixed(of: Deliberation, primary: int, _: Baseline | None) -> str:
+    return f"first in the policy's order of {_bar(of)}: {_figures(of, primary)}"
+
+
+def _weighted(of: Deliberation, primary: int, _: Baseline | None) -> str:
+    chance = of.plan.propensity if of.plan is not None else 0.0
+    return f"drawn by the policy's weights, with a chance of {chance:.1%}, from {_bar(of)}: {_figures(of, primary)}"
+
+
+def _override(of: Deliberation, primary: int, _: Baseline | None) -> str:
+    name = of.match.pin.name if of.match.pin is not None else ""
+    return f"the override {name} names {of.field.offers[primary].model} for this {_work(of)} request: {_figures(of, primary)}"
+
+
+def _best_available(of: Deliberation, primary: int, _: Baseline | None) -> str:
+    count = of.plan.among if of.plan is not None else 0
+    best, wanted = apart(quality, of.field.quality(primary), of.floor.quality)
+    return (
+        f"best of {count} for {_work(of)}: {best}, and none reaches the {wanted} that {floor_source(of.floor)} wants; "
+        f"{_figures(of, primary)}"
+    )
+
+
+def _last_resort(of: Deliberation, primary: int, _: Baseline | None) -> str:
+    return f"nothing else may serve this {_work(of)} request: the policy's last resort, {_figures(of, primary)}"
+
+
+def _figures(of: Deliberation, place: int) -> str:
+    field = of.field
+    return f"quality {quality(field.quality(place))}, {dollars(field.costs[place])}, {seconds(field.seconds[place])}"
+
+
+def _workload_step(of: Deliberation) -> str:
+    workload = of.match.workload
+    if of.request.origin.workload:
+        return f"workload {workload.name}: the request names it"
+    if workload is of.index.catalog.catalog.workloads[-1]:
+        return f"workload {workload.name}: it takes what no other matches"
+    return f"workload {workload.name}: the first whose selector matches"
+
+
+def _policy_step(of: Deliberation) -> str:
+    return f"policy {of.match.policy.name}: " + ("the request names it" if of.request.policy else "the workload's")
+
+
+def _override_step(override: Override) -> str:
+    asks = [f"the model {override.model}"] if override.model is not None else []
+    if override.min_quality is not None:
+        asks.append(f"quality of at least {quality(override.min_quality)}")
+    return f"override {override.name}: asks for {' and '.join(asks) or 'nothing'}"
+
+
+def _floor_step(of: Deliberation) -> str:
+    floors, floor = of.needs.floors, of.floor
+    step = f"floor {quality(floor.quality)}: {floor_source(floor)} asks for it"
+    if floor.source == "complexity":
+        step = f"floor {quality(floor.quality)}: the policy's for {floors.complexity}"
+    if not floors.unsure:
+        return step
+    confidence, wanted = apart(quality, of.request.classification.confidence, of.match.policy.low_confidence)
+    return f"{step}; confidence {confidence} is under {wanted}, so it was taken for {floors.complexity}"
+
+
+def _concessions(of: Deliberation) -> Iterator[str]:
+    pin = of.match.pin
+    if pin is not None and of.reason is not ReasonCode.OVERRIDE:
+        yield f"override {pin.name}: {pin.model} may not serve this request, so the strategy decides"
+    if of.survey.forced:
+        yield "breakers: all that may serve have an open one, so they are taken all the same"
+    if of.reason in _CONCEDING:
+        yield _CONCEDING[of.reason](of)
+
+
+def _for_want_of_better(of: Deliberation) -> str:
+    return f"floor {quality(of.floor.quality)}: nothing that may serve reaches it, so the best there is is taken"
+
+
+def _for_want_of_any(of: Deliberation) -> str:
+    return f"last resort: nothing else may serve, and the policy names {of.field.offers[of.targets[0]].deployment}"
+
+
+def _notices(of: Deliberation) -> Iterator[Notice]:
+    targets, offers = of.targets, of.field.offers
+    if targets and of.field.quality(targets[0]) < of.floor.quality:
+        yield Notice.QUALITY_FLOOR_UNMET
+    if len(targets) == 1:
+        yield Notice.NO_FALLBACK
+    if len(targets) > 1 and len({offers[place].provider for place in targets}) == 1:
+        yield Notice.SINGLE_PROVIDER
+    if of.needs.floors.unsure:
+        yield Notice.LOW_CONFIDENCE
+    if of.reason == "last_resort":
+        yield Notice.LAST_RESORT
+
+
+_REASONS: Mapping[ReasonCode, Callable[[Deliberation, int, Baseline | None], str]] = MappingProxyType(
+    {
+        ReasonCode.FIXED: _fixed,
+        ReasonCode.WEIGHTED: _weighted,
+        ReasonCode.CHEAPEST: _cheapest,
+        ReasonCode.BALANCED: _balanced,
+        ReasonCode.OVERRIDE: _override,
+        ReasonCode.BEST_AVAILABLE: _best_available,
+        ReasonCode.LAST_RESORT: _last_resort,
+    }
+)
+
+_CONCEDING: Mapping[ReasonCode | None, Callable[[Deliberation], str]] = MappingProxyType(
+    {ReasonCode.BEST_AVAILABLE: _for_want_of_better, ReasonCode.LAST_RESORT: _for_want_of_any}
+)

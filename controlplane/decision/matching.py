@@ -1,0 +1,93 @@
+"""Which workload, policy and overrides hold for a request."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from controlplane.decision.index import CatalogIndex
+from controlplane.decision.model import Origin, Request
+from controlplane.decision.wording import names
+from controlplane.policy.model import Override, Policy, PolicyName, Selector, Workload, WorkloadName
+from turnout_wire.failure import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """What holds for a request: `overrides` are all that match, `pin` the one that names the model, if any does."""
+
+    workload: Workload
+    policy: Policy
+    overrides: Sequence[Override]
+    pin: Override | None
+
+
+def match(request: Request, index: CatalogIndex) -> Match:
+    """What holds for `request`.
+
+    Raises Failure: WORKLOAD_UNKNOWN, POLICY_UNKNOWN, each with the names that are known.
+    """
+    workload = _workload(request, index)
+    policy = _policy(request, workload, index)
+    overrides = [override for override in policy.overrides if selects(override.when, request)]
+    pin = next((override for override in overrides if override.model is not None), None) if overrides else None
+    return Match(workload=workload, policy=policy, overrides=overrides, pin=pin)
+
+
+def selects(selector: Selector, request: Request) -> bool:
+    """Whether every part of `selector` that is set holds for `request`."""
+    return selects_origin(selector, request.origin) and _selects_class(selector, request)
+
+
+def selects_origin(selector: Selector, origin: Origin) -> bool:
+    """Whether the parts of `selector` hold that can be judged before the request is classified."""
+    return (
+        (not selector.features or _named(origin.feature, selector.features))
+        and (not selector.endpoints or _named(origin.endpoint, selector.endpoints))
+        and all(origin.labels.get(key) == value for key, value in selector.labels)
+    )
+
+
+def _selects_class(selector: Selector, request: Request) -> bool:
+    found = request.classification
+    return (
+        (not selector.task_types or found.task_type in selector.task_types)
+        and (not selector.complexities or found.complexity in selector.complexities)
+        and (not selector.domains or found.domain in selector.domains)
+    )
+
+
+def _named(name: str, patterns: Iterable[str]) -> bool:
+    return any(name.startswith(text[:-1]) if text.endswith("*") else name == text for text in patterns)
+
+
+def _workload(request: Request, index: CatalogIndex) -> Workload:
+    name = request.origin.workload
+    if not name:
+        return _first_match(request, index.catalog.workloads)
+    workload = index.workloads.get(WorkloadName(name))
+    if workload is None:
+        raise Failure(
+            "WORKLOAD_UNKNOWN",
+            f"there is no workload {name!r}; give one of {names(index.workloads)}, or none to have it matched",
+            field="hints.workload",
+            metadata={"workload": name},
+        )
+    return workload
+
+
+def _first_match(request: Request, workloads: Sequence[Workload]) -> Workload:
+    matching = (workload for workload in workloads[:-1] if selects(workload.when, request))
+    return next(matching, workloads[-1])
+
+
+def _policy(request: Request, workload: Workload, index: CatalogIndex) -> Policy:
+    name = PolicyName(request.policy) or workload.policy
+    policy = index.catalog.policies.get(name)
+    if policy is None:
+        known = names(index.catalog.policies)
+        raise Failure(
+            "POLICY_UNKNOWN",
+            f"there is no policy {name!r}; give one of {known}, or none to use the policy of the workload",
+            field="policy",
+            metadata={"policy": name},
+        )
+    return policy

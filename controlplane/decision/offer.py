@@ -1,0 +1,62 @@
+"""A deployment together with its model, as deciding looks at it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from controlplane.catalog.model import Capability, Deployment, DeploymentName, Model, ModelName, TaskType
+from controlplane.decision.estimates import Prices
+from controlplane.snapshot.model import Catalog
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What is on offer at a deployment.
+
+    `usual_seconds` is the model's prior time to a whole answer. `shared`: the model has other deployments too.
+    `counts_exactly`: the model reads the tokens that features count.
+    """
+
+    deployment: DeploymentName
+    model: ModelName
+    provider: str
+    region: str
+    disabled: bool
+    weight: int
+    shared: bool
+    counts_exactly: bool
+    capabilities: frozenset[Capability]
+    context_window: int
+    max_output_tokens: int
+    prices: Prices
+    usual_seconds: float
+    quality: Mapping[TaskType, float]
+
+
+def offers(catalog: Catalog) -> tuple[Offer, ...]:
+    """The offers of `catalog` by name, so that nothing depends on the order of the configuration."""
+    places = [deployment.model for deployment in catalog.deployments]
+    made = (
+        _offer(deployment, catalog.models[deployment.model], shared=places.count(deployment.model) > 1)
+        for deployment in catalog.deployments
+    )
+    return tuple(sorted(made, key=lambda offer: offer.deployment))
+
+
+def _offer(deployment: Deployment, model: Model, *, shared: bool) -> Offer:
+    return Offer(
+        deployment=deployment.name,
+        model=model.name,
+        provider=deployment.provider,
+        region=deployment.region,
+        disabled=deployment.disabled,
+        weight=deployment.weight,
+        shared=shared,
+        counts_exactly=model.provider == "openai",
+        capabilities=model.capabilities,
+        context_window=model.context_window,
+        max_output_tokens=model.max_output_tokens,
+        prices=(model.price.input_nanousd_per_mtok, model.price.output_nanousd_per_mtok),
+        usual_seconds=model.latency.total_seconds(),
+        quality=MappingProxyType({task: model.quality_for(task) for task in TaskType}),
+    )

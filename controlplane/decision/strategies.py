@@ -1,0 +1,144 @@
+"""How a policy's strategy compares the models that may serve.
+
+A strategy compares models. Between deployments of one model, which cost the same and are as good, only their weights
+decide, and what the model is expected to take is the mean over its deployments by weight.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from controlplane.catalog.model import ModelName
+from controlplane.decision.eligibility import Survey
+from controlplane.decision.field import BELOW, PINNED, Field, by_model, shares
+from controlplane.policy.model import Strategy, StrategyKind
+
+Terms = tuple[tuple[str, float], ...]
+Column = Sequence[float]
+
+_NANO = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """How places are compared: by `columns`, the first deciding and less being better; `terms` are parts of a score.
+
+    A score is the sum of its terms, by name, and higher is better. Ties go to the better, the cheaper, the quicker, and at
+    last to the first by name: by name and not by lot, since a draw would make a choice random for no gain, with a propensity
+    to account for, and would send equal requests to different providers, away from the prompt cache that the last one filled.
+    """
+
+    columns: tuple[Column, ...]
+    terms: Callable[[int], Terms]
+
+    def sort(self, places: Sequence[int]) -> list[int]:
+        """The best of `places`, which are in order of names, first."""
+        keys = list(zip(*self.columns, strict=True))
+        return sorted(places, key=keys.__getitem__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """All that may serve, the best first. `weights` are the models' lots where the strategy draws, else empty."""
+
+    field: Field
+    order: Sequence[int]
+    strategy: Order
+    weights: Mapping[ModelName, int]
+
+    def terms(self, place: int) -> Terms:
+        """What the score at `place` consists of: under the floor only quality counts."""
+        below = self.field.tiers[place] is BELOW
+        return (("quality", self.field.quality(place)),) if below else self.strategy.terms(place)
+
+
+def rank(found: Survey, strategy: Strategy) -> Ranking:
+    """Put those who may serve in order: by tier, and within it as the strategy compares them."""
+    field, able, tiers = found.field, found.able, found.field.tiers
+    paces = _paces(field, able)
+    good = [place for place in able if tiers[place] is not BELOW]
+    order = _ORDERS[strategy.kind](strategy, field, paces, good)
+    ranked = order.sort(good)
+    if len(good) < len(able):
+        by_quality = Order(columns=(field.shortfalls, field.costs, paces), terms=lambda _: ())
+        ranked += by_quality.sort([place for place in able if tiers[place] is BELOW])
+    if PINNED in [tiers[place] for place in good]:
+        ranked.sort(key=tiers.__getitem__)
+    weights = dict(strategy.weights) if strategy.weights and strategy.kind is StrategyKind.WEIGHTED else {}
+    return Ranking(field=field, order=ranked, strategy=order, weights=weights)
+
+
+def _paces(field: Field, able: Sequence[int]) -> Column:
+    """What the model at each place takes over all its deployments that may serve, in seconds."""
+    shared = [place for place in able if field.offers[place].shared]
+    if not shared:
+        return field.seconds
+    paces = list(field.seconds)
+    for same in by_model(field.offers, shared).values():
+        mean = sum(share * field.seconds[place] for place, share in shares(field.offers, same))
+        for place in same:
+            paces[place] = mean
+    return paces
+
+
+def _cheapest(_: Strategy, field: Field, paces: Column, __: Sequence[int]) -> Order:
+    """The expected cost in dollars, negative."""
+    return Order(
+        columns=(field.costs, field.shortfalls, paces), terms=lambda place: (("cost", -field.costs[place] / _NANO),)
+    )
+
+
+def _balanced(strategy: Strategy, field: Field, paces: Column, good: Sequence[int]) -> Order:
+    """quality_share·q − cost_share·c − latency_share·l, each scaled to 0..1 between least and most of the good ones."""
+    shortfalls, costs = field.shortfalls, field.costs
+    _, short, per_quality = _scale(shortfalls, good, strategy.quality_share)
+    cheap, _, per_cost = _scale(costs, good, strategy.cost_share)
+    quick, _, per_second = _scale(paces, good, strategy.latency_share)
+    lost = [
+        (shortfall - short) * per_quality + (cost - cheap) * per_cost + (pace - quick) * per_second
+        for shortfall, cost, pace in zip(shortfalls, costs, paces, strict=True)
+    ]
+
+    def terms(place: int) -> Terms:
+        return (
+            ("quality", (short - shortfalls[place]) * per_quality),
+            ("cost", (cheap - costs[place]) * per_cost),
+            ("latency", (quick - paces[place]) * per_second),
+        )
+
+    return Order(columns=(lost, shortfalls, costs, paces), terms=terms)
+
+
+def _scale(column: Column, good: Sequence[int], share: float) -> tuple[float, float, float]:
+    """Least and most of a column, and what one unit is worth if the whole range between them is worth `share`."""
+    values = [column[place] for place in good] or [0.0]
+    least, most = min(values), max(values)
+    return least, most, share / (most - least) if most > least else 0.0
+
+
+def _fixed(strategy: Strategy, field: Field, paces: Column, _: Sequence[int]) -> Order:
+    """One over the place in the policy's list: 1, 1/2, 1/3 ..."""
+    ranks = {model: 1 / rank for rank, model in enumerate(strategy.models, start=1)}
+    return _by_model_value("order", ranks, field, paces)
+
+
+def _weighted(strategy: Strategy, field: Field, paces: Column, good: Sequence[int]) -> Order:
+    """The model's share of the weights of the good ones."""
+    present = {field.offers[place].model for place in good}
+    total = sum(weight for model, weight in strategy.weights if model in present) or 1
+    return _by_model_value("weight", {model: weight / total for model, weight in strategy.weights}, field, paces)
+
+
+def _by_model_value(name: str, values: Mapping[ModelName, float], field: Field, paces: Column) -> Order:
+    lost = [-values.get(offer.model, 0.0) for offer in field.offers]
+    return Order(columns=(lost, field.shortfalls, field.costs, paces), terms=lambda place: ((name, -lost[place]),))
+
+
+_ORDERS: Mapping[StrategyKind, Callable[[Strategy, Field, Column, Sequence[int]], Order]] = MappingProxyType(
+    {
+        StrategyKind.FIXED: _fixed,
+        StrategyKind.WEIGHTED: _weighted,
+        StrategyKind.CHEAPEST: _cheapest,
+        StrategyKind.BALANCED: _balanced,
+    }
+)

@@ -1,0 +1,60 @@
+"""The table of all candidates: who may serve, who not and why, and who is planned at which place."""
+
+from controlplane.decision.deliberation import Deliberation
+from controlplane.decision.details import Evidence, detail
+from controlplane.decision.field import Field, Tier, estimate
+from controlplane.decision.model import Candidate, Exclusion, ReasonCode, ScoreTerm
+
+
+def table(of: Deliberation) -> tuple[Candidate, ...]:
+    """Every deployment of the catalog, by name."""
+    everyone = of.everyone()
+    able = {of.ranking.field.offers[place].deployment: place for place in of.ranking.order}
+    ranks = {of.field.offers[place].deployment: rank for rank, place in enumerate(of.targets, start=1)}
+    return tuple(
+        _candidate(of, everyone, place, barred, able.get(offer.deployment), ranks.get(offer.deployment, 0))
+        for place, (offer, barred) in enumerate(zip(everyone.offers, of.excluded(everyone), strict=True))
+    )
+
+
+def _candidate(
+    of: Deliberation, everyone: Field, place: int, barred: Exclusion | None, able: int | None, rank: int
+) -> Candidate:
+    offer = everyone.offers[place]
+    exclusion = None if rank else barred or _short_of_quality(of, everyone, place)
+    evidence = _evidence(of, everyone, place)
+    terms = of.ranking.terms(able) if exclusion is None and able is not None else ()
+    return Candidate(
+        deployment=offer.deployment,
+        model=offer.model,
+        provider=offer.provider,
+        estimate=estimate(everyone, place, of.needs),
+        exclusion=exclusion,
+        detail=detail(exclusion, evidence) if exclusion is not None else _remark(of, barred, evidence),
+        score=sum((value for _, value in terms), start=0.0),
+        score_terms=tuple(ScoreTerm(name=name, value=value) for name, value in terms),
+        rank=rank,
+    )
+
+
+def _short_of_quality(of: Deliberation, everyone: Field, place: int) -> Exclusion | None:
+    """QUALITY for who is under the floor while others reach it."""
+    short = everyone.tiers[place] is Tier.BELOW and of.reason is not ReasonCode.BEST_AVAILABLE
+    return Exclusion.QUALITY if short else None
+
+
+def _remark(of: Deliberation, barred: Exclusion | None, evidence: Evidence) -> str:
+    """What is odd about a candidate that may serve; empty if nothing is."""
+    if barred is not None:
+        return f"the last resort of the policy, otherwise excluded: {detail(barred, evidence)}"
+    if of.survey.forced:
+        return f"serves in spite of this: {detail(Exclusion.UNHEALTHY, evidence)}"
+    if evidence.field.tiers[evidence.place] is Tier.BELOW:
+        return f"serves only for want of better: {detail(Exclusion.QUALITY, evidence)}"
+    half_open = evidence.field.half_open[evidence.place]
+    return "its breaker is half-open: it comes behind those that are ready" if half_open else ""
+
+
+def _evidence(of: Deliberation, everyone: Field, place: int) -> Evidence:
+    health = of.index.live.unready.get(everyone.offers[place].deployment)
+    return Evidence(field=everyone, place=place, needs=of.needs, policy=of.match.policy, health=health)
