@@ -47,7 +47,7 @@ def extract(conversation: Conversation, patterns: Patterns, count_tokens: CountT
         retrieved_chunks=found.retrieved_chunks,
         output_format=conversation.output_format,
         max_output_tokens=conversation.max_output_tokens,
-        language=language(seen.ask),
+        language=language(seen.ask) or language(seen.earlier),
         signals=signals(seen, patterns),
         rule_set_digest=patterns.digest,
         truncated=seen.truncated or found.cut,

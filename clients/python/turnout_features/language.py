@@ -23,7 +23,8 @@ _DENSE = frozenset({"ja", "zh", "ko"})
 
 _WORDS = {
     "en": "the of and to in is you that it for on are with as this be have what how why can do does my your me please"
-    " not or from at if we write explain an by i which when there was will should give between into them translate",
+    " not or from at if we write explain an by i which when there was will should give between into them translate"
+    " about one with no hey hi ok thanks just get make need want good last so your more some any make let",
     "de": "der die das und ist nicht ein eine einen ich du sie es mit auf für von zu den dem wie was warum kann bitte"
     " mir mein im auch wir oder aber wenn werden schreib schreibe welche gibt zum zur als dass sind bei nach mich"
     " fasse zusammen: zusammen übersetze erkläre nenne ins",

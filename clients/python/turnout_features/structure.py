@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from turnout_features.patterns import compiled_set
 
 LOOK = 300
-"""Bytes of a line, or of a sentence, that are looked at."""
+"""Bytes of a line that are looked at."""
 
 HEAD, TAIL = 192, 64
-"""Lines at both ends of a text that are looked at, and as many sentences."""
+"""Lines at both ends of a text that are looked at."""
+
+ASK_HEAD, ASK_TAIL = 600, 400
+"""Bytes at both ends of plain prose, where people say what they want."""
 
 _PASSAGE = "document|passage|source|context|chunk|excerpt|snippet|article|reference|fact|dokument|quelle|kontext|contexte|contexto|contesto"
 _DECLARATION = (
@@ -47,7 +50,6 @@ _LINE_PATTERNS = (
     ("code", r"^(?:Traceback \(most|\s+at [\w.$<>]+\(|\s*File \"[^\"]+\", line \d)|^\w*(?:Error|Exception): "),
     ("step", r"^\s*(?:\d{1,2}\s?[.)]|(?i:step|schritt|étape|paso|passo)\s\d{1,2}\b[:.)]?|\(?[a-z]\))\s*\S"),
     ("step", r"^\s*(?:[①-⑳]|第?[一二三四五六七八九十]+[、步.])\s*\S"),
-    ("step", r"^\s*[-*•–+]\s+\S+\s+\S+\s+\S"),
 )  # fmt: skip
 _KINDS = tuple(kind for kind, _ in _LINE_PATTERNS)
 _LINES = compiled_set(_LINE_PATTERNS)
@@ -84,13 +86,16 @@ _SENTENCE_PATTERNS = (
 )  # fmt: skip
 _SENTENCES = compiled_set(_SENTENCE_PATTERNS)
 
+_ENDS = (b"! ", b"? ", b": ", b"\xe3\x80\x82", b"\xe0\xa5\xa4", b"\xd8\x9f")
+"""Ends of a sentence beside the full stop; the last three are the ideographic stop, danda and Arabic question mark."""
+
 _NO_CODE = frozenset(b" json csv tsv xml html yaml text txt md markdown log".split(b" "))
 """What a fence may announce that is not program text; its lines are judged one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """How many lines of each kind a text has; `cut` if not all of it was looked at."""
+    """How many lines of each kind a text has, and how many instructions; `cut` if not all of it was looked at."""
 
     code_blocks: int = 0
     code_lines: int = 0
@@ -103,24 +108,19 @@ class Structure:
 def structure(text: str) -> Structure:
     """Judge `text` line by line, in linear time.
 
-    An instruction is a numbered or bulleted step, or a sentence that asks for something or sets a condition.
+    An instruction is a numbered step anywhere, or near the beginning or the end a sentence of plain prose that asks for
+    something or sets a condition.
     """
     lines = list(filter(None, text.encode("utf-8", "replace").split(b"\n")))
-    kinds, prose = _kinds(_ends(lines))
-    sentences = _sentences(prose)
+    kinds, prose = _kinds(lines if len(lines) <= HEAD + TAIL else lines[:HEAD] + lines[-TAIL:])
     return Structure(
         code_blocks=(kinds.count("fence") + 1) // 2,
         code_lines=kinds.count("code"),
         structured_lines=kinds.count("data"),
         retrieved_chunks=kinds.count("chunk"),
-        instructions=kinds.count("step") + _instructions(_ends(sentences)),
-        cut=max(len(lines), len(sentences)) > HEAD + TAIL,
+        instructions=kinds.count("step") + _asked(b". ".join(prose)),
+        cut=len(lines) > HEAD + TAIL,
     )
-
-
-def _ends(items: list[bytes]) -> list[bytes]:
-    """The first and the last of many."""
-    return items if len(items) <= HEAD + TAIL else items[:HEAD] + items[-TAIL:]
 
 
 def _kinds(lines: list[bytes]) -> tuple[list[str], list[bytes]]:
@@ -142,14 +142,11 @@ def _kinds(lines: list[bytes]) -> tuple[list[str], list[bytes]]:
     return kinds, prose
 
 
-def _sentences(prose: list[bytes]) -> list[bytes]:
-    """Prose divided where a sentence ends, in any script with a full stop of its own."""
-    text = b". ".join(prose)
-    for end in (b"! ", b"? ", b"\xe3\x80\x82", b"\xe0\xa5\xa4", b"\xd8\x9f"):  # ideographic stop, danda, Arabic mark
-        text = text.replace(end, b". ")
-    return text.split(b". ")
-
-
-def _instructions(sentences: list[bytes]) -> int:
-    """How many of `sentences` ask for something or set a condition."""
-    return sum([len(sentence) > 3 and _SENTENCES.Match(sentence[:LOOK]) is not None for sentence in sentences])
+def _asked(prose: bytes) -> int:
+    """How many sentences at both ends of `prose` ask for something or set a condition."""
+    if len(prose) > ASK_HEAD + ASK_TAIL:
+        prose = prose[:ASK_HEAD] + b". " + prose[-ASK_TAIL:]
+    for end in _ENDS:
+        if end in prose:
+            prose = prose.replace(end, b". ")
+    return sum([len(sentence) > 3 and _SENTENCES.Match(sentence) is not None for sentence in prose.split(b". ")])
