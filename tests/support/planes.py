@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -117,8 +117,14 @@ def layers() -> list[Layer]:
         Errors(),
         Deadlines(needs_deadline),
         Access(table, lambda token: known if token == TOKEN else None),
-        Validation(),
+        _validation(),
     ]
+
+
+@cache
+def _validation() -> Validation:
+    """One for all servers of a test run: compiling the rules takes most of the time that starting one takes."""
+    return Validation()
 
 
 @dataclass(slots=True, kw_only=True)
