@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+
 class Role(StrEnum):
     """Who says a message."""
 
@@ -13,11 +14,13 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
     TOOL = "tool"
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
     """Plain text."""
 
     text: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
@@ -27,6 +30,7 @@ class Image:
     url: str = ""
     media_type: str = ""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """A call by the model; `arguments` is the JSON text as the model wrote it."""
@@ -34,6 +38,7 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
@@ -44,7 +49,9 @@ class ToolResult:
     is_error: bool = False
     name: str = ""
 
+
 Part = Text | Image | ToolCall | ToolResult
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
@@ -52,6 +59,7 @@ class Message:
 
     role: Role
     parts: tuple[Part, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
@@ -62,6 +70,7 @@ class Tool:
     parameters: Mapping[str, object] | None = None
     strict: bool = False
 
+
 class ToolMode(StrEnum):
     """How free the model is to call tools."""
 
@@ -69,6 +78,7 @@ class ToolMode(StrEnum):
     NONE = "none"
     REQUIRED = "required"
     NAMED = "named"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolChoice:
@@ -78,12 +88,14 @@ class ToolChoice:
     name: str = ""
     disable_parallel: bool = False
 
+
 class FormatKind(StrEnum):
     """The form that an answer must have."""
 
     TEXT = "text"
     JSON = "json"
     JSON_SCHEMA = "json_schema"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseFormat:
@@ -95,6 +107,7 @@ class ResponseFormat:
     strict: bool = False
     description: str = ""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How tokens are drawn; the provider's default where None."""
@@ -104,6 +117,7 @@ class Sampling:
     top_k: int | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
@@ -120,6 +134,7 @@ class ChatRequest:
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     provider_options: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: MappingProxyType({}))
 
+
 class FinishReason(StrEnum):
     """Why an answer ended; UNKNOWN where the provider gives none."""
 
@@ -129,6 +144,7 @@ class FinishReason(StrEnum):
     TOOL_CALLS = "tool_calls"
     CONTENT_FILTER = "content_filter"
     REFUSAL = "refusal"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
@@ -141,6 +157,7 @@ class Usage:
     reasoning_tokens: int = 0
     estimated: bool = False
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatResponse:
     """A whole answer: text and tool-call parts."""
@@ -151,11 +168,13 @@ class ChatResponse:
     provider_model: str = ""
     provider_response_id: str = ""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextDelta:
     """More text."""
 
     text: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCallDelta:
@@ -166,11 +185,13 @@ class ToolCallDelta:
     name: str = ""
     arguments: str = ""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageReport:
     """Usage so far; later ones replace earlier ones."""
 
     usage: Usage
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
@@ -179,6 +200,7 @@ class Finished:
     reason: FinishReason
     provider_model: str = ""
     provider_response_id: str = ""
+
 
 StreamEvent = TextDelta | ToolCallDelta | UsageReport | Finished
 """What an adapter yields. A stream without `Finished` was cut."""

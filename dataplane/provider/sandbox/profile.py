@@ -55,8 +55,18 @@ BUILT_IN: tuple[tuple[str, ModelProfile], ...] = (
     ("-mini", ModelProfile(first_token_s=0.5, tokens_per_second=120, quality=0.88, context_window=400_000)),
     ("haiku", ModelProfile(first_token_s=0.4, tokens_per_second=130, quality=0.88)),
     ("flash", ModelProfile(first_token_s=0.4, tokens_per_second=180, quality=0.87, context_window=1_000_000)),
-    ("opus", ModelProfile(first_token_s=1.1, tokens_per_second=50, quality=0.98, context_window=1_000_000)),
-    ("sonnet", ModelProfile(first_token_s=0.8, tokens_per_second=70, quality=0.95, context_window=1_000_000)),
+    (
+        "opus",
+        ModelProfile(
+            first_token_s=1.1, tokens_per_second=50, quality=0.98, context_window=1_000_000, reasoning_tokens=150
+        ),
+    ),
+    (
+        "sonnet",
+        ModelProfile(
+            first_token_s=0.8, tokens_per_second=70, quality=0.95, context_window=1_000_000, reasoning_tokens=100
+        ),
+    ),
     (
         "gemini",
         ModelProfile(
