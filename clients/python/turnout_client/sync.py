@@ -4,7 +4,7 @@ import asyncio
 import threading
 import weakref
 from collections.abc import Coroutine, Iterable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -33,17 +33,28 @@ class LoopThread:
 
     def run(self, coroutine: Coroutine[Any, Any, Given]) -> Given:
         """What the coroutine gives; an interrupt here cancels it there. Raises RuntimeError after `stop`."""
-        with self._lock:
-            if self._stopped:
-                coroutine.close()
-                raise RuntimeError("the client is closed")
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future = self._submitted(coroutine)
+        if future is None:
+            raise RuntimeError("the client is closed")
         try:
             return future.result()
         except CancelledError:
             raise error(closed_meanwhile()) from None
         finally:
             future.cancel()
+
+    def release(self, closing: Coroutine[Any, Any, None]) -> None:
+        """Run `closing`; after `stop`, which has closed everything, do nothing."""
+        future = self._submitted(closing)
+        if future is not None:
+            future.result()
+
+    def _submitted(self, coroutine: Coroutine[Any, Any, Given]) -> Future[Given] | None:
+        with self._lock:
+            if self._stopped:
+                coroutine.close()
+                return None
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def stop(self, last: Coroutine[Any, Any, None]) -> None:
         """Run `last`, cancel what is left and end the thread. Stopping twice is stopping once."""
@@ -201,7 +212,7 @@ class SyncAnswerStream:
 
     def close(self) -> None:
         """See AnswerStream.aclose."""
-        self._loop.run(self._stream.aclose())
+        self._loop.release(self._stream.aclose())
 
 
 async def _next(stream: AnswerStream) -> Event | None:

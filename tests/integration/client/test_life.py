@@ -14,6 +14,7 @@ from tests.support.planes import (
     start_control,
     start_worker,
 )
+from tests.support.raw_server import Connection, raw_server
 from turnout_client import Cancelled, Client, Unavailable
 
 
@@ -55,16 +56,14 @@ async def test_closing_the_client_ends_what_runs_with_an_exception_of_its_own(bo
 
 
 async def test_closing_the_client_ends_a_call_that_still_connects() -> None:
-    listening = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port = listening.sockets[0].getsockname()[1]
-    turnout = Client(control=f"127.0.0.1:{port}", token=TOKEN)
-    task = asyncio.ensure_future(turnout.decide("Why is the sky blue?"))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    await turnout.close()
-    with pytest.raises(Cancelled, match="closed"):
-        await task
-    listening.close()
+    async with raw_server(Connection.gone) as url:
+        turnout = Client(control=url.removeprefix("http://"), token=TOKEN)
+        task = asyncio.ensure_future(turnout.decide("Why is the sky blue?"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await turnout.close()
+        with pytest.raises(Cancelled, match="closed"):
+            await task
 
 
 async def test_ready_returns_when_both_planes_serve(both: Planes, turnout: Client) -> None:
