@@ -7,7 +7,7 @@ import os
 import random
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -134,10 +134,14 @@ def open_state(config: Config) -> State:
 class ControlPlane:
     """A control plane, from its start to its end."""
 
-    def __init__(self, config: Config, state: State, telemetry: Telemetry) -> None:
+    def __init__(
+        self, config: Config, state: State, telemetry: Telemetry, *, draw: Callable[[], float] = random.random
+    ) -> None:
+        """`draw` gives one uniform number in [0, 1) for each decision."""
         self._config = config
         self._state = state
         self._telemetry = telemetry
+        self._draw = draw
         self._worked_out = WorkedOut()
         self._snapshots = SnapshotHolder(VersionFile(config.state / VERSION), utc_now)
         self._publication = Publication(config.heartbeat)
@@ -159,18 +163,26 @@ class ControlPlane:
 
     async def run(self) -> None:
         """Serve until a signal, then let calls finish."""
-        port = await self._host.start(self._config.listen)
-        await self._host.set_serving(serving=True)
+        address = await self.start()
         tasks = [asyncio.create_task(self._watch.run()), asyncio.create_task(self._tidy())]
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._watch.reload)
-        host = self._config.listen.rpartition(":")[0]
-        announce(address=f"{host}:{port}", state=str(self._config.state), snapshot=self._snapshots.current.version)
+        announce(address=address, state=str(self._config.state), snapshot=self._snapshots.current.version)
         await until_signal()
         _log.info("draining")
         for task in tasks:
             task.cancel()
-        await self._host.stop(self._config.drain)
+        await self.stop()
         self._telemetry.close()
+
+    async def start(self) -> str:
+        """Answer calls; gives the address with the port that was taken. Raises RuntimeError if it is taken already."""
+        port = await self._host.start(self._config.listen)
+        await self._host.set_serving(serving=True)
+        return f"{self._config.listen.rpartition(':')[0]}:{port}"
+
+    async def stop(self) -> None:
+        """Refuse new calls, let those that run finish, and cut what is left after the time for draining."""
+        await self._host.stop(self._config.drain)
 
     async def _tidy(self) -> None:
         while True:
@@ -221,7 +233,7 @@ class ControlPlane:
             patterns=self._worked_out.patterns,
             classify=Ladder(),
             clock=utc_now,
-            draw=random.random,
+            draw=self._draw,
             new_id=new_decision_id,
             issuer=self._config.issuer,
         )

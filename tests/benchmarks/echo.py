@@ -7,7 +7,7 @@ import grpc
 import grpc.aio
 import uvloop
 
-from turnout_wire.process import announce, until_signal
+from turnout_wire.process import announce, die_with_parent, until_signal
 
 
 async def serve(size: int) -> None:
@@ -30,4 +30,8 @@ async def serve(size: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--size", type=int, required=True)
-    uvloop.run(serve(parser.parse_args().size))
+    parser.add_argument("--die-with-parent", action="store_true")
+    given = parser.parse_args()
+    if given.die_with_parent:
+        die_with_parent()
+    uvloop.run(serve(given.size))
