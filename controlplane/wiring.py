@@ -149,6 +149,7 @@ class ControlPlane:
         self._host = Host(
             self._services(), self._layers(), max_concurrent=config.max_concurrent, reflect=config.reflect
         )
+        self._tasks: list[asyncio.Task[None]] = []
         o200k_tokens("")  # loads the vocabulary, which the first caller should not wait for
         self._snapshots.on_publish(self._publish)
         state.catalog.on_change(lambda _: self.renew())
@@ -164,25 +165,25 @@ class ControlPlane:
     async def run(self) -> None:
         """Serve until a signal, then let calls finish."""
         address = await self.start()
-        tasks = [asyncio.create_task(self._watch.run()), asyncio.create_task(self._tidy())]
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._watch.reload)
         announce(address=address, state=str(self._config.state), snapshot=self._snapshots.current.version)
         await until_signal()
         _log.info("draining")
-        for task in tasks:
-            task.cancel()
         await self.stop()
-        self._telemetry.close()
 
     async def start(self) -> str:
-        """Answer calls; gives the address with the port that was taken. Raises RuntimeError if it is taken already."""
+        """Serve, and give the address. Raises RuntimeError if it is taken."""
         port = await self._host.start(self._config.listen)
         await self._host.set_serving(serving=True)
+        self._tasks = [asyncio.create_task(self._watch.run()), asyncio.create_task(self._tidy())]
         return f"{self._config.listen.rpartition(':')[0]}:{port}"
 
     async def stop(self) -> None:
-        """Refuse new calls, let those that run finish, and cut what is left after the time for draining."""
+        """Refuse new calls and let those that run finish."""
+        for task in self._tasks:
+            task.cancel()
         await self._host.stop(self._config.drain)
+        self._telemetry.close()
 
     async def _tidy(self) -> None:
         while True:

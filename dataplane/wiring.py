@@ -13,7 +13,7 @@ from dataplane.config import Config
 from dataplane.execution.board import BoardSettings, BreakerBoard, BreakerChanged
 from dataplane.execution.budget import BudgetSettings, RetryBudgets
 from dataplane.execution.bulkhead import Bulkheads
-from dataplane.execution.clock import SystemClock
+from dataplane.execution.clock import Clock, SystemClock
 from dataplane.execution.gate import Gate
 from dataplane.execution.receipt import Receipt
 from dataplane.execution.runner import Equipment, Runner, RunnerSettings
@@ -70,11 +70,12 @@ def lookup(credentials: Credentials) -> Callable[[str], str | None]:
 class Worker:
     """A worker, from its start to its end."""
 
-    def __init__(self, config: Config, telemetry: Telemetry, uplink: Uplink) -> None:
+    def __init__(self, config: Config, telemetry: Telemetry, uplink: Uplink, clock: Clock | None = None) -> None:
         self._config = config
         self._telemetry = telemetry
         self._draining = False
-        self._clock = SystemClock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._clock = clock or SystemClock()
         self._snapshots = SnapshotHolder(self._clock.monotonic, config.staleness_bound)
         self._queue = ReceiptQueue(config.receipt_queue)
         self._transport = AiohttpTransport()
@@ -87,29 +88,34 @@ class Worker:
 
     async def run(self) -> None:
         """Serve until a signal, then finish what runs and report it."""
-        port = await self._host.start(self._config.listen)
-        tasks = [asyncio.create_task(self._subscriber.run()), asyncio.create_task(self._reporter.run())]
-        await self._announce_when_ready(port)
+        address = await self.start()
+        await self.ready()
+        announce(address=address, worker=self._config.worker, pool=self._config.pool)
         await until_signal()
-        await self._drain(tasks)
+        _log.info("draining", extra={"worker": self._config.worker})
+        await self.stop()
 
-    async def _announce_when_ready(self, port: int) -> None:
+    async def start(self) -> str:
+        """Listen, subscribe and report, and give the address. Raises RuntimeError if it is taken."""
+        port = await self._host.start(self._config.listen)
+        self._tasks = [asyncio.create_task(self._subscriber.run()), asyncio.create_task(self._reporter.run())]
+        return f"{self._config.listen.rpartition(':')[0]}:{port}"
+
+    async def ready(self) -> None:
         """A worker without a snapshot can do nothing, so it is not ready before it has one."""
         first = asyncio.Event()
         self._snapshots.on_change(lambda _: first.set())
         if self._snapshots.current is None:
             await first.wait()
         await self._host.set_serving(serving=True)
-        host = self._config.listen.rpartition(":")[0]
-        announce(address=f"{host}:{port}", worker=self._config.worker, pool=self._config.pool)
 
-    async def _drain(self, tasks: list[asyncio.Task[None]]) -> None:
+    async def stop(self) -> None:
+        """Refuse new calls, let those that run finish, and report what they did."""
         self._draining = True
-        _log.info("draining", extra={"worker": self._config.worker})
         await self._host.stop(self._config.drain)
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         left = await self._reporter.flush(TIMEOUT)
         if left:
             _log.error("receipts could not be reported", extra={"receipts": left})
