@@ -52,14 +52,20 @@ class ReportReceipts:
 
     def __call__(self, worker: str, receipts: Sequence[ReceiptFacts], health: Sequence[HealthReport]) -> Taken:
         """Never fails on a single receipt: what does not fit is rejected by name, and the rest is taken."""
-        rejected = [(receipt.receipt_id, reason) for receipt in receipts if (reason := rejection(receipt))]
-        refused = {receipt_id for receipt_id, _ in rejected}
+        rejected = [(receipt, reason) for receipt in receipts if (reason := rejection(receipt))]
+        refused = {receipt.receipt_id for receipt, _ in rejected}
         fitting = [receipt for receipt in receipts if receipt.receipt_id not in refused]
         accepted = tuple(receipt for receipt in fitting if self._seen.add(receipt.receipt_id))
-        for receipt_id, reason in rejected:
-            _log.warning("receipt rejected", extra={"receipt_id": receipt_id, "reason": reason, "worker": worker})
+        for receipt, reason in rejected:
+            _log.warning("receipt rejected", extra={**told(receipt), "reason": reason})
+        for receipt in accepted:
+            _log.info("receipt taken", extra=told(receipt))
         self._refresh(worker, accepted, health)
-        return Taken(accepted=accepted, duplicates=len(fitting) - len(accepted), rejected=tuple(rejected))
+        return Taken(
+            accepted=accepted,
+            duplicates=len(fitting) - len(accepted),
+            rejected=tuple((receipt.receipt_id, reason) for receipt, reason in rejected),
+        )
 
     def _refresh(self, worker: str, accepted: Iterable[ReceiptFacts], health: Sequence[HealthReport]) -> None:
         now = self._clock()
@@ -68,6 +74,20 @@ class ReportReceipts:
         self._live.observe(timing for receipt in accepted for timing in timings(receipt))
         known = {deployment.name for deployment in self._snapshots.current.catalog.deployments}
         self._snapshots.refresh(self._live.merged(known.__contains__, now))
+
+
+def told(receipt: ReceiptFacts) -> dict[str, object]:
+    """What the log says of a receipt; tokens and cost are those of all attempts."""
+    return {
+        "decision_id": receipt.decision_id,
+        "receipt_id": receipt.receipt_id,
+        "worker": receipt.worker,
+        "result": receipt.result,
+        "attempts": len(receipt.attempts),
+        "input_tokens": sum(attempt.input_tokens for attempt in receipt.attempts),
+        "output_tokens": sum(attempt.output_tokens for attempt in receipt.attempts),
+        "cost_nanousd": receipt.cost_nanousd,
+    }
 
 
 def rejection(receipt: ReceiptFacts) -> str:

@@ -8,7 +8,7 @@ from controlplane.catalog.model import DeploymentName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFacts:
-    """One call of one target; `time_to_first_token` is None if no content came."""
+    """One call of one target; `time_to_first_token` is None if no content came. Tokens are 0 where nothing was used."""
 
     deployment: DeploymentName
     model: str
@@ -16,6 +16,8 @@ class AttemptFacts:
     outcome: str
     duration: timedelta
     time_to_first_token: timedelta | None
+    input_tokens: int
+    output_tokens: int
     cost_nanousd: int
 
 

@@ -97,6 +97,8 @@ def _attempt(attempt: receipt_pb2.Attempt) -> AttemptFacts:
         outcome=receipt_pb2.AttemptOutcome.Name(attempt.outcome).removeprefix("ATTEMPT_OUTCOME_").lower(),
         duration=attempt.duration.ToTimedelta(),
         time_to_first_token=first,
+        input_tokens=attempt.usage.input_tokens,
+        output_tokens=attempt.usage.output_tokens,
         cost_nanousd=attempt.cost_nanousd,
     )
 

@@ -131,8 +131,10 @@ class Reporter:
                 return False
             self._batch = self._pace.batch
             self._queue.confirm(batch)
+        decisions = {receipt.receipt_id: receipt.decision_id for receipt in batch}
         for rejected in response.rejected:
-            _log.error("receipt rejected", extra={"receipt_id": rejected.receipt_id, "reason": rejected.reason})
+            told = {"receipt_id": rejected.receipt_id, "decision_id": decisions.get(rejected.receipt_id, "")}
+            _log.error("receipt rejected", extra={**told, "reason": rejected.reason})
         return True
 
     def _not_taken(self, error: grpc.aio.AioRpcError, batch: Sequence[receipt_pb2.Receipt]) -> None:

@@ -53,7 +53,8 @@ class Errors:
             except (grpc.aio.AbortError, asyncio.CancelledError):
                 raise
             except Exception:  # noqa: BLE001 - the last line of defence: whatever it is, the caller gets a status
-                _log.exception("internal error", extra={"request_id": call.request_id, "rpc": method.name})
+                known = {"request_id": call.request_id, "rpc": method.name, "decision_id": call.decision_id}
+                _log.exception("internal error", extra=known)
                 call.failure = Failure("INTERNAL", f"internal error; the log knows it as request {call.request_id}")
             raise await _aborted(call, call.failure)
 
