@@ -86,17 +86,20 @@ class Processes:
             await running.stop()
 
     async def start(self, program: Program, seconds: float = 20.0) -> Running:
-        """Start and wait for the line that says it is ready. Raises ProcessFailed."""
+        """Start and wait for the line that says it is ready; what is not ready when this ends is gone. Raises ProcessFailed."""
         process = await _spawn(program)
+        facts: Mapping[str, object] | None = None
         try:
             async with asyncio.timeout(seconds):
                 facts = await _ready_line(process)
         except TimeoutError:
-            facts = None
+            pass
+        finally:
+            if facts is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
         if facts is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
             raise ProcessFailed(
                 f"{program.name} did not become ready (exit code {process.returncode}): {tail(program.log)}"
             )
