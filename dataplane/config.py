@@ -26,6 +26,7 @@ class Config:
     reflect: bool
     log_level: str
     telemetry: bool
+    trace_content: bool
     die_with_parent: bool
     secrets: Mapping[str, str]
     """The environment, for credentials that deployments refer to as `env:NAME`. Never printed."""
@@ -36,6 +37,8 @@ _TELEMETRY = (
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
 )
+_CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+"""OpenTelemetry's own switch for content."""
 
 
 def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Config:
@@ -56,6 +59,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
         reflect=flags.reflect,
         log_level=flags.log_level,
         telemetry=any(env.get(name) for name in _TELEMETRY),
+        trace_content=flags.trace_content,
         die_with_parent=flags.die_with_parent,
         secrets=env,
     )
@@ -103,5 +107,11 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--drain", type=float, default=20.0, metavar="SECONDS", help="how long calls may finish after SIGTERM")
     add("--reflect", action="store_true", help="answer gRPC reflection")
     add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))
+    add(
+        "--trace-content",
+        action="store_true",
+        default=env.get(_CONTENT, "").strip().lower() == "true",
+        help="put prompts and answers on spans; they are kept off otherwise",
+    )
     add("--die-with-parent", action="store_true", help="end when the starting process ends (Linux)")
     return parser

@@ -29,6 +29,7 @@ from dataplane.report.receipt_codec import receipt_message
 from dataplane.report.reporter import ReceiptQueue, Reporter
 from dataplane.report.uplink import TIMEOUT, Uplink, connect
 from dataplane.rpc.access import ACCESS
+from dataplane.rpc.content import Content
 from dataplane.rpc.decision_codec import ProtobufDecisionReader
 from dataplane.rpc.inference import Admission, InferenceServicer
 from dataplane.rpc.services import inference_service, payload_rules
@@ -163,7 +164,9 @@ class Worker:
 
     def _make_host(self) -> Host:
         rules = payload_rules()
-        servicer = InferenceServicer(self._make_admission(rules), self._make_runner())
+        servicer = InferenceServicer(
+            self._make_admission(rules), self._make_runner(), Content(wanted=self._config.trace_content)
+        )
         layers = (
             RequestIds(),
             RpcTelemetry(self._telemetry),

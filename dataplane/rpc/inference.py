@@ -16,6 +16,7 @@ from dataplane.permit.refusal import Refusal
 from dataplane.permit.verify import verify
 from dataplane.report.receipt_codec import receipt_message
 from dataplane.rpc.chat_codec import FINISH_REASON, chat_request, response_message, usage_message
+from dataplane.rpc.content import Content
 from dataplane.rpc.decision_codec import presented
 from dataplane.rpc.tracing import link_to_decision
 from dataplane.snapshot.holder import SnapshotHolder
@@ -44,9 +45,10 @@ class Admission:
 class InferenceServicer:
     """Runs what was decided, and nothing else."""
 
-    def __init__(self, admission: Admission, runner: Runner) -> None:
+    def __init__(self, admission: Admission, runner: Runner, content: Content) -> None:
         self._admission = admission
         self._runner = runner
+        self._content = content
 
     async def Generate(self, request: inference_pb2.GenerateRequest, call: Call) -> inference_pb2.GenerateResponse:
         """The whole answer."""
@@ -56,16 +58,22 @@ class InferenceServicer:
         _tell(call, outcome.receipt, run.decision.reason)
         if outcome.response is None:
             raise _with_receipt(outcome.failure, receipt)
+        self._content.answered(call.span, outcome.response)
         return inference_pb2.GenerateResponse(response=response_message(outcome.response), receipt=receipt)
 
     async def StreamGenerate(self, request: inference_pb2.StreamGenerateRequest, call: Call) -> None:
         """The answer as it comes."""
         run = await self._admit(request, call)
-        async with aclosing(self._runner.stream(run)) as events:
-            async for event in events:
-                if isinstance(event, Completed | Failed | Broken):
-                    _tell(call, event.receipt, run.decision.reason)
-                await call.send(_event_message(event))
+        listener = self._content.listen(call.span)
+        try:
+            async with aclosing(self._runner.stream(run)) as events:
+                async for event in events:
+                    listener.hear(event)
+                    if isinstance(event, Completed | Failed | Broken):
+                        _tell(call, event.receipt, run.decision.reason)
+                    await call.send(_event_message(event))
+        finally:
+            listener.end()
 
     async def _admit(self, request: Asked, call: Call) -> Run:
         if self._admission.draining():
@@ -85,9 +93,11 @@ class InferenceServicer:
         except BaseException:
             self._admission.permit.guard.release(decision)
             raise
+        asked = chat_request(chat)
+        self._content.asked(call.span, asked)
         return Run(
             decision=decision,
-            request=chat_request(chat),
+            request=asked,
             snapshot=snapshot,
             time_left=_time_left(call),
             envelope=request.decision.SerializeToString(),
