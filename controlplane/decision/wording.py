@@ -1,7 +1,6 @@
 """Figures as people read them."""
 
 from collections.abc import Callable, Iterable
-from math import floor, log10
 from typing import TypeVar
 
 from controlplane.decision.model import QualityFloor
@@ -17,7 +16,8 @@ def dollars(nanousd: int, digits: int = 2) -> str:
     if nanousd == 0:
         return "$0"
     amount = nanousd / 1_000_000_000
-    return f"${amount:.{max(2, digits - 1 - floor(log10(amount)))}f}"
+    magnitude = int(f"{amount:.{digits - 1}e}".rpartition("e")[2])  # of the rounded amount: 0.0999 counts as 0.10
+    return f"${amount:.{max(2, digits - 1 - magnitude)}f}"
 
 
 def seconds(taking: float, digits: int = 1) -> str:
