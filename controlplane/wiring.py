@@ -172,7 +172,7 @@ class ControlPlane:
         await self.stop()
 
     async def start(self) -> str:
-        """Serve, and give the address. Raises RuntimeError if it is taken."""
+        """Serve, and give the address. Raises OSError if it is taken."""
         port = await self._host.start(self._config.listen)
         await self._host.set_serving(serving=True)
         self._tasks = [asyncio.create_task(self._watch.run()), asyncio.create_task(self._tidy())]

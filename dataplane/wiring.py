@@ -97,7 +97,7 @@ class Worker:
         await self.stop()
 
     async def start(self) -> str:
-        """Listen, subscribe and report, and give the address. Raises RuntimeError if it is taken."""
+        """Listen, subscribe and report, and give the address. Raises OSError if it is taken."""
         port = await self._host.start(self._config.listen)
         self._tasks = [asyncio.create_task(self._subscriber.run()), asyncio.create_task(self._reporter.run())]
         return f"{self._config.listen.rpartition(':')[0]}:{port}"

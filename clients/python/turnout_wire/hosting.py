@@ -1,5 +1,6 @@
 """A gRPC server with our layers, health and, where asked for, reflection."""
 
+import errno
 from collections.abc import Iterable, Sequence
 
 import grpc
@@ -47,8 +48,12 @@ class Host:
             reflection.enable_server_reflection(names, self._server)
 
     async def start(self, address: str) -> int:
-        """Listen on `host:port` (port 0: any) and give the port. Raises RuntimeError if the address is taken."""
-        port = self._server.add_insecure_port(address)
+        """Listen on `host:port` (port 0: any) and give the port. Raises OSError if that cannot be."""
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            way_out = "another process may listen there: stop it, or give another port (0 takes any)"
+            raise OSError(errno.EADDRINUSE, f"cannot listen on {address}; {way_out}") from error
         await self._server.start()
         return port
 
