@@ -90,15 +90,14 @@ def _parsed(path: Path) -> object:
         text = path.read_text(encoding="utf-8")
         if path.suffix not in (".yaml", ".yml"):
             return json.loads(text)
-        from ruamel.yaml import YAML  # a quarter of a second to import: only who writes YAML waits for it
-        from ruamel.yaml.error import YAMLError
+        import yaml  # only who writes YAML waits for it
     except OSError as error:
         raise DocumentError("", error.strerror or "cannot be read") from None
     except ValueError as error:
         raise DocumentError("", f"is not JSON: {error}") from None
     try:
-        return YAML(typ="safe").load(text)
-    except YAMLError as error:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
         raise DocumentError("", f"is not YAML: {error}") from None
 
 
