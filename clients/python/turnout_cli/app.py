@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="turnout",
-    help="Routes each request for a language model to the model that fits it.",
+    help="Routes each request for a language model to the model that fits it. Begin with `turnout demo`, or with "
+    '`turnout up --sandbox` and then, in another terminal, `turnout chat "Tell me a joke"`.',
+    epilog="route, explain, classify, chat and keys speak to what `turnout up` started from the same state folder "
+    "(TURNOUT_STATE, .turnout if not set), or to TURNOUT_CONTROL and TURNOUT_WORKERS with TURNOUT_TOKEN or TURNOUT_TOKEN_FILE.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -30,9 +33,9 @@ err = Console(stderr=True)
 Prompt = Annotated[str, typer.Argument(help="The prompt; - reads standard input.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Timeout = Annotated[float, typer.Option(help="Seconds for the whole command.", min=0.1)]
-Workload = Annotated[str, typer.Option(help="The workload that the request belongs to.")]
+Workload = Annotated[str, typer.Option(help="The workload that the request belongs to; found by its rules if absent.")]
 Policy = Annotated[str, typer.Option(help="Use this policy instead of the workload's.")]
-MinQuality = Annotated[float | None, typer.Option(help="Least quality, 0 to 1.", min=0, max=1)]
+MinQuality = Annotated[float | None, typer.Option(help="Least expected quality, 0 to 1.", min=0, max=1)]
 MaxCost = Annotated[str, typer.Option(help="Most expected cost in US dollars, such as 0.002.")]
 Models = Annotated[list[str] | None, typer.Option("--model", help="Only this model; repeatable.")]
 Providers = Annotated[list[str] | None, typer.Option("--provider", help="Only this provider; repeatable.")]
@@ -50,7 +53,7 @@ def demo(
     ] = 0.05,
     seed: Annotated[int, typer.Option(help="Seed of the sandbox.")] = 7,
     drills: Annotated[bool, typer.Option(help="Let a provider fail half way, and tamper with decisions.")] = True,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line for each prompt and event.")] = False,
 ) -> None:
     """Start everything on this machine with sandbox providers, send prompts, show what happens, stop everything."""
     from turnout_cli.demo.run import Demo, DemoSettings
@@ -65,21 +68,31 @@ def demo(
 @app.command()
 def up(
     catalog: Annotated[Path | None, typer.Option(help="Your turnout.yaml; the packaged catalog if absent.")] = None,
-    state: Annotated[Path | None, typer.Option(help="Where keys, tokens and logs are kept.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Where keys, tokens and logs are kept: TURNOUT_STATE, or .turnout.")
+    ] = None,
     workers: Annotated[int, typer.Option(help="How many workers.", min=1, max=64)] = 2,
     control_port: Annotated[int, typer.Option(help="Port of the control plane; 0 takes any.", min=0, max=65535)] = 7411,
     worker_port: Annotated[int, typer.Option(help="Port of the first worker; 0 takes any.", min=0, max=65535)] = 7421,
     local_url: Annotated[str, typer.Option(help="An OpenAI-compatible server, such as http://127.0.0.1:8080/v1.")] = "",
     local_model: Annotated[str, typer.Option(help="The model's name at that server.")] = "default",
-    as_json: AsJson = False,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Call a sandbox on this machine instead of providers: no keys, no cost.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line when everything is up.")] = False,
 ) -> None:
-    """Start a control plane and workers, and stay up. Calls the providers whose keys are set, and a local server if given."""
+    """Start a control plane and workers, and stay up until Ctrl-C.
+
+    Calls the providers whose keys are set (OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY), and a local server if given.
+    """
     from turnout_cli.stack import StackSettings
     from turnout_cli.up import LocalServer, local_catalog, run_up
 
     folder = state or state_folder()
-    if local_url and catalog:
-        raise typer.BadParameter("give either --catalog or --local-url; write the local deployment into your catalog")
+    if sum(map(bool, (local_url, catalog, sandbox))) > 1:
+        raise typer.BadParameter(
+            "give one of --catalog, --local-url and --sandbox; a local deployment can be written into your catalog"
+        )
     if local_url:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         catalog = folder / "local.yaml"
@@ -88,7 +101,7 @@ def up(
         state=folder, catalog=catalog, environment=environment(), workers=workers, control_port=control_port,
         worker_port=worker_port,
     )  # fmt: skip
-    finish(lambda: run_up(settings, out, as_json=as_json))
+    finish(lambda: run_up(settings, out, as_json=as_json, sandbox=sandbox))
 
 
 @app.command()
@@ -96,7 +109,7 @@ def route(
     prompt: Prompt, workload: Workload = "", policy: Policy = "", min_quality: MinQuality = None, max_cost: MaxCost = "",
     model: Models = None, provider: Providers = None, timeout: Timeout = 30, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Decide which model would answer, and show the signed decision."""
+    """Decide which model would answer, and show the signed decision. Runs nothing and costs nothing."""
     from turnout_cli import ask
 
     options = route_options(workload, policy, min_quality, max_cost, model, provider)

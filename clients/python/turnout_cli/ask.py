@@ -173,8 +173,9 @@ def _show_finish(finish: Finish, decision: Decision, console: Console) -> None:
     served = receipt.served_by
     usage = served.usage if served else None
     tokens = f"{usage.input_tokens} → {usage.output_tokens} tokens · " if usage else ""
+    tries = "1 attempt" if len(receipt.attempts) == 1 else f"{len(receipt.attempts)} attempts"
     console.print(
-        f"[dim]{served.model if served else ''} · {len(receipt.attempts)} attempts · {tokens}"
+        f"[dim]{served.model if served else ''} · {tries} · {tokens}"
         f"{dollars(receipt.cost_nanousd)} · {receipt.duration.total_seconds():.2f} s · {finish.reason.value} · "
         f"decision {decision.decision_id}[/dim]",
         highlight=False,

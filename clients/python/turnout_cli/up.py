@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from controlplane.catalog.load import load
 from turnout_cli.processes import Processes, tail
+from turnout_cli.sandbox import with_sandbox
 from turnout_cli.stack import RUN_FILE, Stack, StackSettings, start_stack
 from turnout_wire.process import until_signal
 
@@ -65,10 +66,15 @@ def callable_deployments(catalog: Path | None, environment: Mapping[str, str]) -
     return ready, sorted(missing)
 
 
-async def run_up(settings: StackSettings, console: Console, *, as_json: bool) -> int:
-    """Start, say where everything is, and stay up until a signal; 1 if a process ended by itself."""
+async def run_up(settings: StackSettings, console: Console, *, as_json: bool, sandbox: bool = False) -> int:
+    """Start, say where everything is, and stay up until a signal; 1 if a process ended by itself.
+
+    With `sandbox` a sandbox is started too, and plays all deployments of the packaged catalog.
+    """
     run_file = settings.state / RUN_FILE
     async with Processes() as processes:
+        if sandbox:
+            settings = await with_sandbox(processes, settings)
         stack = await start_stack(processes, settings)
         try:
             _announce(stack, settings, console, as_json=as_json)
@@ -115,7 +121,7 @@ def _hints(console: Console, ready: Sequence[str], missing: Sequence[str]) -> No
     if not ready:
         console.print(
             "[yellow]No deployment can be called yet:[/yellow] set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY, "
-            "or give a server of your own with --local-url http://127.0.0.1:8080/v1"
+            "or give a server of your own with --local-url http://127.0.0.1:8080/v1, or play with --sandbox"
         )
     elif missing:
         console.print(f"[dim]Not callable, because their credentials are absent: {escape(', '.join(missing))}[/dim]")

@@ -21,6 +21,7 @@ from turnout_cli.demo.show import Screen
 from turnout_cli.demo.tracing import DemoTracing, start_tracing
 from turnout_cli.demo.traffic import Traffic
 from turnout_cli.processes import Processes, Program, Running
+from turnout_cli.sandbox import sandbox_program
 from turnout_cli.stack import Stack, StackSettings, start_stack
 from turnout_client import Client
 
@@ -154,17 +155,13 @@ class Demo:
         return {provider: await processes.start(self._sandbox(provider, folder)) for provider in PROVIDERS}
 
     def _sandbox(self, provider: str, folder: Path) -> Program:
-        return Program(
-            name=f"sandbox of {provider}",
-            module="dataplane.provider.sandbox",
-            arguments=[
-                *("--protocols", PROTOCOLS[provider]),
-                *("--port", "0"),
-                *("--seed", str(self._settings.seed)),
-                *("--latency-scale", str(self._settings.latency_scale)),
-            ],
-            log=folder / f"sandbox-{provider}.log",
-            environment=self._settings.environment,
+        return sandbox_program(
+            f"sandbox of {provider}",
+            [PROTOCOLS[provider]],
+            folder / f"sandbox-{provider}.log",
+            self._settings.environment,
+            seed=self._settings.seed,
+            latency_scale=self._settings.latency_scale,
         )
 
     async def _start_stack(
