@@ -43,6 +43,8 @@ class Stack:
 
 async def start_stack(processes: Processes, settings: StackSettings) -> Stack:
     """Start the control plane, then the workers at once. Raises ProcessFailed."""
+    # Before the logs in it are opened: whoever makes the folder for those leaves it readable to all.
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     control = await processes.start(_control(settings))
     workers = await asyncio.gather(
         *(processes.start(_worker(settings, control.address, number)) for number in range(1, settings.workers + 1))
