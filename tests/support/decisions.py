@@ -8,6 +8,7 @@ from types import MappingProxyType
 from controlplane.catalog.model import Complexity, DeploymentName, Domain, ModelName, TaskType
 from controlplane.classification.model import Classification
 from controlplane.decision.engine import decide, explain
+from controlplane.decision.index import index
 from controlplane.decision.model import Candidate, Constraints, Decision, Exclusion, Origin, Request
 from controlplane.policy.model import Override, Policy, Selector, Strategy, StrategyKind
 from controlplane.snapshot.model import Catalog, Health, HealthState, Live, Snapshot
@@ -71,6 +72,17 @@ def explained(
 def explained_on(reading: Snapshot, request: Request, draw: float = 0.5) -> Decision:
     """The explained decision on a whole snapshot."""
     return explain(request, reading, now=NOW, draw=draw)
+
+
+GRID = tuple((number + 0.5) / 1_000 for number in range(1_000))
+"""A thousand draws, evenly spread."""
+
+
+def over_grid(request: Request | None = None, of: Catalog | None = None, live: Live | None = None) -> list[Decision]:
+    """The decision at each draw of GRID."""
+    reading = snapshot(of, live)
+    known = index(reading)
+    return [decide(request or asked(), reading, now=NOW, draw=draw, indexed=known) for draw in GRID]
 
 
 def deployments(decision: Decision) -> list[str]:
