@@ -18,7 +18,7 @@ from controlplane.rpc.decision_codec import price_message
 from controlplane.rpc.enums import CAPABILITIES, CAPABILITY, MANAGED_BY, PROTOCOL, PROTOCOLS, TASK_TYPE, TASK_TYPES
 from turnout.catalog.v1 import catalog_pb2
 from turnout_wire.failure import Failure
-from turnout_wire.times import duration
+from turnout_wire.times import delta, duration
 
 _TIMEOUTS = ("connect", "first_token", "between_chunks", "total")
 
@@ -57,7 +57,7 @@ def model_from(message: catalog_pb2.Model) -> Model:
         free=message.free,
         context_window=message.context_window,
         max_output_tokens=message.max_output_tokens,
-        latency=message.latency.ToTimedelta(),
+        latency=delta(message.latency, "model.latency"),
         quality=message.quality,
         quality_by_task=tuple((TASK_TYPES[row.task_type], row.quality) for row in message.quality_by_task),
         capabilities=frozenset(CAPABILITIES[number] for number in message.capabilities),
@@ -110,7 +110,7 @@ def deployment_message(deployment: Deployment, etag: str = "") -> catalog_pb2.De
 
 
 def deployment_from(message: catalog_pb2.Deployment) -> Deployment:
-    """A deployment that came over the API."""
+    """A deployment that came over the API. Raises Failure INVALID_FIELD."""
     return Deployment(
         name=DeploymentName(message.name),
         model=ModelName(message.model),
@@ -130,4 +130,4 @@ def deployment_from(message: catalog_pb2.Deployment) -> Deployment:
 
 def _limit(timeouts: catalog_pb2.Timeouts, name: str) -> timedelta | None:
     limit: Duration = getattr(timeouts, name)
-    return limit.ToTimedelta() if timeouts.HasField(name) else None  # type: ignore[arg-type]
+    return delta(limit, f"deployment.timeouts.{name}") if timeouts.HasField(name) else None  # type: ignore[arg-type]

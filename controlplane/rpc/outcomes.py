@@ -1,7 +1,9 @@
 """OutcomeService."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, timedelta
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import TypeVar
 
 from google.protobuf.message import DecodeError
 
@@ -13,11 +15,17 @@ from controlplane.snapshot.model import Health, HealthState
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 from turnout.routing.v1 import decision_pb2
 from turnout.trust.v1 import envelope_pb2
+from turnout_wire.failure import Failure
 from turnout_wire.pae import pae
 from turnout_wire.payload_type import PayloadType
 from turnout_wire.server import Call
 from turnout_wire.signature import Verifier
 from turnout_wire.telemetry import Telemetry
+from turnout_wire.times import delta, moment
+
+Sent = TypeVar("Sent")
+Read = TypeVar("Read")
+_log = logging.getLogger(__name__)
 
 _STATES: Mapping[int, HealthState] = {
     receipt_pb2.TARGET_STATE_CLOSED: HealthState.READY,
@@ -26,6 +34,11 @@ _STATES: Mapping[int, HealthState] = {
     receipt_pb2.TARGET_STATE_NO_CREDENTIAL: HealthState.NO_CREDENTIAL,
     receipt_pb2.TARGET_STATE_MISCONFIGURED: HealthState.MISCONFIGURED,
 }
+_OUTCOMES: Mapping[int, str] = {
+    value.number: value.name.removeprefix("ATTEMPT_OUTCOME_").lower()
+    for value in receipt_pb2.AttemptOutcome.DESCRIPTOR.values
+}
+"""Words for outcomes; a newer worker may send one that is not here."""
 _SUCCEEDED = receipt_pb2.ATTEMPT_OUTCOME_SUCCEEDED
 
 
@@ -48,14 +61,18 @@ class OutcomeServicer:
         self, request: outcome_pb2.ReportReceiptsRequest, call: Call
     ) -> outcome_pb2.ReportReceiptsResponse:
         """One batch."""
-        receipts = [self._facts(receipt) for receipt in request.receipts]
-        taken = self._report(request.worker, receipts, [_health(report) for report in request.health])
+        receipts, unreadable = _each(request.receipts, self._facts, "receipt_id")
+        health, doubtful = _each(request.health, _health, "deployment")
+        for name, reason in (*unreadable, *doubtful):
+            told = {"worker": request.worker, "about": name, "reason": reason, "request_id": call.request_id}
+            _log.warning("part of a report cannot be read", extra=told)
+        taken = self._report(request.worker, receipts, health)
         for receipt in taken.accepted:
             self._metrics.count("turnout.receipts", {"turnout.result": receipt.result})
         return outcome_pb2.ReportReceiptsResponse(
             accepted=len(taken.accepted),
             duplicates=taken.duplicates,
-            rejected=[outcome_pb2.RejectedReceipt(receipt_id=name, reason=reason) for name, reason in taken.rejected],
+            rejected=[_rejected(name, reason) for name, reason in (*taken.rejected, *unreadable)],
         )
 
     def _facts(self, receipt: receipt_pb2.Receipt) -> ReceiptFacts:
@@ -86,16 +103,34 @@ class OutcomeServicer:
         )
 
 
+def _each(
+    messages: Iterable[Sent], read: Callable[[Sent], Read], name: str
+) -> tuple[list[Read], list[tuple[str, str]]]:
+    """What can be read of `messages`; of the others the field `name`, and the reason. One must not spoil the rest."""
+    taken: list[Read] = []
+    unreadable: list[tuple[str, str]] = []
+    for message in messages:
+        try:
+            taken.append(read(message))
+        except Failure as failure:
+            unreadable.append((getattr(message, name), failure.reason))
+    return taken, unreadable
+
+
+def _rejected(receipt_id: str, reason: str) -> outcome_pb2.RejectedReceipt:
+    return outcome_pb2.RejectedReceipt(receipt_id=receipt_id, reason=reason)
+
+
 def _attempt(attempt: receipt_pb2.Attempt) -> AttemptFacts:
     first: timedelta | None = None
     if attempt.HasField("time_to_first_token"):
-        first = attempt.time_to_first_token.ToTimedelta()
+        first = delta(attempt.time_to_first_token, "attempt.time_to_first_token")
     return AttemptFacts(
         deployment=DeploymentName(attempt.deployment),
         model=attempt.model,
         succeeded=attempt.outcome == _SUCCEEDED,
-        outcome=receipt_pb2.AttemptOutcome.Name(attempt.outcome).removeprefix("ATTEMPT_OUTCOME_").lower(),
-        duration=attempt.duration.ToTimedelta(),
+        outcome=_OUTCOMES.get(attempt.outcome, "unknown"),
+        duration=delta(attempt.duration, "attempt.duration"),
         time_to_first_token=first,
         input_tokens=attempt.usage.input_tokens,
         output_tokens=attempt.usage.output_tokens,
@@ -108,7 +143,7 @@ def _health(report: receipt_pb2.TargetHealth) -> HealthReport:
         deployment=DeploymentName(report.deployment),
         health=Health(
             state=_STATES.get(report.state, HealthState.READY),
-            until=report.until.ToDatetime(tzinfo=UTC) if report.HasField("until") else None,
+            until=moment(report.until, "health.until") if report.HasField("until") else None,
             cause=report.cause,
         ),
     )

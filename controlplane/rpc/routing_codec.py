@@ -1,6 +1,9 @@
 """Requests of RoutingService as values."""
 
 import hashlib
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
 
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.decision.model import Constraints, Origin
@@ -11,6 +14,7 @@ from turnout_wire.conversation import conversation, features_from_proto, parse_c
 from turnout_wire.digest import request_digest
 from turnout_wire.failure import Failure
 from turnout_wire.server import Principal
+from turnout_wire.times import delta
 
 Content = routing_pb2.DecideRouteRequest | routing_pb2.ClassifyRequest
 
@@ -76,14 +80,10 @@ def hint_from(hints: routing_pb2.Hints) -> Known:
 
 
 def _constraints(message: routing_pb2.Constraints) -> Constraints:
-    if message.HasField("max_latency") and message.max_latency.ToTimedelta().total_seconds() <= 0:
-        raise Failure(
-            "INVALID_FIELD", "constraints.max_latency: must be more than nothing", field="constraints.max_latency"
-        )
     return Constraints(
         min_quality=message.min_quality if message.HasField("min_quality") else None,
         max_cost_nanousd=message.max_cost_nanousd if message.HasField("max_cost_nanousd") else None,
-        max_latency=message.max_latency.ToTimedelta() if message.HasField("max_latency") else None,
+        max_latency=_max_latency(message.max_latency) if message.HasField("max_latency") else None,
         providers=frozenset(message.providers),
         excluded_providers=frozenset(message.excluded_providers),
         regions=frozenset(message.regions),
@@ -91,3 +91,11 @@ def _constraints(message: routing_pb2.Constraints) -> Constraints:
         models=frozenset(message.models),
         excluded_models=frozenset(message.excluded_models),
     )
+
+
+def _max_latency(message: Duration) -> timedelta:
+    field = "constraints.max_latency"
+    latency = delta(message, field)
+    if latency <= timedelta(0):
+        raise Failure("INVALID_FIELD", f"{field}: must be more than nothing", field=field)
+    return latency

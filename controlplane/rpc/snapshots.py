@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import datetime
+from typing import Any
 
 from controlplane.snapshot.publication import Publication, Published
 from turnout.snapshot.v1 import snapshot_pb2
@@ -38,13 +39,7 @@ class SnapshotServicer:
         first = await anext(aiter(requests), None)
         if first is None or first.WhichOneof("kind") != "hello":
             raise Failure("INVALID_FIELD", "hello: the first message says who is there", field="hello")
-        answers = asyncio.create_task(self._acknowledgements(requests, first.hello.worker))
-        try:
-            await self._send_all(first.hello, call)
-        finally:
-            answers.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await answers
+        await _all_or_none(self._acknowledgements(requests, first.hello.worker), self._send_all(first.hello, call))
 
     async def _send_all(self, hello: snapshot_pb2.Hello, call: Call) -> None:
         _log.info("worker connected", extra={"worker": hello.worker, "pool": hello.pool, "software": hello.software})
@@ -72,6 +67,19 @@ class SnapshotServicer:
             if kind == "nack":
                 told = {"worker": worker, "version": message.nack.version, "reason": message.nack.reason}
                 _log.error("worker refuses the snapshot and keeps the one before", extra=told)
+
+
+async def _all_or_none(*both: Coroutine[Any, Any, None]) -> None:
+    """Run until all are done, or the first fails; whatever ends this ends all of them."""
+    tasks = [asyncio.create_task(one) for one in both]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            await task
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _envelope(published: Published) -> envelope_pb2.Envelope:

@@ -19,15 +19,15 @@ from google.protobuf.message import Message
 from grpc_status import rpc_status
 
 from turnout_wire.failure import Failure
-from turnout_wire.server import Call, Handler, Method, Principal
-from turnout_wire.status import to_status
+from turnout_wire.server import Call, Handler, Method, Principal, Unreadable
+from turnout_wire.status import bounded, to_status
 
 REQUEST_ID = "x-turnout-request-id"
 _log = logging.getLogger(__name__)
 
 
 class RequestIds:
-    """Takes the caller's request id, or makes one; answers it as initial metadata of failures and in logs."""
+    """Takes the caller's request id, or makes one; failures name it in their ErrorInfo, and so does the log."""
 
     def wrap(self, method: Method, inner: Handler) -> Handler:
         """See Layer."""
@@ -65,7 +65,7 @@ async def _aborted(call: Call, failure: Failure) -> BaseException:
     """End the call with the failure's status; gives what gRPC wants to be raised then."""
     failure.metadata.setdefault("request_id", call.request_id)
     try:
-        await call.context.abort_with_status(rpc_status.to_status(to_status(failure)))
+        await call.context.abort_with_status(rpc_status.to_status(bounded(to_status(failure))))
     except grpc.aio.AbortError as ended:
         return ended
 
@@ -151,7 +151,7 @@ class Validation:
 
         return streaming if method.request_streaming else unary
 
-    async def _checked(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async def _checked(self, requests: AsyncIterator[Message | Unreadable]) -> AsyncIterator[Message | Unreadable]:
         async for request in requests:
             self.check(request)
             yield request
@@ -160,8 +160,11 @@ class Validation:
         """Compile the rules of a message that is checked later."""
         self._validator.collect_violations(message)
 
-    def check(self, message: Message) -> None:
+    def check(self, message: Message | Unreadable) -> None:
         """Raises Failure for the first rule that `message` breaks, with the reason that fits."""
+        if isinstance(message, Unreadable):
+            told = f"the request is no serialized {message.message_type}; send it by a stub of the contract"
+            raise Failure("INVALID_FIELD", told)
         violations = self._validator.collect_violations(message, fail_fast=True)
         if violations:
             raise violated(violations[0])

@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from opentelemetry.trace import INVALID_SPAN, Span
 
 from turnout_wire.failure import Failure
@@ -33,6 +33,13 @@ class Principal:
     name: str
     tenant: str
     roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """What came instead of a message: bytes that are none. It goes through the layers, so that its sender gets a reason."""
+
+    message_type: str
 
 
 ANONYMOUS = Principal(name="", tenant="", roles=frozenset())
@@ -118,14 +125,26 @@ def _rpc_handler(
     method = method_of(descriptor)
     handler = compose(method, getattr(servicer, descriptor.name), layers)
 
-    async def behavior(request: Message | AsyncIterator[Message], context: Context) -> Message | None:
+    async def behavior(
+        request: Message | Unreadable | AsyncIterator[Message | Unreadable], context: Context
+    ) -> Message | None:
         return await handler(request, Call(method, context))
 
     make = _SHAPES[method.request_streaming, method.response_streaming]
-    decode = method.request_type.FromString
+    decode = _reader(method.request_type)
     encode = message_factory.GetMessageClass(descriptor.output_type).SerializeToString
     made: grpc.RpcMethodHandler[Any, Any] = make(behavior, decode, encode)
     return made
+
+
+def _reader(message_type: type[Message]) -> Callable[[bytes], Message | Unreadable]:
+    def read(data: bytes) -> Message | Unreadable:
+        try:
+            return message_type.FromString(data)
+        except DecodeError:
+            return Unreadable(message_type=message_type.DESCRIPTOR.full_name)
+
+    return read
 
 
 _SHAPES: Mapping[tuple[bool, bool], Callable[..., Any]] = {

@@ -11,6 +11,11 @@ from turnout_wire.failure import DOMAIN, Failure
 
 DETAILS_KEY = "grpc-status-details-bin"
 """Where gRPC carries a google.rpc.Status."""
+MAX_TRAILER_BYTES = 7000
+"""What a failure may take of the trailer. gRPC takes 8 KiB of metadata by default; above that a client is told of the metadata
+instead of the failure.
+"""
+_ROOM, _MAX_MESSAGE = 100, 1000
 
 
 def to_status(failure: Failure) -> status_pb2.Status:
@@ -29,6 +34,35 @@ def to_status(failure: Failure) -> status_pb2.Status:
         if isinstance(detail, Message):
             status.details.add().Pack(detail)
     return status
+
+
+def bounded(status: status_pb2.Status) -> status_pb2.Status:
+    """`status` as it fits into the trailing metadata of a call: the message is cut and details that are too large are left out.
+
+    ErrorInfo stays, and says how many are missing.
+    """
+    if _trailer_bytes(status) <= MAX_TRAILER_BYTES:
+        return status
+    short = status_pb2.Status(code=status.code, message=_cut(status.message), details=status.details[:1])
+    for detail in status.details[1:]:
+        short.details.append(detail)
+        if _trailer_bytes(short) > MAX_TRAILER_BYTES - _ROOM:
+            del short.details[-1]
+    info = error_details_pb2.ErrorInfo()
+    short.details[0].Unpack(info)
+    info.metadata["details_left_out"] = str(len(status.details) - len(short.details))
+    short.details[0].Pack(info)
+    return short
+
+
+def _trailer_bytes(status: status_pb2.Status) -> int:
+    """The message goes alone as well, with three bytes for each that is no printable ASCII, and the status in base64."""
+    message = sum(1 if 0x20 <= byte < 0x7F else 3 for byte in status.message.encode())
+    return message + 4 * (len(status.SerializeToString()) // 3 + 1)
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}…"
 
 
 def from_status(status: status_pb2.Status) -> Failure | None:

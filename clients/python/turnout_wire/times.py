@@ -1,8 +1,11 @@
 """Durations and times for the wire."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from turnout_wire.failure import Failure
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -11,3 +14,19 @@ def duration(delta: timedelta) -> Duration:
     """A duration, exact to the microsecond."""
     seconds, microseconds = divmod(delta // _MICROSECOND, 1_000_000)
     return Duration(seconds=seconds, nanos=microseconds * 1000)
+
+
+def delta(message: Duration, field: str) -> timedelta:
+    """The duration in `field` of a message that came. Raises Failure INVALID_FIELD if it is out of range."""
+    try:
+        return message.ToTimedelta()
+    except (ValueError, OverflowError) as error:
+        raise Failure("INVALID_FIELD", f"{field}: not a duration of at most 10,000 years", field=field) from error
+
+
+def moment(message: Timestamp, field: str) -> datetime:
+    """The time in `field` of a message that came, in UTC. Raises Failure INVALID_FIELD if it is out of range."""
+    try:
+        return message.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise Failure("INVALID_FIELD", f"{field}: not a time in the years 1 to 9999", field=field) from error
