@@ -17,7 +17,7 @@ REAL := $(VENV)/.real
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo up test test-slow test-real bench lint format protos protos-baseline lock clean
+.PHONY: help env demo up test test-slow test-real bench lint format protos protos-baseline docs picture lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,7 +67,7 @@ test-slow: $(DEV) ## Run the tests marked slow
 	@$(PY) -m pytest -m slow $(ARGS)
 
 test-real: $(REAL) ## Run both planes against a real model served on this machine
-	@$(PY) -m pytest -m real tests/real $(ARGS)
+	@$(PY) -m pytest -s -m real tests/real $(ARGS)
 
 bench: $(DEV) ## Measure both planes and print the tables of docs/benchmarks.md
 	@$(PY) -m tests.benchmarks $(ARGS)
@@ -91,6 +91,12 @@ protos: $(DEV) ## Generate Python from protos/ into clients/python/gen
 
 protos-baseline: $(DEV) ## Take the protos of now as what later changes may not break
 	@$(PY) -m tools.buf baseline
+
+docs: $(DEV) ## Write docs/reference from the protos, the errors and the command line
+	@$(PY) -m tools.reference
+
+picture: $(DEV) ## Run the demonstration and take docs/images/demo.svg of it
+	@$(PY) -m tools.picture
 
 lock: $(INSTALLER) ## Pin requirements*.in in requirements*.lock (ARGS=--upgrade for newer versions)
 	@for name in uv "" dev real; do \
