@@ -146,6 +146,7 @@ class ControlPlane:
         self._snapshots = SnapshotHolder(VersionFile(config.state / VERSION), utc_now)
         self._publication = Publication(config.heartbeat)
         self._watch = CatalogWatch(state.catalog)
+        self._rules = Validation()
         self._host = Host(
             self._services(), self._layers(), max_concurrent=config.max_concurrent, reflect=config.reflect
         )
@@ -205,7 +206,7 @@ class ControlPlane:
             Errors(),
             Deadlines(lambda method: ACCESS[method.name].deadline),
             Access(ACCESS, self._authenticate),
-            Validation(),
+            self._rules,
         )
 
     def _authenticate(self, token: str) -> Principal | None:
@@ -244,7 +245,7 @@ class ControlPlane:
             classify=ClassifyRequest(around),
             snapshot=around.snapshot,
         )
-        return RoutingServicer(commands, self._telemetry)
+        return RoutingServicer(commands, self._rules.check, self._telemetry)
 
     def _outcomes(self) -> OutcomeServicer:
         report = ReportReceipts(self._snapshots, LiveView(), SeenReceipts(), utc_now)

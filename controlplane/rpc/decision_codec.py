@@ -1,5 +1,7 @@
 """Plans as signed messages and as explanations."""
 
+from collections.abc import Iterable, Iterator
+
 from controlplane.catalog.model import Price
 from controlplane.classification.model import Classification
 from controlplane.decision.model import Candidate, Decision, Estimate, Limits, Target
@@ -10,6 +12,8 @@ from turnout.routing.v1 import decision_pb2, routing_pb2
 from turnout_wire.failure import Failure
 from turnout_wire.times import duration
 
+TABLE_BYTES = 3500
+"""What the table of a failure may take: a status goes out as metadata, and gRPC takes 8 KiB of that, in base64."""
 KNOWN_FEATURES: tuple[str, ...] = ()
 """Features of decisions that this control plane requires of workers."""
 
@@ -148,9 +152,9 @@ def candidate_message(candidate: Candidate) -> routing_pb2.Candidate:
 
 
 def no_target_failure(nothing: NoEligibleTarget) -> Failure:
-    """NO_ELIGIBLE_TARGET with the table of reasons."""
+    """NO_ELIGIBLE_TARGET with the table of reasons, as much of it as fits into a status."""
     candidates = nothing.plan.candidates
-    table = routing_pb2.CandidateTable(candidates=[candidate_message(candidate) for candidate in candidates])
+    table = routing_pb2.CandidateTable(candidates=_fitting(candidates))
     table.decided_at.FromDatetime(nothing.decided_at)
     counts: dict[str, int] = {}
     for candidate in candidates:
@@ -162,6 +166,15 @@ def no_target_failure(nothing: NoEligibleTarget) -> Failure:
         metadata={"policy": nothing.plan.policy, "workload": nothing.plan.workload},
         details=(table,),
     )
+
+
+def _fitting(candidates: Iterable[Candidate]) -> Iterator[routing_pb2.Candidate]:
+    room = TABLE_BYTES
+    for message in map(candidate_message, candidates):
+        room -= len(message.SerializeToString())
+        if room < 0:
+            return
+        yield message
 
 
 def _ppm(share: float) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from google.protobuf.message import Message
 from opentelemetry.trace import Span
 
 from controlplane.policy.model import RuleSet
@@ -51,8 +52,10 @@ class RoutingCommands:
 class RoutingServicer:
     """Parse, decide, seal, answer."""
 
-    def __init__(self, commands: RoutingCommands, telemetry: Telemetry) -> None:
+    def __init__(self, commands: RoutingCommands, check: Callable[[Message], None], telemetry: Telemetry) -> None:
+        """`check` raises Failure if a request of a batch breaks the contract's rules; others were checked before."""
         self._commands = commands
+        self._check = check
         self._telemetry = telemetry
 
     async def DecideRoute(self, request: routing_pb2.DecideRouteRequest, call: Call) -> routing_pb2.DecideRouteResponse:
@@ -73,6 +76,7 @@ class RoutingServicer:
         self, request: routing_pb2.DecideRouteRequest, call: Call, snapshot: Snapshot
     ) -> routing_pb2.RouteResult:
         try:
+            self._check(request)
             return routing_pb2.RouteResult(decision=_response(self._decide(_ask(request, call), snapshot)))
         except Failure as failure:
             return routing_pb2.RouteResult(error=to_status(failure))

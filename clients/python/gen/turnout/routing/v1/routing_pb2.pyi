@@ -217,7 +217,7 @@ class DecideRoutesRequest(_message.Message):
     REQUESTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___DecideRouteRequest]:
-        """The requests."""
+        """The requests. Each is held to its rules alone, so that one that breaks them has its own error."""
 
     def __init__(
         self,
@@ -990,7 +990,7 @@ class CandidateTable(_message.Message):
     RETRY_AFTER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
-        """Every deployment and why not."""
+        """Deployments and why not; of many only the first, as many as a status can carry. ExplainRoute gives all."""
 
     @_builtins.property
     def decided_at(self) -> _timestamp_pb2.Timestamp:
