@@ -74,6 +74,12 @@ def explained_on(reading: Snapshot, request: Request, draw: float = 0.5) -> Deci
     return explain(request, reading, now=NOW, draw=draw)
 
 
+def insisting(**on: object) -> Constraints:
+    """Constraints; sets of names may be given as one text."""
+    fields = {name: frozenset(value.split()) if isinstance(value, str) else value for name, value in on.items()}
+    return replace(Constraints(), **fields)  # type: ignore[arg-type]  # a test names the fields it sets
+
+
 GRID = tuple((number + 0.5) / 1_000 for number in range(1_000))
 """A thousand draws, evenly spread."""
 
