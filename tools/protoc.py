@@ -59,9 +59,9 @@ def write_image(out: Path, root: Path = PROTOS, *, source_info: bool = True) -> 
     run([*options, "--include_source_info"] if source_info else options, sources(root), root)
 
 
-def image(root: Path = PROTOS) -> FileDescriptorSet:
-    """The same image as a value, without positions and comments."""
+def image(root: Path = PROTOS, *, source_info: bool = False) -> FileDescriptorSet:
+    """The same image as a value, without positions and comments unless asked for."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "image.binpb"
-        write_image(out, root, source_info=False)
+        write_image(out, root, source_info=source_info)
         return FileDescriptorSet.FromString(out.read_bytes())

@@ -4,6 +4,8 @@ from turnout_cli.app import app
 from turnout_cli.catalog import catalog
 from turnout_cli.keys import keys
 
+__all__ = ["app", "main"]
+
 app.add_typer(keys, name="keys", help="The keys that decisions are signed with: list and rotate them, as the operator.")
 app.add_typer(
     catalog, name="catalog", help="The configuration document, turnout.yaml: check one, or see the packaged one."
