@@ -78,7 +78,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._clock = clock or SystemClock()
         self._snapshots = SnapshotHolder(self._clock.monotonic, config.staleness_bound)
-        self._queue = ReceiptQueue(config.receipt_queue)
+        self._queue = ReceiptQueue(config.receipt_queue, self._dropped)
         self._transport = AiohttpTransport()
         self._observer = RunTelemetry(telemetry)
         self._gate = self._make_gate(config.secrets)
@@ -220,6 +220,9 @@ class Worker:
                 new_id=lambda: str(uuid.uuid4()),
             ),
         )
+
+    def _dropped(self) -> None:
+        self._telemetry.metrics.count("turnout.receipts.dropped", {"turnout.worker": self._config.worker})
 
     def _take_receipt(self, receipt: Receipt) -> None:
         self._queue.put(receipt_message(receipt, with_decision=True))

@@ -28,11 +28,19 @@ class Pace:
     batch: int = 200
 
 
-class ReceiptQueue:
-    """Receipts that the control plane has not confirmed yet; when it is full the oldest goes, and is counted."""
+def _nothing() -> None:
+    return None
 
-    def __init__(self, size: int) -> None:
+
+class ReceiptQueue:
+    """Receipts that the control plane has not confirmed yet; when it is full the oldest goes, and is counted.
+
+    `on_drop` hears of each that goes.
+    """
+
+    def __init__(self, size: int, on_drop: Callable[[], None] = _nothing) -> None:
         self._size = size
+        self._on_drop = on_drop
         self._waiting: deque[receipt_pb2.Receipt] = deque()
         self.dropped = 0
         self.changed = asyncio.Event()
@@ -43,8 +51,7 @@ class ReceiptQueue:
     def put(self, receipt: receipt_pb2.Receipt) -> None:
         """Queue one; never waits, for a run must not hang on reporting."""
         if len(self._waiting) >= self._size:
-            self._waiting.popleft()
-            self.dropped += 1
+            self._drop()
         self._waiting.append(receipt)
         self.changed.set()
 
@@ -53,9 +60,14 @@ class ReceiptQueue:
         return [self._waiting[index] for index in range(min(count, len(self._waiting)))]
 
     def refuse(self, receipt: receipt_pb2.Receipt) -> None:
-        """Drop one that will never be taken, and count it."""
-        self.confirm([receipt])
+        """Drop the oldest if it is this one, which will never be taken, and count it."""
+        if self._waiting and self._waiting[0].receipt_id == receipt.receipt_id:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._waiting.popleft()
         self.dropped += 1
+        self._on_drop()
 
     def confirm(self, sent: Iterable[receipt_pb2.Receipt]) -> None:
         """Remove what was sent, unless it was dropped meanwhile."""

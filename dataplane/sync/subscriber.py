@@ -25,6 +25,8 @@ from turnout_wire.signature import Signature, Verifier
 _log = logging.getLogger(__name__)
 _MISSED = 3
 """Heartbeats that may be missed before the worker takes the connection for dead."""
+_FIRST = 30.0
+"""Seconds to the first message, before it is known how often one comes; connecting included."""
 
 Request = snapshot_pb2.StreamSnapshotsRequest
 Response = snapshot_pb2.StreamSnapshotsResponse
@@ -32,8 +34,8 @@ Response = snapshot_pb2.StreamSnapshotsResponse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who the worker is. `pinned` are the only keys whose snapshots it takes; empty trusts the control plane that it was
-    pointed to for the first one, and from then on only keys that the snapshot before had.
+    """Who the worker is. `pinned` are the only keys whose first snapshot it takes; from then on it takes keys that the snapshot
+    before had. Empty trusts the control plane that it was pointed to, whatever key that signs with.
     """
 
     worker: str
@@ -133,7 +135,7 @@ class Subscriber:
         stream = self._call(metadata=self._metadata, wait_for_ready=True)
         try:
             await stream.write(Request(hello=self._hello()))
-            patience: float | None = None
+            patience: float | None = _FIRST
             while True:
                 async with asyncio.timeout(patience):
                     response = await stream.read()
