@@ -114,28 +114,30 @@ def confusion(judged: Sequence[Judged]) -> None:
         print(f"  {row:14}" + " ".join(f"{counts[row, column] or '.':>6}" for column in TaskType))
 
 
-def fitted(pairs: Sequence[tuple[float, bool]]) -> tuple[float, float]:
-    """Start and slope of the logistic map from a lead to being right, by Newton's method with a light ridge."""
-    start, slope = 0.0, 1.0
+def fitted(sources: Sequence[Sequence[tuple[float, bool]]]) -> float:
+    """Slope of the logistic map from a lead to being right, by Newton's method with a light ridge.
+
+    Each source weighs as much as any other, however many prompts it has.
+    """
+    slope = 1.0
     for _ in range(50):
-        g0, g1, h00, h01, h11 = -0.01 * start, -0.01 * (slope - 1), 0.01, 0.0, 0.01
-        for lead, right in pairs:
-            x = min(lead, WIDEST)
-            p = 1 / (1 + exp(-(start + slope * x)))
-            g0, g1 = g0 + right - p, g1 + (right - p) * x
-            w = p * (1 - p)
-            h00, h01, h11 = h00 + w, h01 + w * x, h11 + w * x * x
-        det = h00 * h11 - h01 * h01
-        start, slope = start + (h11 * g0 - h01 * g1) / det, slope + (h00 * g1 - h01 * g0) / det
-    return start, slope
+        gradient, curvature = -0.001 * (slope - 1), 0.001
+        for source in sources:
+            for lead, right in source:
+                x = min(lead, WIDEST)
+                p = 1 / (1 + exp(-slope * x))
+                gradient += (right - p) * x / len(source)
+                curvature += p * (1 - p) * x * x / len(source)
+        slope += gradient / curvature
+    return slope
 
 
-def fit(judge: Judge, judged: Sequence[Judged]) -> None:
+def fit(judge: Judge, sources: Sequence[Sequence[Judged]]) -> None:
     """Print the constants of controlplane/classification/calibration.py."""
-    found = [(leads(each.features, judge.table), each) for each in judged]
-    task = fitted([(lead[0], each.task_right) for lead, each in found])
-    complexity = fitted([(lead[1], each.steps_off == 0) for lead, each in found if each.steps_off is not None])
-    print(f"\nTASK = ({task[0]:.2f}, {task[1]:.2f})\nCOMPLEXITY = ({complexity[0]:.2f}, {complexity[1]:.2f})")
+    found = [[(leads(each.features, judge.table), each) for each in judged] for judged in sources]
+    task = fitted([[(lead[0], each.task_right) for lead, each in source] for source in found])
+    complexity = fitted([[(lead[1], each.steps_off == 0) for lead, each in source] for source in found])
+    print(f"\nTASK = {task:.2f}\nCOMPLEXITY = {complexity:.2f}")
 
 
 def main() -> None:
@@ -158,7 +160,7 @@ def main() -> None:
     for name, judged in others.items():
         report(name, judged)
     if "--fit" in sys.argv:
-        fit(judge, [*own["tune"] * 5, *judge(labelled.templates("tune", each=3)), *others["gsm8k"][::4]])
+        fit(judge, [own["tune"], own["tune"], public["tune"], others["gsm8k"], others["clinc150"]])
 
 
 def _others() -> dict[str, Iterable[Labelled]]:

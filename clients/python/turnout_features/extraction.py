@@ -23,7 +23,7 @@ def extract(conversation: Conversation, patterns: Patterns, count_tokens: CountT
     (`system/`), what the user asked before a short follow-up (`earlier/`), the rest of the last message (`body/`).
     """
     seen = looks(conversation)
-    found = structure(seen.last)
+    found = structure(seen.last, seen.ask if seen.body else "")
     if seen.others:
         found = _with_others(found, seen)
     tokens = [count_tokens(utterance.text) for utterance in conversation.utterances]

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
+from turnout_features.asking import divided
 from turnout_features.model import Conversation, Speaker
-
-ASK_HEAD, ASK_TAIL = 500, 300
-"""Characters at both ends of a long message, where people say what they want."""
 
 SYSTEM_HEAD = 1_500
 EARLIER = 600
@@ -43,7 +41,7 @@ def looks(conversation: Conversation) -> Looks:
     full = conversation.utterances[position].text if conversation.utterances else ""
     last = _sampled(full, LOOK)
     others, whole = _others(conversation, position)
-    ask, body = _divided(last)
+    ask, body = divided(last)
     return Looks(
         position=position,
         last=last,
@@ -69,13 +67,6 @@ def _sampled(text: str, limit: int) -> str:
         return text
     tail = limit // 2
     return f"{text[: limit - tail]}\n{text[len(text) - tail :]}"
-
-
-def _divided(last: str) -> tuple[str, str]:
-    """Where a message says what is wanted, and the rest."""
-    if len(last) <= ASK_HEAD + ASK_TAIL:
-        return last, ""
-    return f"{last[:ASK_HEAD]}\n{last[-ASK_TAIL:]}", last[ASK_HEAD:-ASK_TAIL]
 
 
 def _heads(conversation: Conversation, speaker: Speaker, *, before: int, limit: int) -> str:

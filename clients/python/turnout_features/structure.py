@@ -78,12 +78,17 @@ _VERBS_OTHER = (
     "|اكتب|اشرح|ترجم|لخص|اذكر|احسب|قارن|أعط|صف|استخرج"
     "|लिखो|लिखें|लिखिए|समझाओ|समझाइए|अनुवाद|बताओ|बताइए"
 )
-_SENTENCE_PATTERNS = (
+REQUESTS = (
     ("asks", rf"(?i)^\W{{0,4}}(?:{_LEAD})?(?:{_REQUEST})?(?:{_VERBS_LATIN})(?:\s|$|[:,])"),
     ("asks", rf"(?i)^\W{{0,4}}(?:{_VERBS_OTHER})"),
     ("asks", r"(?:てください|して下さい|しなさい|해\s?주세요|하세요|하십시오|してくれ|लिखें|करें|कीजिए|करो)\W{0,3}$"),
-    ("binds", rf"(?i)\b(?:{_CONSTRAINTS})\b"),
 )  # fmt: skip
+"""Patterns of a sentence that asks for something."""
+
+_SENTENCE_PATTERNS = (
+    *REQUESTS,
+    ("binds", rf"(?i)\b(?:{_CONSTRAINTS})\b"),
+)
 _SENTENCES = compiled_set(_SENTENCE_PATTERNS)
 
 _ENDS = (b"! ", b"? ", b": ", b"\xe3\x80\x82", b"\xe0\xa5\xa4", b"\xd8\x9f")
@@ -105,20 +110,21 @@ class Structure:
     cut: bool = False
 
 
-def structure(text: str) -> Structure:
+def structure(text: str, ask: str = "") -> Structure:
     """Judge `text` line by line, in linear time.
 
-    An instruction is a numbered step anywhere, or near the beginning or the end a sentence of plain prose that asks for
-    something or sets a condition.
+    An instruction is a numbered step anywhere, or a sentence of plain prose that asks for something or sets a condition:
+    in `ask` if that is given, else near the beginning or the end.
     """
     lines = list(filter(None, text.encode("utf-8", "replace").split(b"\n")))
     kinds, prose = _kinds(lines if len(lines) <= HEAD + TAIL else lines[:HEAD] + lines[-TAIL:])
+    spoken = ask.encode("utf-8", "replace").split(b"\n") if ask else prose
     return Structure(
         code_blocks=(kinds.count("fence") + 1) // 2,
         code_lines=kinds.count("code"),
         structured_lines=kinds.count("data"),
         retrieved_chunks=kinds.count("chunk"),
-        instructions=kinds.count("step") + _asked(b". ".join(prose)),
+        instructions=kinds.count("step") + _asked(b". ".join(spoken)),
         cut=len(lines) > HEAD + TAIL,
     )
 
@@ -146,7 +152,12 @@ def _asked(prose: bytes) -> int:
     """How many sentences at both ends of `prose` ask for something or set a condition."""
     if len(prose) > ASK_HEAD + ASK_TAIL:
         prose = prose[:ASK_HEAD] + b". " + prose[-ASK_TAIL:]
+    return sum([_SENTENCES.Match(sentence) is not None for sentence in sentences(prose)])
+
+
+def sentences(prose: bytes) -> list[bytes]:
+    """Sentences of `prose` that are long enough to say something."""
     for end in _ENDS:
         if end in prose:
             prose = prose.replace(end, b". ")
-    return sum([len(sentence) > 3 and _SENTENCES.Match(sentence) is not None for sentence in prose.split(b". ")])
+    return [sentence for sentence in prose.split(b". ") if len(sentence) > 3]
