@@ -183,6 +183,7 @@ class ControlPlane:
         """Refuse new calls and let those that run finish."""
         for task in self._tasks:
             task.cancel()
+        self._publication.end()
         await self._host.stop(self._config.drain)
         self._telemetry.close()
 

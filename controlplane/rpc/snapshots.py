@@ -46,6 +46,7 @@ class SnapshotServicer:
         async with contextlib.aclosing(self._publication.listen(hello.digest)) as news:
             async for newer in news:
                 await call.send(self._message(newer))
+        raise Failure("DRAINING", "this control plane is going down; go on with what you have, and connect again")
 
     def _message(self, newer: Published | None) -> snapshot_pb2.StreamSnapshotsResponse:
         message = snapshot_pb2.StreamSnapshotsResponse()

@@ -21,6 +21,7 @@ class Publication:
     def __init__(self, heartbeat: float) -> None:
         self.heartbeat = heartbeat
         self._newest: Published | None = None
+        self._ended = False
         self._waiting: set[asyncio.Event] = set()
 
     @property
@@ -39,13 +40,19 @@ class Publication:
         for event in self._waiting:
             event.set()
 
+    def end(self) -> None:
+        """Nothing more comes: everybody who listens is let go."""
+        self._ended = True
+        for event in self._waiting:
+            event.set()
+
     async def listen(self, has: bytes) -> AsyncGenerator[Published | None, None]:
         """Each newer snapshot than the digest `has`, and None whenever nothing came for a heartbeat.
 
-        A listener that is slow misses those in between, never the newest.
+        A listener that is slow misses those in between, never the newest. Ends with the publication.
         """
         with self._place() as changed:
-            while True:
+            while not self._ended:
                 newest = self._newest
                 changed.clear()
                 if newest is not None and newest.digest != has:
