@@ -65,10 +65,33 @@ class Site:
         )
 
     async def restart_control(self) -> Running:
-        """The control plane again, with the same state at the same address."""
+        """The control plane again, with the same state at the same address; it is ended after the workers, as the first."""
         port = int(self.stack.control.address.rpartition(":")[2])
-        again = replace(self.settings, control_port=port, workers=0)
-        return (await start_stack(self.processes, again)).control
+        again = (await start_stack(self.processes, replace(self.settings, control_port=port, workers=0))).control
+        self.processes.running.remove(again)
+        self.processes.running.insert(self.processes.running.index(self.stack.control), again)
+        return again
+
+    def worker(self, name: str, control: str = "") -> Program:
+        """One more worker, of this control plane or of one with the same callers."""
+        return Program(
+            name=name,
+            module="dataplane",
+            arguments=[
+                *("--listen", "127.0.0.1:0", "--control", control or self.stack.control.address),
+                *("--token-file", str(self.settings.state / "tokens" / "worker"), "--worker", name),
+            ],
+            log=self.log(name),
+            environment=self.settings.environment,
+        )
+
+    async def called(self, calls: int) -> None:
+        """Wait until the providers work on so many calls. Raises TimeoutError."""
+        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession(self.sandbox.address) as session:
+            busy = -1
+            while busy < calls:
+                async with session.get("/_sandbox/stats") as response:
+                    busy = (await response.json())["in_flight"]
 
     async def faults(self, *faults: Mapping[str, object]) -> None:
         """Let the providers fail so, and no longer as before."""
