@@ -52,7 +52,7 @@ env: $(DEV) ## Make the environment for development in .venv (a no-op when it is
 
 # --- running -------------------------------------------------------------------------------------
 
-demo: $(RUNTIME) ## Run the demonstration: both planes, sandbox providers, 100 prompts (ARGS="--prompts FILE")
+demo: $(RUNTIME) ## Run the demonstration: both planes, sandbox providers, more than 100 prompts (ARGS="--prompts FILE")
 	@$(PY) -m turnout_cli demo $(ARGS)
 
 up: $(RUNTIME) ## Start both planes for real use and stay up
@@ -86,8 +86,9 @@ format: $(DEV) ## Format code and protos in place
 
 # --- generated and pinned files --------------------------------------------------------------------
 
-protos: $(DEV) ## Generate Python from protos/ into clients/python/gen
+protos: $(DEV) ## Generate Python and the reference from protos/ into clients/python/gen and docs/reference
 	@$(PY) -m tools.protos
+	@$(PY) -m tools.reference
 
 protos-baseline: $(DEV) ## Take the protos of now as what later changes may not break
 	@$(PY) -m tools.buf baseline
