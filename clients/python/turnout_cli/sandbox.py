@@ -31,8 +31,11 @@ def sandbox_program(
     )
 
 
-async def with_sandbox(processes: Processes, settings: StackSettings) -> StackSettings:
-    """The settings of a stack whose deployments are all in a sandbox, which is started. Raises ProcessFailed."""
+async def with_sandbox(processes: Processes, settings: StackSettings) -> tuple[StackSettings, str]:
+    """The settings of a stack whose deployments are all in a sandbox, and the address of that sandbox, which is started.
+
+    Raises ProcessFailed.
+    """
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = settings.state / "logs" / "sandbox.log"
     program = sandbox_program(
@@ -41,4 +44,5 @@ async def with_sandbox(processes: Processes, settings: StackSettings) -> StackSe
     running = await processes.start(program)
     catalog = settings.state / "sandbox.yaml"
     catalog.write_text(sandbox_catalog(dict.fromkeys(PROVIDERS, running.address)), encoding="utf-8")
-    return replace(settings, catalog=catalog, environment={**settings.environment, CREDENTIAL: "sandbox"})
+    environment = {**settings.environment, CREDENTIAL: "sandbox"}
+    return replace(settings, catalog=catalog, environment=environment), running.address

@@ -73,11 +73,12 @@ async def run_up(settings: StackSettings, console: Console, *, as_json: bool, sa
     """
     run_file = settings.state / RUN_FILE
     async with Processes() as processes:
+        address = ""
         if sandbox:
-            settings = await with_sandbox(processes, settings)
+            settings, address = await with_sandbox(processes, settings)
         stack = await start_stack(processes, settings)
         try:
-            _announce(stack, settings, console, as_json=as_json)
+            _announce(stack, settings, address, console, as_json=as_json)
             return await _stay(processes)
         finally:
             run_file.unlink(missing_ok=True)
@@ -96,7 +97,7 @@ async def _stay(processes: Processes) -> int:
     return 1
 
 
-def _announce(stack: Stack, settings: StackSettings, console: Console, *, as_json: bool) -> None:
+def _announce(stack: Stack, settings: StackSettings, sandbox: str, console: Console, *, as_json: bool) -> None:
     ready, missing = callable_deployments(settings.catalog, settings.environment)
     if as_json:
         facts = {
@@ -107,6 +108,7 @@ def _announce(stack: Stack, settings: StackSettings, console: Console, *, as_jso
             "token_file": str(stack.token_file),
             "deployments": ready,
             "missing_credentials": missing,
+            **({"sandbox": sandbox} if sandbox else {}),
         }
         sys.stdout.write(json.dumps(facts) + "\n")
         sys.stdout.flush()
@@ -114,6 +116,8 @@ def _announce(stack: Stack, settings: StackSettings, console: Console, *, as_jso
     console.print(f"[bold green]Turnout is up.[/bold green] Control plane {stack.control.address}, workers "
                   f"{', '.join(worker.address for worker in stack.workers)}")  # fmt: skip
     console.print(f"State, keys and logs: {stack.state}. Deployments that can be called: {len(ready)}.")
+    if sandbox:
+        console.print(f"All providers are played by the sandbox at {sandbox}.")
     _hints(console, ready, missing)
 
 
