@@ -45,11 +45,17 @@ def told(error: grpc.aio.AioRpcError) -> Told:
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS_KEY:
             status.ParseFromString(value)
-    return told_by(status, error.code())
+    found = told_by(status)
+    assert found.code is error.code()
+    return found
 
 
-def told_by(status: status_pb2.Status, code: grpc.StatusCode) -> Told:
+_STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def told_by(status: status_pb2.Status) -> Told:
     """What a status says, held to the rules of the contract."""
+    code = _STATUS_CODES[status.code]
     infos = [packed for packed in status.details if packed.Is(error_details_pb2.ErrorInfo.DESCRIPTOR)]
     assert len(infos) == 1, f"{len(infos)} ErrorInfo in {code}: {status}"
     info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
@@ -57,7 +63,6 @@ def told_by(status: status_pb2.Status, code: grpc.StatusCode) -> Told:
     for packed in status.details:
         packed.Unpack(bad)
     assert info.domain == DOMAIN
-    assert status.code == code.value[0]
     assert CODES[info.reason] == code.name
     assert status.message
     field = bad.field_violations[0].field if bad.field_violations else ""
