@@ -1,7 +1,9 @@
 """The OpenTelemetry SDK, exporting over OTLP/gRPC."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Thread
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
@@ -15,19 +17,32 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace import Tracer
 
+FLUSH = 2.0
+"""Seconds that what is not exported yet may hold up the end of a process: exporters alone would try for ten seconds each."""
+
 
 def start_export(service: str, instance: str, version: str) -> tuple[Tracer, Meter, Callable[[], None]]:
     """A tracer, a meter and what flushes both. Endpoint, sampler and intervals come from the OTEL_* variables."""
     resource = Resource.create({"service.name": service, "service.instance.id": instance, "service.version": version})
-    traces = TracerProvider(resource=resource)
+    traces = TracerProvider(resource=resource, shutdown_on_exit=False)
     traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    metrics = MeterProvider(resource=resource, metric_readers=[PeriodicExportingMetricReader(OTLPMetricExporter())])
+    readers = [PeriodicExportingMetricReader(OTLPMetricExporter())]
+    metrics = MeterProvider(resource=resource, metric_readers=readers, shutdown_on_exit=False)
 
     def close() -> None:
-        traces.shutdown()
-        metrics.shutdown()
+        _within(FLUSH, traces.shutdown, metrics.shutdown)
 
     return traces.get_tracer("turnout", version), metrics.get_meter("turnout", version), close
+
+
+def _within(seconds: float, *ends: Callable[[], object]) -> None:
+    """Run all at the same time, and leave those behind that take longer."""
+    until = time.monotonic() + seconds
+    threads = [Thread(target=end, daemon=True) for end in ends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(until - time.monotonic(), 0.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
