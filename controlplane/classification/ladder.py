@@ -20,7 +20,7 @@ TABLES = 64
 class Classifier(Protocol):
     """One rung of the ladder."""
 
-    def __call__(self, features: Features, rule_set: RuleSet, hint: Hint) -> Classification:
+    def __call__(self, features: Features, rule_set: RuleSet, hint: Hint, /) -> Classification:
         """What a request is taken for. What `hint` knows is taken as said."""
         ...
 
