@@ -45,7 +45,7 @@ from controlplane.snapshot.holder import SnapshotHolder, snapshot_digest
 from controlplane.snapshot.model import Snapshot
 from controlplane.snapshot.publication import Publication
 from controlplane.snapshot.version_file import VersionFile
-from turnout_features import RulePatterns, o200k_tokens
+from turnout_features import RulePatterns, prepare_merges
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
 from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
@@ -151,7 +151,6 @@ class ControlPlane:
             self._services(), self._layers(), max_concurrent=config.max_concurrent, reflect=config.reflect
         )
         self._tasks: list[asyncio.Task[None]] = []
-        o200k_tokens("")  # loads the vocabulary, which the first caller should not wait for
         self._snapshots.on_publish(self._publish)
         state.catalog.on_change(lambda _: self.renew())
         self.renew()
@@ -269,12 +268,15 @@ async def serve(config: Config) -> None:
     """Run a control plane until a signal. Raises what open_state raises."""
     if config.die_with_parent:
         die_with_parent()
+    merges = asyncio.get_running_loop().run_in_executor(None, prepare_merges)
     state = open_state(config)
     telemetry = start_telemetry(
         "turnout-control-plane", f"{config.issuer}-{os.getpid()}", version("turnout"), enabled=config.telemetry
     )
     try:
-        await ControlPlane(config, state, telemetry).run()
+        control = ControlPlane(config, state, telemetry)
+        await merges  # which the first caller should not wait for
+        await control.run()
     finally:
         with suppress(OSError):
             state.keys_folder.close()

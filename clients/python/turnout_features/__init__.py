@@ -3,7 +3,7 @@
 from turnout_features.extraction import extract
 from turnout_features.model import Conversation, Features, OutputFormat, Patterns, Speaker, Utterance
 from turnout_features.patterns import PatternError, RulePatterns
-from turnout_features.tokens import CountTokens, o200k_tokens
+from turnout_features.tokens import CountTokens, o200k_tokens, prepare_merges
 
 __all__ = [
     "Conversation",
@@ -17,4 +17,5 @@ __all__ = [
     "Utterance",
     "extract",
     "o200k_tokens",
+    "prepare_merges",
 ]

@@ -63,21 +63,24 @@ class Approximate:
 
 
 class O200k:
-    """The o200k vocabulary by `quicktok`: exact, but about 0.6 s and 67 MB to load."""
+    """The o200k vocabulary by `splintr`: exact, but about 0.3 s and 40 MB to load."""
 
     def __init__(self) -> None:
-        import quicktok
+        import splintr
 
-        self._encoding = quicktok.get_encoding("o200k_base")
+        self._encoding = splintr.Tokenizer.from_pretrained("o200k_base")
 
     def count(self, text: str) -> int:
         """The number of o200k tokens, special ones read as plain text."""
-        return int(self._encoding.count(text))
+        return len(self._encoding.encode_ordinary(text))
 
     def pieces(self, text: str) -> list[str]:
         """A token that ends inside a character gives an empty piece; the next one completes it."""
         decoder = codecs.getincrementaldecoder("utf-8")("ignore")
-        return [decoder.decode(self._encoding.decode_bytes([token])) for token in self._encoding.encode_ordinary(text)]
+        return [
+            decoder.decode(bytes(self._encoding.decode_token_bytes(token)))
+            for token in self._encoding.encode_ordinary(text)
+        ]
 
 
 def tokenizer(name: TokenizerName) -> Tokenizer:
