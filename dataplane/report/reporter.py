@@ -107,7 +107,11 @@ class Reporter:
         while True:
             if not failures:
                 await self._something()
-            failures = 0 if await self._report() else failures + 1
+            try:
+                failures = 0 if await self._report() else failures + 1
+            except Exception:  # noqa: BLE001 - a fault of ours must not end all reporting
+                failures += 1
+                _log.exception("a report failed; it is made again")
             if failures:
                 await asyncio.sleep(self._wait(failures))
 

@@ -1,7 +1,6 @@
 """The contract's snapshot as the worker's values."""
 
 from collections.abc import Mapping
-from datetime import UTC
 from types import MappingProxyType
 
 from dataplane.snapshot.model import (
@@ -18,6 +17,8 @@ from turnout.catalog.v1 import catalog_pb2
 from turnout.snapshot.v1 import snapshot_pb2
 from turnout.trust.v1 import keys_pb2
 from turnout_wire.ed25519 import key_id_of
+from turnout_wire.failure import Failure
+from turnout_wire.times import delta, moment
 
 _PROTOCOLS: Mapping[int, WireProtocol] = {
     catalog_pb2.Protocol.Value(f"PROTOCOL_{protocol.name}"): protocol for protocol in WireProtocol
@@ -27,16 +28,28 @@ _TIMEOUTS = ("connect", "first_token", "between_chunks", "total")
 
 
 class SnapshotUnusable(Exception):
-    """A snapshot that this worker cannot work with; the message goes back as a NACK."""
+    """A snapshot that this worker cannot work with; message and version go back as a NACK, the version 0 if it is not known."""
+
+    def __init__(self, message: str, version: int = 0) -> None:
+        super().__init__(message)
+        self.version = version
 
 
 def worker_snapshot(message: snapshot_pb2.Snapshot) -> WorkerSnapshot:
-    """The worker's view. Raises SnapshotUnusable for a deployment whose model or protocol it does not know."""
+    """The worker's view. Raises SnapshotUnusable for what it does not know: models, protocols, states of keys, times."""
+    try:
+        return _snapshot(message)
+    except (SnapshotUnusable, Failure) as problem:
+        told = problem.message if isinstance(problem, Failure) else str(problem)
+        raise SnapshotUnusable(told, message.version) from problem
+
+
+def _snapshot(message: snapshot_pb2.Snapshot) -> WorkerSnapshot:
     models = {model.name: model for model in message.models}
     return WorkerSnapshot(
         version=message.version,
         digest=message.digest,
-        created_at=message.created_at.ToDatetime(tzinfo=UTC),
+        created_at=moment(message.created_at, "created_at"),
         issuer=message.issuer,
         deployments=MappingProxyType({item.name: _deployment(item, models) for item in message.deployments}),
         keys=MappingProxyType({item.key_id: _key(item) for item in message.key_set.keys}),
@@ -59,7 +72,7 @@ def _deployment(message: catalog_pb2.Deployment, models: Mapping[str, catalog_pb
         credential=message.credential,
         provider_model=message.provider_model or message.model,
         price=_price(model.price),
-        timeouts=_timeouts(message.timeouts),
+        timeouts=_timeouts(message),
         max_concurrency=message.max_concurrency,
         max_output_tokens=model.max_output_tokens,
     )
@@ -75,21 +88,29 @@ def _price(message: catalog_pb2.Price) -> Price:
     )
 
 
-def _timeouts(message: catalog_pb2.Timeouts) -> Timeouts:
-    given = {name: getattr(message, name).ToTimedelta() for name in _TIMEOUTS if message.HasField(name)}  # type: ignore[arg-type]
+def _timeouts(message: catalog_pb2.Deployment) -> Timeouts:
+    limits = message.timeouts
+    given = {
+        name: delta(getattr(limits, name), f"deployment {message.name}: timeouts.{name}")
+        for name in _TIMEOUTS
+        if limits.HasField(name)  # type: ignore[arg-type]
+    }
     return Timeouts(**given)
 
 
 def _key(message: keys_pb2.Key) -> Key:
     if key_id_of(message.public_key) != message.key_id:
         raise SnapshotUnusable(f"key {message.key_id}: the id does not belong to the public key")
+    if message.state not in _STATES:
+        raise SnapshotUnusable(f"key {message.key_id}: this worker does not know state {message.state}")
+    where = f"key {message.key_id}"
     return Key(
         key_id=message.key_id,
         public_key=message.public_key,
         issuer=message.issuer,
         state=_STATES[message.state],
-        not_before=message.not_before.ToDatetime(tzinfo=UTC),
-        not_after=message.not_after.ToDatetime(tzinfo=UTC) if message.HasField("not_after") else None,
+        not_before=moment(message.not_before, f"{where}: not_before"),
+        not_after=moment(message.not_after, f"{where}: not_after") if message.HasField("not_after") else None,
     )
 
 

@@ -58,16 +58,15 @@ class SnapshotSource:
 
     def judge(self, envelope: envelope_pb2.Envelope) -> Request:
         """Take the snapshot or keep the one before; the answer is what to tell the control plane."""
-        version = 0
         try:
             snapshot = self._open(envelope)
-            version = snapshot.version
-            self._holder.take(snapshot)
-        except (SnapshotUnusable, KeyError, ValueError) as problem:
-            _log.exception("snapshot refused; the one before stays", extra={"version": version})
+        except SnapshotUnusable as problem:
+            told = {"version": problem.version, "reason": str(problem)}
+            _log.error("snapshot refused; the one before stays", extra=told)
             self._holder.hear()
-            return Request(nack=snapshot_pb2.Nack(version=version, reason=str(problem)[:4096]))
-        return Request(ack=snapshot_pb2.Ack(version=version))
+            return Request(nack=snapshot_pb2.Nack(version=problem.version, reason=str(problem)[:4096]))
+        self._holder.take(snapshot)
+        return Request(ack=snapshot_pb2.Ack(version=snapshot.version))
 
     def _open(self, envelope: envelope_pb2.Envelope) -> WorkerSnapshot:
         """The snapshot, once it is known whose it is; where keys are known already, before anything of it is parsed."""
@@ -128,6 +127,8 @@ class Subscriber:
             except (grpc.aio.AioRpcError, TimeoutError) as error:
                 told = error.code().name if isinstance(error, grpc.aio.AioRpcError) else "silent"
                 _log.warning("control plane lost; going on with what we have", extra={"cause": told})
+            except Exception:  # noqa: BLE001 - a fault of ours must not leave the worker without news for ever
+                _log.exception("the subscription failed; it begins again")
             failures += 1
             await asyncio.sleep(self._wait(failures))
 
