@@ -117,12 +117,12 @@ def layers() -> list[Layer]:
         Errors(),
         Deadlines(needs_deadline),
         Access(table, lambda token: known if token == TOKEN else None),
-        _validation(),
+        validation(),
     ]
 
 
 @cache
-def _validation() -> Validation:
+def validation() -> Validation:
     """One for all servers of a test run: compiling the rules takes most of the time that starting one takes."""
     return Validation()
 
