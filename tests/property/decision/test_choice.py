@@ -1,0 +1,151 @@
+"""Of those that may serve, the one that the strategy wants."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import assume, given
+
+from controlplane.decision.model import Candidate, Constraints, Decision, Exclusion, Notice, ReasonCode, Request
+from controlplane.policy.model import StrategyKind
+from tests.property.decision.runs import bench_of, explained, half_open, is_forced
+from tests.property.decision.worlds import World, constraints, worlds
+
+ABLE = (None, Exclusion.QUALITY)
+
+
+def good(decision: Decision) -> list[Candidate]:
+    """Those that may serve and reach the floor."""
+    return [
+        each
+        for each in decision.candidates
+        if each.exclusion is None and each.estimate.quality >= decision.floor.quality
+    ]
+
+
+def rivals(world: World, decision: Decision, among: list[Candidate]) -> list[Candidate]:
+    """Those that the first target had to beat: the ready ones, or all if it is a probe or none is ready."""
+    first = next(each for each in among if each.rank == 1)
+    ready = [each for each in among if not half_open(world, each)]
+    return among if not ready or half_open(world, first) else ready
+
+
+@given(worlds)
+def test_the_cheapest_is_the_cheapest_of_those_that_are_good_enough(world: World) -> None:
+    decision = explained(world)
+    if decision.reason_code is ReasonCode.CHEAPEST:
+        among = rivals(world, decision, good(decision))
+        assert decision.targets[0].estimate.cost_nanousd == min(each.estimate.cost_nanousd for each in among)
+
+
+@given(worlds)
+def test_the_first_target_has_the_best_score_unless_it_is_drawn_or_named(world: World) -> None:
+    decision = explained(world)
+    if decision.reason_code in (ReasonCode.CHEAPEST, ReasonCode.BALANCED, ReasonCode.FIXED):
+        among = rivals(world, decision, good(decision))
+        score = next(each.score for each in among if each.rank == 1)
+        assert score >= max(each.score for each in among) - 1e-9
+
+
+@given(worlds)
+def test_a_first_target_under_the_floor_is_the_best_there_is_and_says_so(world: World) -> None:
+    decision = explained(world)
+    assume(bool(decision.targets))
+    below = decision.targets[0].estimate.quality < decision.floor.quality
+    assert below == (Notice.QUALITY_FLOOR_UNMET in decision.notices)
+    if decision.reason_code is ReasonCode.BEST_AVAILABLE:
+        able = [each for each in decision.candidates if each.exclusion in ABLE]
+        among = rivals(world, decision, able)
+        assert below
+        assert not good(decision)
+        assert decision.targets[0].estimate.quality == max(each.estimate.quality for each in among)
+    elif below:
+        assert decision.reason_code is ReasonCode.LAST_RESORT
+
+
+@given(worlds)
+def test_a_pinned_model_that_may_serve_is_first(world: World) -> None:
+    decision = explained(world)
+    bench = bench_of(world, decision)
+    able = {each.model: each for each in decision.candidates if each.exclusion in ABLE}
+    if decision.reason_code is ReasonCode.OVERRIDE:
+        assert decision.targets[0].model == bench.pinned
+    elif bench.pinned in able and decision.reason_code is not ReasonCode.LAST_RESORT:
+        insisted = [override.min_quality or 0.0 for override in bench.policy.overrides]
+        wanted = max([*insisted, world.request.constraints.min_quality or 0.0])
+        assert able[next(name for name in able if name == bench.pinned)].estimate.quality < wanted
+
+
+@given(worlds)
+def test_the_reason_is_the_strategy_or_why_it_had_no_say(world: World) -> None:
+    decision = explained(world)
+    kind = bench_of(world, decision).policy.strategy.kind
+    exceptional = {ReasonCode.OVERRIDE, ReasonCode.BEST_AVAILABLE, ReasonCode.LAST_RESORT, None}
+    assert decision.reason_code in exceptional | {ReasonCode(kind)}
+    assert (decision.reason_code is None) == (not decision.targets)
+    if decision.reason_code is ReasonCode.WEIGHTED:
+        assert kind is StrategyKind.WEIGHTED
+        assert decision.targets[0].model in dict(bench_of(world, decision).policy.strategy.weights)
+
+
+def both(one: Constraints, other: Constraints) -> Constraints:
+    """What holds if both are insisted on; lists of which none is left are passed over by `assume`."""
+    return Constraints(
+        min_quality=_larger(one.min_quality, other.min_quality),
+        max_cost_nanousd=_smaller(one.max_cost_nanousd, other.max_cost_nanousd),
+        max_latency=_sooner(one.max_latency, other.max_latency),
+        providers=_only(one.providers, other.providers),
+        excluded_providers=one.excluded_providers | other.excluded_providers,
+        regions=_only(one.regions, other.regions),
+        capabilities=one.capabilities | other.capabilities,
+        models=_only(one.models, other.models),
+        excluded_models=one.excluded_models | other.excluded_models,
+    )
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    return max((value for value in (one, other) if value is not None), default=None)
+
+
+def _smaller(one: int | None, other: int | None) -> int | None:
+    return min((value for value in (one, other) if value is not None), default=None)
+
+
+def _sooner(one: timedelta | None, other: timedelta | None) -> timedelta | None:
+    return min((value for value in (one, other) if value is not None), default=None)
+
+
+def _only(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    if not one or not other:
+        return one | other
+    assume(bool(one & other))
+    return one & other
+
+
+def tightened(request: Request, more: Constraints) -> Request:
+    """The request that insists on `more` too."""
+    return replace(request, constraints=both(request.constraints, more))
+
+
+@given(worlds, constraints)
+def test_insisting_on_more_brings_nobody_in(world: World, more: Constraints) -> None:
+    """But where the decision says so: breakers that must be passed over, or a last resort."""
+    loose = explained(world)
+    tight = explained(replace(world, request=tightened(world.request, more)))
+    before = {each.deployment for each in loose.candidates if each.exclusion in ABLE}
+    after = {each.deployment for each in tight.candidates if each.exclusion in ABLE}
+    came = after - before
+    if came:
+        resort = {target.deployment for target in tight.targets if tight.reason_code is ReasonCode.LAST_RESORT}
+        assert is_forced(tight) or came <= resort
+    general = (ReasonCode.OVERRIDE, ReasonCode.LAST_RESORT)
+    if loose.reason_code not in general and tight.reason_code not in general:
+        assert tight.floor.quality >= loose.floor.quality
+
+
+@given(worlds, constraints)
+def test_insisting_on_more_never_makes_the_cheapest_cheaper(world: World, more: Constraints) -> None:
+    loose = explained(world)
+    tight = explained(replace(world, request=tightened(world.request, more)))
+    ready = not world.snapshot.live.health
+    if ready and loose.reason_code is tight.reason_code is ReasonCode.CHEAPEST:
+        assert tight.targets[0].estimate.cost_nanousd >= loose.targets[0].estimate.cost_nanousd
