@@ -25,7 +25,7 @@ MARK = "TURNOUT_TEST_MARK"
 def environment(**more: str) -> dict[str, str]:
     """That of this process without what would make planes export, speak to anybody else, or print in colour."""
     ours = ("TURNOUT_", "OTEL_", "OPENAI_", "ANTHROPIC_", "GEMINI_", "GOOGLE_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours) and name != "FORCE_COLOR"}
     return {**kept, CREDENTIAL: "sandbox", **more}
 
 
