@@ -20,21 +20,26 @@ class Refused:
 
 
 class Outage:
-    """Makes the provider that is asked most answer 503, from the prompt `first` until the prompt `last`."""
+    """Makes the provider that is asked most answer 503, from the prompt `first` until the prompt `last`.
+
+    It begins later where nothing is answered yet by then, and ends once.
+    """
 
     def __init__(self, addresses: Mapping[str, str], first: int, last: int) -> None:
         self._addresses = addresses
         self._first = first
         self._last = last
+        self._over = False
         self.provider = ""
 
     async def before(self, number: int, providers: Counter[str], tell: Callable[[str], None]) -> None:
         """Begin or end the outage when its prompt comes; `providers` are those of the answers so far."""
-        if number == self._first and providers:
+        if number >= self._first and not self.provider and providers:
             self.provider = providers.most_common(1)[0][0]
             tell(f"{self.provider} fails from now on: its sandbox answers every call with 503")
             await _admin(self._addresses[self.provider], "PUT", {"faults": [{"kind": "status", "status": 503}]})
-        elif number == self._last and self.provider:
+        elif number >= self._last and self.provider and not self._over:
+            self._over = True
             tell(f"{self.provider} works again; breakers find out with a few probes")
             await _admin(self._addresses[self.provider], "DELETE", None)
 

@@ -101,7 +101,9 @@ class Demo:
         addresses = {name: running.address for name, running in sandboxes.items()}
         outage = Outage(addresses, first=count * 2 // 5, last=count * 7 // 10)
         shown = _Shown(self, count)
-        traffic = Traffic(client, self._settings.concurrency, shown.row)
+        # Few prompts go one after the other, so that the outage has a before, a during and an after.
+        at_once = max(count // 8, 1) if self._settings.drills else count
+        traffic = Traffic(client, min(self._settings.concurrency, at_once), shown.row)
 
         async def before(number: int) -> None:
             if not self._settings.drills:
