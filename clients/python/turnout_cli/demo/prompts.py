@@ -86,10 +86,13 @@ def _message(said: object, place: str) -> Mapping[str, str]:
 
 def _parquet(path: Path) -> Iterator[Prompt]:
     try:
-        import pyarrow.parquet as parquet
+        from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise PromptsInvalid(f"{path}: reading Parquet needs pyarrow; install turnout[parquet]") from error
-    table = parquet.ParquetFile(path)
+    try:
+        table = parquet.ParquetFile(path)
+    except (ArrowException, OSError) as error:
+        raise PromptsInvalid(f"{path}: not a Parquet file ({error})") from error
     if COLUMN not in table.schema_arrow.names:
         has: Sequence[str] = table.schema_arrow.names
         raise PromptsInvalid(f"{path}: no column `{COLUMN}`; it has {', '.join(has[:12])}")
