@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from controlplane.catalog.load import check
 from turnout_cli.app import AsJson, err, out
 
 catalog = typer.Typer(no_args_is_help=True)
@@ -17,6 +16,8 @@ catalog = typer.Typer(no_args_is_help=True)
 @catalog.command("check")
 def check_catalog(file: Annotated[Path, typer.Argument(help="A turnout.yaml.")], as_json: AsJson = False) -> None:
     """Say everything that is wrong with a configuration, with file, line, field, reason and way out. Exits with 1 if anything is."""
+    from controlplane.catalog.load import check
+
     problems = check(file)
     if as_json:
         sys.stdout.write(json.dumps({"file": str(file), "problems": [asdict(problem) for problem in problems]}) + "\n")

@@ -7,7 +7,7 @@ from opentelemetry.trace import Span
 
 from turnout_client.deadline import Deadline
 from turnout_client.tracing import headers
-from turnout_wire.layers import REQUEST_ID
+from turnout_wire.server import REQUEST_ID
 
 MAX_REQUEST_ID = 64
 """Characters that the contract allows."""

@@ -19,10 +19,9 @@ from google.protobuf.message import Message
 from grpc_status import rpc_status
 
 from turnout_wire.failure import Failure
-from turnout_wire.server import Call, Handler, Method, Principal, Unreadable
+from turnout_wire.server import REQUEST_ID, Call, Handler, Method, Principal, Unreadable
 from turnout_wire.status import bounded, to_status
 
-REQUEST_ID = "x-turnout-request-id"
 _log = logging.getLogger(__name__)
 
 

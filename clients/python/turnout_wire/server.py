@@ -13,6 +13,9 @@ from opentelemetry.trace import INVALID_SPAN, Span
 
 from turnout_wire.failure import Failure
 
+REQUEST_ID = "x-turnout-request-id"
+"""The metadata that carries a caller's own id of a call."""
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
