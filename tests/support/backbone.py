@@ -3,11 +3,12 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import random
 from typing import Any
 
 from controlplane.config import Config
@@ -124,12 +125,14 @@ class Control:
         self.state.keys_folder.close()
 
 
-async def start_control(state: Path, catalog: Path | None, listen: str = "127.0.0.1:0") -> Control:
-    """A control plane with its state in `state`."""
+async def start_control(
+    state: Path, catalog: Path | None, listen: str = "127.0.0.1:0", draw: Callable[[], float] = random
+) -> Control:
+    """A control plane with its state in `state`, whose decisions are drawn by `draw`."""
     told = ["--listen", listen, "--state", str(state), "--catalog", str(catalog or ""), "--issuer", "turnout-test"]
     config = read_control([*told, "--heartbeat", str(HEARTBEAT), "--drain", "0"], {})
     opened, meter = open_state(config), Meter()
-    plane = ControlPlane(config, opened, meter.telemetry())
+    plane = ControlPlane(config, opened, meter.telemetry(), draw=draw)
     address = await plane.start()
     return Control(config=config, state=opened, plane=plane, meter=meter, address=address)
 
