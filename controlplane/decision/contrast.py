@@ -28,8 +28,8 @@ def _verdict(decision: Decision, candidate: Candidate) -> str:
 
 
 def _comparison(decision: Decision, candidate: Candidate, first: Candidate) -> str:
-    if candidate.detail:
-        return candidate.detail
+    if candidate.detail and not first.detail:
+        return candidate.detail  # what is odd about both tells no difference
     if candidate.model == first.model:
         return "between deployments of one model the weights decide"
     match decision.reason_code:

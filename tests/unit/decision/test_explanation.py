@@ -235,7 +235,19 @@ def test_why_not_of_a_tie_tells_what_breaks_it() -> None:
 
 def test_why_not_under_the_floor_is_a_matter_of_quality() -> None:
     decision = explained(asked("chat", constraints=insisting(min_quality=0.99)))
-    assert "serves only for want of better" in why_not(decision, "claude-3-5-sonnet")
+    clause = "is fallback 1, but openai/gpt-4o comes first: quality 0.95 vs 0.94"
+    assert clause in why_not(decision, "claude-3-5-sonnet")
+
+
+def test_why_not_where_both_have_the_same_fault_is_a_matter_of_the_strategy() -> None:
+    every = health({each.name: HealthState.OPEN for each in catalog().deployments})
+    assert why_not(explained(live=every), "gpt-4o").endswith("comes first: $0.00014 vs $0.0022")
+
+
+def test_why_not_of_a_half_open_one_is_that_it_is() -> None:
+    live = health({"openai/gpt-4o-mini": HealthState.HALF_OPEN})
+    clause = "comes first: its breaker is half-open: it comes behind those that are ready"
+    assert clause in why_not(explained(live=live), "gpt-4o-mini")
 
 
 def test_why_not_needs_an_explained_decision() -> None:
