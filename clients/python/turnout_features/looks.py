@@ -50,7 +50,7 @@ def looks(conversation: Conversation) -> Looks:
         system=_heads(conversation, Speaker.SYSTEM, before=len(conversation.utterances), limit=SYSTEM_HEAD),
         earlier=_heads(conversation, Speaker.USER, before=position, limit=EARLIER) if len(last) <= FOLLOW_UP else "",
         others=others,
-        truncated=len(last) < len(full) or not whole,
+        truncated=len(full) > LOOK or not whole,
     )
 
 
