@@ -45,7 +45,7 @@ class SnapshotServicer:
         _log.info("worker connected", extra={"worker": hello.worker, "pool": hello.pool, "software": hello.software})
         async with contextlib.aclosing(self._publication.listen(hello.digest)) as news:
             async for newer in news:
-                await call.send(self._message(newer))
+                await _whole(call.send(self._message(newer)))
         raise Failure("DRAINING", "this control plane is going down; go on with what you have, and connect again")
 
     def _message(self, newer: Published | None) -> snapshot_pb2.StreamSnapshotsResponse:
@@ -68,6 +68,16 @@ class SnapshotServicer:
             if kind == "nack":
                 told = {"worker": worker, "version": message.nack.version, "reason": message.nack.reason}
                 _log.error("worker refuses the snapshot and keeps the one before", extra=told)
+
+
+async def _whole(sending: Coroutine[Any, Any, None]) -> None:
+    """Let a message that is being sent go out even if this is cancelled: gRPC cannot end a call in the midst of one."""
+    task = asyncio.create_task(sending)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
 
 
 async def _all_or_none(*both: Coroutine[Any, Any, None]) -> None:
