@@ -1,10 +1,12 @@
-"""How right the default rules are, and how well they know it: `python -m tests.benchmarks.classification [--fit]`."""
+"""How right the default rules are, and how well they know it: `python -m tests.benchmarks.classification [--fit] [--speed]`."""
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import exp
+from time import process_time
+from typing import TypeVar
 
 from controlplane.catalog.load import load
 from controlplane.catalog.model import TaskType
@@ -17,6 +19,7 @@ from tests.benchmarks import labelled
 from tests.benchmarks.labelled import Labelled
 from turnout_features import Features, RulePatterns, extract
 
+Item = TypeVar("Item")
 BINS = 10
 
 
@@ -100,10 +103,18 @@ def report(title: str, judged: Sequence[Judged]) -> None:
     print(
         f"  task type {share(e.task_strict for e in judged):.3f}, or one as good {share(e.task_right for e in judged):.3f}"
     )
+    print(f"  taken for {shares(each.taken.task_type for each in judged)}")
+    print(f"            {shares(each.taken.complexity for each in judged)}")
     if graded:
         exact, near = share(e.steps_off == 0 for e in graded), share((e.steps_off or 0) <= 1 for e in graded)
         print(f"  complexity {exact:.3f}, within one step {near:.3f}")
         print(f"  confidence: error {calibration_error(graded):.3f}; confidence→right by fifths {reliability(graded)}")
+
+
+def shares(values: Iterable[str]) -> str:
+    """What share each value has, the largest first."""
+    counts = Counter(values)
+    return ", ".join(f"{value} {count / counts.total():.2f}" for value, count in counts.most_common())
 
 
 def confusion(judged: Sequence[Judged]) -> None:
@@ -140,6 +151,30 @@ def fit(judge: Judge, sources: Sequence[Sequence[Judged]]) -> None:
     print(f"\nTASK = {task:.2f}\nCOMPLEXITY = {complexity:.2f}")
 
 
+def speed(judge: Judge) -> None:
+    """CPU of features and rules for texts that all differ: 500 characters, and 20,000."""
+    texts = [label.conversation.utterances[0].text for label in labelled.mmlu_pro(1)]
+    short = [labelled.single(text[:500].ljust(500)) for text in texts[:2_000]]
+    long = [labelled.single("\n".join(texts[start : start + 60])[:20_000]) for start in range(0, 6_000, 120)]
+    for title, told in (("500 characters", short), ("20,000 characters", long)):
+        features = [extract(one, judge.patterns) for one in told]
+        whole = _microseconds(lambda one: extract(one, judge.patterns), told)
+        uncounted = _microseconds(lambda one: extract(one, judge.patterns, len), told)
+        rules = _microseconds(lambda found: classify(found, judge.table), features)
+        print(f"{title}: features {whole:.0f} us, {uncounted:.0f} without counting tokens; rules {rules:.0f}")
+
+
+def _microseconds(work: Callable[[Item], object], items: Sequence[Item]) -> float:
+    """The least CPU of five runs, for one item."""
+    best = float("inf")
+    for _ in range(5):
+        start = process_time()
+        for item in items:
+            work(item)
+        best = min(best, process_time() - start)
+    return best / len(items) * 1e6
+
+
 def main() -> None:
     """Judge and print."""
     judge = Judge()
@@ -159,6 +194,8 @@ def main() -> None:
     others = {name: judge(rows) for name, rows in _others().items()}
     for name, judged in others.items():
         report(name, judged)
+    if "--speed" in sys.argv:
+        speed(judge)
     if "--fit" in sys.argv:
         fit(judge, [own["tune"], own["tune"], public["tune"], others["gsm8k"], others["clinc150"]])
 
