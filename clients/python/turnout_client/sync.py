@@ -64,7 +64,8 @@ class LoopThread:
                 return
             self._stopped = True
             future = asyncio.run_coroutine_threadsafe(_last(last), self._loop)
-        future.add_done_callback(lambda _: self._loop.stop())
+        # It may be done already, and then this thread is the one that runs the callback: the loop must be woken.
+        future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
         if threading.current_thread() is not self._thread:  # a finalizer may run in any thread
             self._thread.join()
             self._loop.close()
