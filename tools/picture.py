@@ -16,8 +16,8 @@ from turnout_cli.demo.run import Demo, DemoSettings
 
 PICTURE = protoc.ROOT / "docs" / "images" / "demo.svg"
 WIDTH = 118
-HEAD, AROUND_OUTAGE = 12, 10
-"""Lines that are shown of the prompts at least: at the beginning, and from the outage on."""
+HEAD = 12
+"""Lines that are shown of the first prompts at least."""
 
 _BEGIN = re.compile(r" {0,3}\d+ |▶|$")
 """How the lines of a prompt, a note or an empty line begin."""
@@ -67,21 +67,17 @@ def played() -> list[str]:
 def shortened(lines: Sequence[str]) -> Iterator[str]:
     """The beginning, what the outage does, and everything after the prompts: several hundred lines on one page."""
     plain = [Text.from_ansi(line).plain for line in lines]
-    outage = _first(plain, "fails from now on")
-    skipped = _first(plain, "breaker_open, not called", outage)
-    summary = _first(plain, "What came out")
-    shown = _whole(plain, outage + AROUND_OUTAGE)
-    yield from lines[: _whole(plain, HEAD)]
-    yield GAP
-    yield from lines[outage:shown]
-    if skipped >= shown:
-        yield GAP
-        yield from lines[skipped - 2 : skipped + 2]
-    yield GAP
+    outage, summary = _first(plain, "fails from now on"), _first(plain, "What came out")
+    yield from lines[: _end(plain, HEAD)]
+    yield from (GAP, lines[outage], GAP)
+    for words in ("overloaded", "breaker_open, not called"):
+        found = _first(plain, words, outage)
+        begin = max(number for number in range(outage, found) if _BEGIN.match(plain[number]))
+        yield from (*lines[begin : _end(plain, found)], GAP)
     yield from lines[summary - 1 :]
 
 
-def _whole(lines: Sequence[str], end: int) -> int:
+def _end(lines: Sequence[str], end: int) -> int:
     """`end`, or where the prompt that it cuts is told to its end."""
     return next(number for number in range(end, len(lines)) if _BEGIN.match(lines[number]))
 
