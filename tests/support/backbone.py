@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from random import random
 from typing import Any
@@ -83,14 +83,14 @@ def replaced(path: Path, text: str | Json) -> Path:
 
 
 class ShiftedClock:
-    """The clocks of this machine, later by what a test says."""
+    """The clocks of this machine; the monotonic one is later by what a test says, as if that time had passed in silence."""
 
     def __init__(self) -> None:
         self.shift = 0.0
 
     def now(self) -> datetime:
         """The time of day."""
-        return datetime.now(UTC) + timedelta(seconds=self.shift)
+        return datetime.now(UTC)
 
     def monotonic(self) -> float:
         """Seconds."""
@@ -99,7 +99,7 @@ class ShiftedClock:
 
 @dataclass(slots=True, kw_only=True)
 class Control:
-    """A running control plane."""
+    """A control plane, running until it is stopped."""
 
     config: Config
     state: State
@@ -107,6 +107,7 @@ class Control:
     meter: Meter
     address: str
     lines: list[Line] = field(default_factory=list)
+    stopped: bool = False
 
     def token(self, name: str) -> str:
         """The token of `local`, `operator` or `worker`."""
@@ -118,9 +119,16 @@ class Control:
         return self.lines[-1]
 
     async def stop(self) -> None:
-        """Go down, hanging up on everybody."""
+        """Go down, hanging up on everybody; the second time does nothing."""
         for line in self.lines:
             await line.close()
+        await self.go_down()
+
+    async def go_down(self) -> None:
+        """Stop, and leave it to the callers to come back."""
+        if self.stopped:
+            return
+        self.stopped = True
         await self.plane.stop()
         self.state.keys_folder.close()
 
@@ -200,6 +208,18 @@ class Backbone:
         response: routing_pb2.DecideRouteResponse = await self.router(request or asked())
         return response
 
+    async def restart(self) -> None:
+        """Stop the control plane, and start it again at its address with the state that it had. Connections come back."""
+        old = self.control
+        await old.go_down()
+        self.control = await start_control(old.config.state, self.catalog, old.address)
+        self.control.lines = old.lines
+
+    async def stop(self) -> None:
+        """Stop the worker, which reports what is left, and then the control plane."""
+        await self.worker.stop()
+        await self.control.stop()
+
     async def snapshot(self) -> snapshot_pb2.Snapshot:
         """What workers are given now."""
         response = await self.control.line("worker")(snapshot_pb2.GetSnapshotRequest())
@@ -213,13 +233,17 @@ async def backbone(folder: Path, **worker: Any) -> AsyncIterator[Backbone]:
         obeying = await stack.enter_async_context(providers())
         catalog = replaced(folder / "turnout.yaml", document(obeying.address))
         control = await start_control(folder / "state", catalog)
-        stack.push_async_callback(control.stop)
-        running = await start_worker(control.address, folder / "state" / "tokens" / "worker", **worker)
-        stack.push_async_callback(running.stop)
+        try:
+            running = await start_worker(control.address, folder / "state" / "tokens" / "worker", **worker)
+        except BaseException:
+            await control.stop()
+            raise
         callers = {
             name: (control.line(name), running.line(control.token(name))) for name in ("local", "operator", "worker")
         }
-        yield Backbone(control=control, worker=running, catalog=catalog, providers=obeying, callers=callers)
+        planes = Backbone(control=control, worker=running, catalog=catalog, providers=obeying, callers=callers)
+        stack.push_async_callback(planes.stop)
+        yield planes
 
 
 def payload(text: str = PROMPT, **more: Any) -> payload_pb2.Payload:

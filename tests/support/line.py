@@ -111,7 +111,8 @@ class Line:
         call: Any = self.channel.unary_unary(
             path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
         )
-        return call(request, timeout=timeout, metadata=self.metadata if metadata is None else metadata)
+        told = self.metadata if metadata is None else metadata
+        return call(request, timeout=timeout, metadata=told, wait_for_ready=True)
 
     def stream(self, request: Message, *, timeout: float | None = 20, metadata: Metadata | None = None) -> Any:
         """Call the method that takes `request` and answers with a stream."""
@@ -119,7 +120,8 @@ class Line:
         call: Any = self.channel.unary_stream(
             path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
         )
-        return call(request, timeout=timeout, metadata=self.metadata if metadata is None else metadata)
+        told = self.metadata if metadata is None else metadata
+        return call(request, timeout=timeout, metadata=told, wait_for_ready=True)
 
     def both_ways(self, request: type[Message], *, metadata: Metadata | None = None) -> Any:
         """Open the method that takes a stream of `request` and answers with another."""

@@ -81,10 +81,11 @@ def cut(*texts: str) -> Step:
 
 
 class Held:
-    """A stream that begins, and then waits to be let go on, or to be hung up on."""
+    """A stream that begins, and then waits until it may end, or is hung up on."""
 
     def __init__(self, *texts: str) -> None:
         self.came = asyncio.Event()
+        self.go = asyncio.Event()
         self.gone = asyncio.Event()
         self._texts = texts
 
@@ -92,8 +93,14 @@ class Held:
         if self._texts:
             await begin(connection, *self._texts)
         self.came.set()
-        await connection.gone()
-        self.gone.set()
+        going, gone = asyncio.create_task(self.go.wait()), asyncio.create_task(connection.gone())
+        await asyncio.wait([going, gone], return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            self.gone.set()
+        else:
+            await finish(connection)
+        for task in (going, gone):
+            task.cancel()
 
 
 async def begin(connection: Connection, *texts: str) -> None:
