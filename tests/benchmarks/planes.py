@@ -4,40 +4,46 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import grpc
 import grpc.aio
 
-from tests.benchmarks.measure import Saturated, at_rate, cpu_seconds, memory_mb, middle, saturate
+from tests.benchmarks.measure import Call, Saturated, at_rate, cpu_seconds, memory_mb, middle, saturate
 from turnout.inference.v1 import chat_pb2, inference_pb2, payload_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout_cli.demo.catalog import CREDENTIAL, PROVIDERS, sandbox_catalog
+from turnout_cli.demo.prompts import read_prompts
 from turnout_cli.processes import Processes, Program, Running
 from turnout_cli.stack import Stack, StackSettings, start_stack
 from turnout_wire.conversation import CHAT_REQUEST
 
 ROUNDS, CALLS, CONCURRENCY = 5, 3000, 16
-PROMPT = (
-    "We are moving our billing service from a monolith to two services. Explain which consistency problems we will meet "
-    "when an invoice is written by one service and the payment is booked by another, and how an outbox table solves them. "
-    "Keep it short, use bullet points, and say when we should rather not do it. Our stack is Python, PostgreSQL and a "
-    "message queue; about forty invoices a second at the end of the month, with two engineers who will be on call for it."
-)
 Row = tuple[str, ...]
+Asked = routing_pb2.DecideRouteRequest
 
 
-def request() -> tuple[payload_pb2.Payload, routing_pb2.DecideRouteRequest]:
-    """A request of about 500 bytes."""
-    chat = chat_pb2.ChatRequest(
-        messages=[chat_pb2.Message(role=chat_pb2.ROLE_USER, parts=[chat_pb2.Part(text=PROMPT)])]
-    )
-    payload = payload_pb2.Payload(content_type=CHAT_REQUEST, body=chat.SerializeToString())
-    return payload, routing_pb2.DecideRouteRequest(payload=payload, hints=routing_pb2.Hints(feature="bench"))
+def requests() -> list[Asked]:
+    """The packaged prompts, each as what asks for a decision: texts of many lengths, kinds and languages.
+
+    Not one text over and over: what reads text would then only ever walk where it has walked before.
+    """
+    roles = {"system": chat_pb2.ROLE_SYSTEM, "user": chat_pb2.ROLE_USER, "assistant": chat_pb2.ROLE_ASSISTANT}
+    asked = []
+    for prompt in read_prompts(None):
+        messages = [
+            chat_pb2.Message(role=roles[said["role"]], parts=[chat_pb2.Part(text=said["content"])])
+            for said in prompt.messages
+        ]
+        body = chat_pb2.ChatRequest(messages=messages).SerializeToString()
+        payload = payload_pb2.Payload(content_type=CHAT_REQUEST, body=body)
+        asked.append(Asked(payload=payload, hints=routing_pb2.Hints(feature="bench")))
+    return asked
 
 
 class Bench:
@@ -50,34 +56,38 @@ class Bench:
         self.folder = folder
         token = stack.token_file.read_text().strip()
         self.metadata = (("authorization", f"Bearer {token}"),)
-        self.payload, self.asked = request()
+        self.asked = requests()
 
-    def decider(self, channel: grpc.aio.Channel) -> Callable[[], Awaitable[routing_pb2.DecideRouteResponse]]:
-        """One DecideRoute."""
+    def decider(self, channel: grpc.aio.Channel) -> Callable[[Asked], Awaitable[routing_pb2.DecideRouteResponse]]:
+        """DecideRoute."""
         rpc = channel.unary_unary(
             "/turnout.routing.v1.RoutingService/DecideRoute",
             request_serializer=routing_pb2.DecideRouteRequest.SerializeToString,
             response_deserializer=routing_pb2.DecideRouteResponse.FromString,
         )
-        return lambda: rpc(self.asked, metadata=self.metadata, timeout=30)
+        return lambda asked: rpc(asked, metadata=self.metadata, timeout=30)
 
     async def decide(self) -> list[Row]:
-        """DecideRoute beside the echo."""
+        """DecideRoute beside the echo, which gets the same requests and answers as many bytes as a decision usually has."""
         async with grpc.aio.insecure_channel(self.stack.control.address) as channel:
             decide = self.decider(channel)
-            size = (await decide()).ByteSize()
+            size = int(median([(await decide(asked)).ByteSize() for asked in self.asked]))
             echo = await self.processes.start(self._echo(size))
-            body = self.asked.SerializeToString()
+            bodies = [asked.SerializeToString() for asked in self.asked]
             async with grpc.aio.insecure_channel(echo.address) as other:
                 bare: Any = other.unary_unary("/bench.Echo/Call")
                 return await self._compare(
-                    decide, lambda: bare(body, metadata=self.metadata, timeout=30), echo, len(body), size
+                    _in_turn(decide, self.asked),
+                    _in_turn(lambda body: bare(body, metadata=self.metadata, timeout=30), bodies),
+                    echo,
+                    int(median(map(len, bodies))),
+                    size,
                 )
 
     async def _compare(
         self,
-        decide: Callable[[], Awaitable[object]],
-        echo_call: Callable[[], Awaitable[object]],
+        decide: Call,
+        echo_call: Call,
         echo: Running,
         sent: int,
         size: int,
@@ -93,7 +103,12 @@ class Bench:
         floor_half = await at_rate(echo_call, ours.per_second / 2, 8.0)
         return [
             ("DecideRoute", *_figures(ours), f"{half[0]:.2f} / {half[1]:.2f}", f"{ratio:.2f}"),
-            (f"echo, {sent} B in, {size} B out", *_figures(floor), f"{floor_half[0]:.2f} / {floor_half[1]:.2f}", "1"),
+            (
+                f"echo, usually {sent} B in, {size} B out",
+                *_figures(floor),
+                f"{floor_half[0]:.2f} / {floor_half[1]:.2f}",
+                "1",
+            ),
         ]
 
     def _echo(self, size: int) -> Program:
@@ -118,17 +133,15 @@ class Bench:
             rounds, floors = [], []
             for _ in range(ROUNDS):
                 floors.append(await saturate(direct, self.sandbox.pid, calls, CONCURRENCY))
-                decisions = [await decide() for _ in range(calls)]
-                rounds.append(await saturate(self._generator(channel, decisions), worker.pid, calls, CONCURRENCY))
+                ready = [(asked, await decide(asked)) for asked in islice(cycle(self.asked), calls)]
+                rounds.append(await saturate(self._generator(channel, ready), worker.pid, calls, CONCURRENCY))
         ours, floor = middle(rounds), middle(floors)
         return [
             ("Generate", *_figures(ours)),
             ("direct call (CPU of the sandbox itself)", *_figures(floor)),
         ]
 
-    def _generator(
-        self, channel: grpc.aio.Channel, decisions: list[routing_pb2.DecideRouteResponse]
-    ) -> Callable[[], Awaitable[object]]:
+    def _generator(self, channel: grpc.aio.Channel, ready: list[tuple[Asked, routing_pb2.DecideRouteResponse]]) -> Call:
         rpc = channel.unary_unary(
             "/turnout.inference.v1.InferenceService/Generate",
             request_serializer=inference_pb2.GenerateRequest.SerializeToString,
@@ -136,25 +149,35 @@ class Bench:
         )
 
         def call() -> Awaitable[object]:
-            asked = inference_pb2.GenerateRequest(decision=decisions.pop().decision, payload=self.payload)
-            return rpc(asked, metadata=self.metadata, timeout=30)
+            asked, decided = ready.pop()
+            request = inference_pb2.GenerateRequest(decision=decided.decision, payload=asked.payload)
+            return rpc(request, metadata=self.metadata, timeout=30)
 
         return call
 
-    def _direct(self, session: aiohttp.ClientSession) -> Callable[[], Awaitable[object]]:
-        body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": PROMPT}]}
+    def _direct(self, session: aiohttp.ClientSession) -> Call:
+        bodies = [{"model": "gpt-4o-mini", "messages": list(prompt.messages)} for prompt in read_prompts(None)]
+        url = f"{self.sandbox.address}/v1/chat/completions"
 
-        async def call() -> object:
-            url = f"{self.sandbox.address}/v1/chat/completions"
+        async def call(body: object) -> object:
             async with session.post(url, json=body, headers={"authorization": "Bearer x"}) as response:
                 return await response.json()
 
-        return call
+        return _in_turn(call, bodies)
 
     def memory(self) -> list[Row]:
         """Resident memory of each process after all that."""
         named = {"control plane": self.stack.control, "worker": self.stack.workers[0], "sandbox": self.sandbox}
         return [(name, *(f"{mb:.0f}" for mb in memory_mb(running.pid))) for name, running in named.items()]
+
+
+Given = TypeVar("Given")
+
+
+def _in_turn(call: Callable[[Given], Awaitable[object]], given: Sequence[Given]) -> Call:
+    """`call` with one after another of `given`, and again from the first."""
+    turns = cycle(given)
+    return lambda: call(next(turns))
 
 
 def _figures(figures: Saturated) -> tuple[str, ...]:
