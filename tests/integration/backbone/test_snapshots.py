@@ -115,15 +115,16 @@ async def test_a_call_that_runs_is_finished_however_old_the_snapshot_becomes(pla
     await planes.restart()
 
 
-async def test_a_worker_without_a_snapshot_knows_nobody(tmp_path: Path, planes: Backbone) -> None:
-    """A control plane that it cannot reach: it listens, and lets nobody in."""
+async def test_a_worker_without_a_snapshot_sends_callers_elsewhere(tmp_path: Path, planes: Backbone) -> None:
+    """It cannot know anybody yet, and must not tell a good caller that its token is bad."""
     async with wiretap("127.0.0.1:9") as nowhere:
         tokens = planes.control.config.state / "tokens"
         lonely = await start_worker(nowhere.address, tokens / "worker", wait=False)
         line = lonely.line(planes.control.token("local"))
         told = await refusal(line(generate(await planes.decide())))
         await lonely.stop()
-    assert told.reason in ("SNAPSHOT_STALE", "UNAUTHENTICATED")
+    assert (told.code.name, told.reason) == ("UNAVAILABLE", "SNAPSHOT_STALE")
+    assert "another worker" in told.message
 
 
 async def test_after_a_broken_connection_the_worker_takes_what_it_missed(tmp_path: Path) -> None:
