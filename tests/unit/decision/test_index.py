@@ -17,6 +17,12 @@ def test_an_index_serves_every_decision_on_its_snapshot() -> None:
     assert decide(asked(), reading, now=NOW, draw=0.5, indexed=index(reading)) == decided()
 
 
+def test_what_is_disabled_serves_no_request_that_asks_for_nothing_special() -> None:
+    """Such requests are not held against each rule: what no request may use was left out before."""
+    placed = [replace(each, disabled=each.model == "gpt-4o-mini") for each in catalog().deployments]
+    assert decided(asked("chat", "moderate"), catalog(deployments=placed)).targets[0].model == "claude-3-5-haiku"
+
+
 def test_an_index_of_another_catalog_or_another_health_is_refused() -> None:
     reading = snapshot()
     others = [snapshot(catalog()), replace(reading, live=health({"openai/gpt-4o": HealthState.OPEN}))]
