@@ -53,17 +53,20 @@ async def serving(servicer: object, layers: Sequence[Layer], **settings: Any) ->
     """A server of `servicer` and a connection to it."""
     host = Host([Service(descriptor=descriptor(), servicer=servicer)], layers, **{"max_concurrent": 100, **settings})
     port = await host.start("127.0.0.1:0")
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS) as channel:
-        yield Caller(channel, host)
-    await host.stop(0)
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS) as channel:
+            yield Caller(channel, host, port)
+    finally:
+        await host.stop(0)
 
 
 class Caller:
     """Calls any of the four shapes in one way: messages or bytes in, a list of acks out."""
 
-    def __init__(self, channel: grpc.aio.Channel, host: Host) -> None:
+    def __init__(self, channel: grpc.aio.Channel, host: Host, port: int) -> None:
         self.channel = channel
         self.host = host
+        self.port = port
 
     async def __call__(
         self, name: str, *requests: Message | bytes, seconds: float | None = 20, **how: Any

@@ -61,9 +61,11 @@ async def station(heartbeat: float = 0.02) -> AsyncIterator[Station]:
     host = Host([service], [RequestIds(), Errors(), validation()], max_concurrent=10)
     address = f"127.0.0.1:{await host.start('127.0.0.1:0')}"
     line = Line(address, "")
-    yield Station(publication=publication, meter=meter, line=line, address=address)
-    await line.close()
-    await host.stop(0)
+    try:
+        yield Station(publication=publication, meter=meter, line=line, address=address)
+    finally:
+        await line.close()
+        await host.stop(0)
 
 
 class Worker:
@@ -91,8 +93,10 @@ class Worker:
 @asynccontextmanager
 async def worker(address: str) -> AsyncIterator[Worker]:
     running = Worker(address)
-    yield running
-    await running.stop()
+    try:
+        yield running
+    finally:
+        await running.stop()
 
 
 async def test_a_worker_takes_the_newest_snapshot_and_each_one_after_it() -> None:
