@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from controlplane.decision.field import Field, figures
 from controlplane.decision.index import LiveIndex
@@ -48,10 +48,10 @@ def exclusion(offer: Offer, needs: Requirements, health: Health | None, now: dat
 
 
 def beyond_caps(field: Field, place: int, needs: Requirements) -> Exclusion | None:
-    """The cap that the figures at `place` exceed, if any."""
+    """The cap that the figures at `place` exceed, if any. A time counts in whole microseconds, as a decision states it."""
     if needs.max_cost_nanousd is not None and field.costs[place] > needs.max_cost_nanousd:
         return Exclusion.COST
-    if needs.max_latency is not None and field.seconds[place] > needs.max_latency.total_seconds():
+    if needs.max_latency is not None and timedelta(seconds=field.seconds[place]) > needs.max_latency:
         return Exclusion.LATENCY
     return None
 

@@ -7,7 +7,7 @@ deployment with every rule, so that the two can only agree if those shortcuts ch
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from controlplane.catalog.model import Capability, Deployment, Model
+from controlplane.catalog.model import Capability, Complexity, Deployment, Model
 from controlplane.decision.matching import selects
 from controlplane.decision.model import Exclusion, Request
 from controlplane.policy.model import Policy, StrategyKind, Workload
@@ -132,6 +132,17 @@ def cost_cap(bench: Bench) -> int | None:
     """The most that the request may cost."""
     caps = [bench.request.constraints.max_cost_nanousd, bench.policy.limits.max_cost_nanousd or None]
     return min((cap for cap in caps if cap is not None), default=None)
+
+
+def floors(bench: Bench) -> tuple[float, float]:
+    """The floor for every model, and the one for a model that an override names."""
+    found, policy = bench.request.classification, bench.policy
+    ladder = list(Complexity)
+    step = ladder.index(found.complexity) + (found.confidence < policy.low_confidence)
+    matching = [override for override in policy.overrides if selects(override.when, bench.request)]
+    asked = [bench.request.constraints.min_quality, *(override.min_quality for override in matching)]
+    insisted = max((quality for quality in asked if quality is not None), default=0.0)
+    return max(insisted, policy.quality_floors[ladder[min(step, 3)]]), insisted
 
 
 def _among(name: str, only: frozenset[str], never: frozenset[str]) -> bool:

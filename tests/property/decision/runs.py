@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import assume, event
 
 from controlplane.decision.engine import decide, explain
-from controlplane.decision.model import Candidate, Decision
+from controlplane.decision.model import Candidate, Decision, ReasonCode
 from controlplane.routing.model import IssuedDecision
 from controlplane.rpc.decision_codec import encode_decision
 from controlplane.snapshot.model import Health, HealthState, Snapshot
@@ -33,7 +33,8 @@ def decided(world: World) -> Decision:
 
 def bench_of(world: World, decision: Decision) -> Bench:
     """The rules that the candidates of `decision` were judged by."""
-    return Bench(request=world.request, snapshot=world.snapshot, forced=is_forced(decision))
+    resort = decision.reason_code is ReasonCode.LAST_RESORT
+    return Bench(request=world.request, snapshot=world.snapshot, forced=is_forced(decision) and not resort)
 
 
 def is_forced(decision: Decision) -> bool:

@@ -7,6 +7,7 @@ from hypothesis import assume, given
 
 from controlplane.decision.model import Candidate, Constraints, Decision, Exclusion, Notice, ReasonCode, Request
 from controlplane.policy.model import StrategyKind
+from tests.property.decision.judged import floors
 from tests.property.decision.runs import bench_of, explained, half_open, is_forced
 from tests.property.decision.worlds import World, constraints, worlds
 
@@ -60,6 +61,15 @@ def test_a_first_target_under_the_floor_is_the_best_there_is_and_says_so(world: 
         assert decision.targets[0].estimate.quality == max(each.estimate.quality for each in among)
     elif below:
         assert decision.reason_code is ReasonCode.LAST_RESORT
+
+
+@given(worlds)
+def test_the_floor_is_the_highest_that_anybody_asks_for(world: World) -> None:
+    decision = explained(world)
+    general, pinned = floors(bench_of(world, decision))
+    assert decision.floor.quality == (pinned if decision.reason_code is ReasonCode.OVERRIDE else general)
+    if decision.reason_code is ReasonCode.OVERRIDE:
+        assert decision.targets[0].estimate.quality >= pinned
 
 
 @given(worlds)

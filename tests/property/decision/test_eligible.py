@@ -107,9 +107,12 @@ def closed(world: World) -> World:
 
 @given(worlds)
 def test_who_may_not_serve_has_no_part_in_the_plan(world: World) -> None:
-    """Without the excluded deployments the same targets come in the same order, with the same chance."""
+    """Without the excluded deployments the same targets come in the same order, with the same chance.
+
+    Those under the floor stay, for they are rivals for a place as a fallback.
+    """
     decision = explained(world)
-    out = {each.deployment for each in decision.candidates if each.exclusion is not None}
+    out = {each.deployment for each in decision.candidates if each.exclusion not in (None, Exclusion.QUALITY)}
     catalog = world.snapshot.catalog
     rest = replace(catalog, deployments=tuple(each for each in catalog.deployments if each.name not in out))
     if decision.targets and not contradicts(world, rest):

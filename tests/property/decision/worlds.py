@@ -193,9 +193,12 @@ def catalog_of(choose: Choices) -> Catalog:
 
 
 def live(choose: Choices) -> Live:
-    """Health of some deployments in half of the worlds, and statistics of some."""
+    """Health of some deployments in half of the worlds, every breaker open in an eighth of them, and statistics of some."""
     states = (HealthState.HALF_OPEN, HealthState.OPEN, *HealthState)
     untils = (NOW + timedelta(seconds=9), NOW, NOW - timedelta(seconds=1), None)
+    if choose.number(8) == 7:
+        every = Health(state=HealthState.OPEN)
+        return Live(revision=1, health=MappingProxyType(dict.fromkeys(PLACES, every)))
     sick = {choose.of(PLACES) for _ in range(choose.of((0, 0, 0, 1, 2, 8)))}
     timed = {choose.of(PLACES) for _ in range(choose.of((0, 0, 1, 3)))}
     return Live(

@@ -1,6 +1,7 @@
 """Every reason why a deployment may not serve, their order, and the sentence behind each."""
 
 from collections.abc import Set
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -222,6 +223,14 @@ def test_what_costs_exactly_the_cap_and_takes_exactly_the_time_may_serve() -> No
     assert not explained(asked(constraints=less), catalog(models=[of])).targets
     sooner = Constraints(max_latency=usual.latency - timedelta(microseconds=1))
     assert not explained(asked(constraints=sooner), catalog(models=[of])).targets
+
+
+def test_what_takes_exactly_the_time_serves_though_its_parts_do_not_add_up_exactly() -> None:
+    """9 s to the first token and 300 tokens of 0.07 s are a little more than 30 s in floating point."""
+    of = model(latency=timedelta(seconds=30))
+    request = asked("summarization", "complex", constraints=Constraints(max_latency=timedelta(seconds=30)))
+    (target,) = explained(replace(request, features=features(last_user_tokens=0)), catalog(models=[of])).targets
+    assert target.estimate.latency == timedelta(seconds=30)
 
 
 def test_figures_that_round_alike_are_told_with_digits_enough_to_differ() -> None:
