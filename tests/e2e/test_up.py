@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "route --json": ("route", "-", "--json", "--min-quality", "0.9"),
     "route, impossible": ("route", PROMPT, "--model", "gpt-4o", "--max-cost", "0.000000001"),
     "explain": ("explain", PROMPT),
+    "explain, some out": ("explain", PROMPT, "--min-quality", "0.97"),
     "explain --json": ("explain", PROMPT, "--json"),
     "explain, impossible": ("explain", PROMPT, "--max-cost", "0.000000001", "--json"),
     "classify --json": ("classify", PROMPT, "--json"),
@@ -103,7 +104,8 @@ async def test_route_shows_the_model_and_why_and_reads_a_dash_from_standard_inpu
 async def test_explain_shows_every_candidate(up: Up) -> None:
     result, told = up.results["explain"], up.results["explain --json"].json
     assert result.code == 0
-    assert "why not" in result.out
+    assert all(candidate["deployment"] in result.out for candidate in told["candidates"])
+    assert "why not:" in up.results["explain, some out"].out
     assert "quality floor" in result.out
     assert len(told["candidates"]) >= 6
     assert told["plan"]["targets"][0]["model"] in result.out
@@ -179,6 +181,16 @@ async def test_a_second_one_at_the_same_port_says_what_to_do(up: Up, tmp_path: P
     assert result.code == 2
     assert "control plane did not become ready" in result.err
     assert f"cannot listen on 127.0.0.1:{port}" in result.err
+
+
+async def test_a_second_one_in_the_same_state_folder_changes_nothing_for_the_first(up: Up) -> None:
+    state = Path(up.facts["state"])
+    before = (state / "sandbox.yaml").read_text(encoding="utf-8")
+    result = await turnout("up", "--sandbox", *PORTS, environment=up.variables)
+    assert result.code == 2
+    assert f"{state} is in use by `turnout up` with process id {up.process.pid}" in " ".join(result.err.split())
+    assert (state / "sandbox.yaml").read_text(encoding="utf-8") == before
+    assert (await asyncio.to_thread(invoked, ("chat", PROMPT), up.variables, None)).code == 0
 
 
 async def test_ctrl_c_ends_everything_and_commands_say_that_nothing_runs(up: Up) -> None:

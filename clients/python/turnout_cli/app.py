@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from turnout_cli.config import NotRunning, connection, environment, state_folder
 from turnout_cli.demo.prompts import PromptsInvalid
@@ -86,22 +87,19 @@ def up(
     Calls the providers whose keys are set (OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY), and a local server if given.
     """
     from turnout_cli.stack import StackSettings
-    from turnout_cli.up import LocalServer, local_catalog, run_up
+    from turnout_cli.up import LocalServer, run_up
 
     folder = state or state_folder()
     if sum(map(bool, (local_url, catalog, sandbox))) > 1:
         raise typer.BadParameter(
             "give one of --catalog, --local-url and --sandbox; a local deployment can be written into your catalog"
         )
-    if local_url:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        catalog = folder / "local.yaml"
-        catalog.write_text(local_catalog(LocalServer(base_url=local_url, model=local_model)), encoding="utf-8")
+    local = LocalServer(base_url=local_url, model=local_model) if local_url else None
     settings = StackSettings(
         state=folder, catalog=catalog, environment=environment(), workers=workers, control_port=control_port,
         worker_port=worker_port,
     )  # fmt: skip
-    finish(lambda: run_up(settings, out, as_json=as_json, sandbox=sandbox))
+    finish(lambda: run_up(settings, out, as_json=as_json, sandbox=sandbox, local=local))
 
 
 @app.command()
@@ -210,7 +208,7 @@ def finish(command: Callable[[], Awaitable[int]]) -> None:
 
 def fail(message: str, code: int = 1) -> int:
     """Say why on standard error; gives the exit code."""
-    err.print(f"[bold red]turnout:[/bold red] {message}", markup=True, highlight=False, soft_wrap=True)
+    err.print(f"[bold red]turnout:[/bold red] {escape(message)}", markup=True, highlight=False, soft_wrap=True)
     return code
 
 

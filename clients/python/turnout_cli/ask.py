@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -93,15 +93,14 @@ async def explain(client: Client, prompt: str, options: RouteOptions, console: C
 
 
 def show_explanation(explanation: Explanation, console: Console) -> None:
-    """The steps, then the table of candidates: those of the plan first, then by score, then those that are out."""
+    """The steps, then the candidates: those of the plan first, then by score, then those that are out and why."""
     show_classification(explanation.classification, console)
     for step in explanation.steps:
         console.print(f"[dim]· {escape(step)}[/dim]", highlight=False)
     console.print(f"[dim]· quality floor {explanation.quality_floor:.2f}, asked by {explanation.floor_source}[/dim]")
-    table = Table("", "deployment", "model", "cost", "latency", "quality", "score", "why not")
-    for candidate in sorted(explanation.candidates, key=_order):
-        table.add_row(*_candidate(candidate), style="" if candidate.rank else "dim")
-    console.print(table)
+    candidates = sorted(explanation.candidates, key=_order)
+    _show_eligible([candidate for candidate in candidates if not candidate.exclusion], console)
+    _show_excluded([candidate for candidate in candidates if candidate.exclusion], console)
     if explanation.plan:
         console.print(
             f"[bold green]{explanation.plan.targets[0].model}[/bold green]: {escape(explanation.plan.reason)}"
@@ -114,18 +113,40 @@ def _order(candidate: Candidate) -> tuple[bool, int, bool, float]:
     return not candidate.rank, candidate.rank, candidate.exclusion is not None, -candidate.score
 
 
-def _candidate(candidate: Candidate) -> tuple[str, ...]:
-    out = f"[red]{candidate.exclusion.value}[/red] {escape(candidate.detail)}" if candidate.exclusion else ""
-    return (
-        str(candidate.rank or ""),
-        candidate.deployment,
-        candidate.model,
-        dollars(candidate.cost_nanousd),
-        f"{candidate.latency.total_seconds():.2f} s",
-        f"{candidate.quality:.2f}",
-        "" if candidate.exclusion else f"{candidate.score:.3f}",
-        out,
-    )
+def _show_eligible(candidates: Sequence[Candidate], console: Console) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    table.add_column("candidate", overflow="fold")
+    for column in ("cost", "latency", "quality", "score"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for candidate in candidates:
+        table.add_row(
+            str(candidate.rank or ""),
+            _named(candidate),
+            dollars(candidate.cost_nanousd),
+            f"{candidate.latency.total_seconds():.2f} s",
+            f"{candidate.quality:.2f}",
+            f"{candidate.score:.3g}",
+            style="" if candidate.rank else "dim",
+        )
+    if candidates:
+        console.print(table)
+
+
+def _show_excluded(candidates: Sequence[Candidate], console: Console) -> None:
+    if candidates:
+        console.print("why not:")
+    for candidate in candidates:
+        reason = candidate.exclusion.value if candidate.exclusion else ""
+        console.print(
+            f"  {_named(candidate)}: [red]{reason}[/red] [dim]{escape(candidate.detail)}[/dim]", highlight=False
+        )
+
+
+def _named(candidate: Candidate) -> str:
+    """The deployment, and the model where that does not say it."""
+    same = candidate.deployment.rpartition("/")[2] == candidate.model
+    return candidate.deployment if same else f"{candidate.deployment} ({candidate.model})"
 
 
 async def classify(client: Client, prompt: str, console: Console, *, as_json: bool) -> int:

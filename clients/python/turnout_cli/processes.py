@@ -87,6 +87,7 @@ class Processes:
 
     async def start(self, program: Program, seconds: float = 20.0) -> Running:
         """Start and wait for the line that says it is ready; what is not ready when this ends is gone. Raises ProcessFailed."""
+        logged = program.log.stat().st_size if program.log.exists() else 0
         process = await _spawn(program)
         facts: Mapping[str, object] | None = None
         try:
@@ -101,7 +102,7 @@ class Processes:
                 await process.wait()
         if facts is None:
             raise ProcessFailed(
-                f"{program.name} did not become ready (exit code {process.returncode}): {tail(program.log)}"
+                f"{program.name} did not become ready (exit code {process.returncode}): {tail(program.log, logged)}"
             )
         running = Running(program, process, facts)
         self.running.append(running)
@@ -141,7 +142,7 @@ async def _ready_line(process: asyncio.subprocess.Process) -> Mapping[str, objec
     return facts if isinstance(facts, dict) and facts.get("event") == "ready" else None
 
 
-def tail(log: Path, characters: int = 2000) -> str:
-    """The end of a log."""
-    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+def tail(log: Path, since: int = 0, characters: int = 2000) -> str:
+    """The end of what a log got after its first `since` bytes."""
+    text = log.read_bytes()[since:].decode(errors="replace") if log.exists() else ""
     return text[-characters:].strip() or "it logged nothing"

@@ -36,7 +36,6 @@ async def with_sandbox(processes: Processes, settings: StackSettings) -> tuple[S
 
     Raises ProcessFailed.
     """
-    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = settings.state / "logs" / "sandbox.log"
     program = sandbox_program(
         "sandbox", list(PROTOCOLS.values()), log, settings.environment, seed=SEED, latency_scale=LATENCY_SCALE

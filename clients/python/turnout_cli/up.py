@@ -4,13 +4,14 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from controlplane.catalog.load import load
+from turnout_cli.occupancy import occupied
 from turnout_cli.processes import Processes, tail
 from turnout_cli.sandbox import with_sandbox
 from turnout_cli.stack import RUN_FILE, Stack, StackSettings, start_stack
@@ -66,22 +67,39 @@ def callable_deployments(catalog: Path | None, environment: Mapping[str, str]) -
     return ready, sorted(missing)
 
 
-async def run_up(settings: StackSettings, console: Console, *, as_json: bool, sandbox: bool = False) -> int:
+async def run_up(
+    settings: StackSettings,
+    console: Console,
+    *,
+    as_json: bool,
+    sandbox: bool = False,
+    local: LocalServer | None = None,
+) -> int:
     """Start, say where everything is, and stay up until a signal; 1 if a process ended by itself.
 
-    With `sandbox` a sandbox is started too, and plays all deployments of the packaged catalog.
+    With `sandbox` a sandbox is started too, and plays all deployments of the packaged catalog; `local` is called beside
+    them. Raises ProcessFailed, also if the state folder is in use.
     """
-    run_file = settings.state / RUN_FILE
-    async with Processes() as processes:
-        address = ""
-        if sandbox:
-            settings, address = await with_sandbox(processes, settings)
-        stack = await start_stack(processes, settings)
-        try:
-            _announce(stack, settings, address, console, as_json=as_json)
-            return await _stay(processes)
-        finally:
-            run_file.unlink(missing_ok=True)
+    with occupied(settings.state):
+        async with Processes() as processes:
+            address = ""
+            if local:
+                settings = with_local(settings, local)
+            if sandbox:
+                settings, address = await with_sandbox(processes, settings)
+            stack = await start_stack(processes, settings)
+            try:
+                _announce(stack, settings, address, console, as_json=as_json)
+                return await _stay(processes)
+            finally:
+                (settings.state / RUN_FILE).unlink(missing_ok=True)
+
+
+def with_local(settings: StackSettings, server: LocalServer) -> StackSettings:
+    """The settings of a stack that also calls `server`, by a catalog that is written into the state folder."""
+    catalog = settings.state / "local.yaml"
+    catalog.write_text(local_catalog(server), encoding="utf-8")
+    return replace(settings, catalog=catalog)
 
 
 async def _stay(processes: Processes) -> int:
