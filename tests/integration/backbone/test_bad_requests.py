@@ -198,7 +198,8 @@ async def test_explaining_a_bad_request_gives_the_same_reason(shared_planes: Bac
 
 
 async def test_a_body_just_under_the_limit_is_read(shared_planes: Backbone) -> None:
-    text = "x" * (8 * 1024 * 1024 - len(payload("").body) - 16)
+    text = "word " * ((8 * 1024 * 1024 - 64) // 5)
+    assert 8 * 1024 * 1024 - 100 < len(payload(text).body) <= 8 * 1024 * 1024
     told = await refusal(shared_planes.router(asked(text)))
     assert told.reason == "NO_ELIGIBLE_TARGET"
     assert "context_window" in told.message

@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
-from tests.support.backbone import Backbone, asked, deployment, document, generate, opened, payload, planned, replaced
+from tests.support.backbone import Backbone, asked, generate, opened, payload, planned
 from tests.support.line import Told, refusal, told_by
 from turnout.inference.v1 import payload_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout_wire.ed25519 import verify
 from turnout_wire.pae import pae
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 Request = routing_pb2.DecideRouteRequest
 
@@ -28,11 +30,11 @@ def reason(result: routing_pb2.RouteResult) -> str:
     return refused(result).reason if result.WhichOneof("kind") == "error" else ""
 
 
-async def test_one_bad_request_does_not_spoil_the_others(planes: Backbone) -> None:
+async def test_one_bad_request_does_not_spoil_the_others(shared_planes: Backbone) -> None:
     good, unknown = asked("one"), asked(policy="nope")
     empty = Request(payload=payload_pb2.Payload(content_type="x"))
     contradictory = asked(constraints=routing_pb2.Constraints(models=["small"], excluded_models=["small"]))
-    response = await many(planes, good, empty, asked("two"), unknown, Request(), contradictory, asked("three"))
+    response = await many(shared_planes, good, empty, asked("two"), unknown, Request(), contradictory, asked("three"))
     assert [reason(result) for result in response.results] == [
         "",
         "PAYLOAD_EMPTY",
@@ -55,9 +57,9 @@ async def test_one_bad_request_does_not_spoil_the_others(planes: Backbone) -> No
     ],
     ids=["policy", "runs", "type", "cost"],
 )
-async def test_an_error_in_a_batch_is_what_the_call_alone_would_tell(planes: Backbone, bad: Request) -> None:
-    alone = await refusal(planes.router(bad))
-    (result,) = (await many(planes, bad)).results
+async def test_an_error_in_a_batch_is_what_the_call_alone_would_tell(shared_planes: Backbone, bad: Request) -> None:
+    alone = await refusal(shared_planes.router(bad))
+    (result,) = (await many(shared_planes, bad)).results
     within = refused(result)
     assert (within.code, within.reason, within.field, within.message) == (
         alone.code,
@@ -67,155 +69,90 @@ async def test_an_error_in_a_batch_is_what_the_call_alone_would_tell(planes: Bac
     )
 
 
-async def test_a_batch_is_decided_in_order_on_one_snapshot(planes: Backbone) -> None:
-    response = await many(planes, *(asked(f"question {number}") for number in range(256)))
+async def test_a_batch_is_decided_in_order_on_one_snapshot(shared_planes: Backbone) -> None:
+    response = await many(shared_planes, *(asked(f"question {number}") for number in range(256)))
     decisions = [opened(result.decision.decision) for result in response.results]
     assert len({decision.decision_id for decision in decisions}) == 256
     assert {decision.snapshot_version for decision in decisions} == {response.snapshot_version} == {1}
-    alone = [opened((await planes.decide(asked(f"question {at}"))).decision).request_digest for at in (0, 255)]
+    alone = [opened((await shared_planes.decide(asked(f"question {at}"))).decision).request_digest for at in (0, 255)]
     assert [decisions[0].request_digest, decisions[255].request_digest] == alone
 
 
 @pytest.mark.parametrize("count", [0, 257])
-async def test_a_batch_has_one_to_256_requests(planes: Backbone, count: int) -> None:
-    told = await refusal(many(planes, *[asked()] * count))
+async def test_a_batch_has_one_to_256_requests(shared_planes: Backbone, count: int) -> None:
+    told = await refusal(many(shared_planes, *[asked()] * count))
     assert (told.reason, told.field) == ("INVALID_FIELD", "requests")
 
 
-async def test_each_decision_of_a_batch_can_be_run(planes: Backbone) -> None:
-    response = await many(planes, asked("one"), asked("two"))
+async def test_each_decision_of_a_batch_can_be_run(shared_planes: Backbone) -> None:
+    response = await many(shared_planes, asked("one"), asked("two"))
     for result, text in zip(response.results, ("one", "two"), strict=True):
-        assert (await planes.runner(generate(result.decision, text))).response.parts[0].text == "Blue."
+        assert (await shared_planes.runner(generate(result.decision, text))).response.parts[0].text == "Blue."
 
 
-async def test_the_same_request_id_gives_the_same_decision(planes: Backbone) -> None:
-    first = await planes.decide(asked(request_id="r-1"))
-    assert await planes.decide(asked(request_id="r-1")) == first
-    batch = await many(planes, asked(request_id="r-1"), asked(request_id="r-1"))
+async def test_the_same_request_id_gives_the_same_decision(shared_planes: Backbone) -> None:
+    first = await shared_planes.decide(asked(request_id="r-1"))
+    assert await shared_planes.decide(asked(request_id="r-1")) == first
+    batch = await many(shared_planes, asked(request_id="r-1"), asked(request_id="r-1"))
     assert [result.decision for result in batch.results] == [first, first]
 
 
-async def test_without_a_request_id_each_decision_is_its_own(planes: Backbone) -> None:
-    assert await planes.decide(asked()) != await planes.decide(asked())
+async def test_without_a_request_id_each_decision_is_its_own(shared_planes: Backbone) -> None:
+    assert await shared_planes.decide(asked()) != await shared_planes.decide(asked())
 
 
-async def test_the_same_request_id_gives_the_same_decision_to_all_who_ask_at_once(planes: Backbone) -> None:
-    decided = await asyncio.gather(*(planes.decide(asked(request_id="r-1")) for _ in range(20)))
+async def test_the_same_request_id_gives_the_same_decision_to_all_who_ask_at_once(shared_planes: Backbone) -> None:
+    decided = await asyncio.gather(*(shared_planes.decide(asked(request_id="r-2")) for _ in range(20)))
     assert len({response.decision.SerializeToString() for response in decided}) == 1
 
 
-async def test_a_request_id_comes_with_one_request_only(planes: Backbone) -> None:
-    first = await planes.decide(asked("one", request_id="r-1"))
-    told = await refusal(planes.router(asked("two", request_id="r-1")))
+async def test_a_request_id_comes_with_one_request_only(shared_planes: Backbone) -> None:
+    first = await shared_planes.decide(asked("one", request_id="r-3"))
+    told = await refusal(shared_planes.router(asked("two", request_id="r-3")))
     assert (told.code.name, told.reason, told.field) == ("INVALID_ARGUMENT", "REQUEST_ID_REUSED", "request_id")
-    assert await planes.decide(asked("one", request_id="r-1")) == first
+    assert await shared_planes.decide(asked("one", request_id="r-3")) == first
 
 
-async def test_a_request_id_is_each_callers_own(planes: Backbone) -> None:
-    first = await planes.decide(asked(request_id="r-1"))
-    other = await planes.callers["operator"][0](asked("another", request_id="r-1"))
+async def test_a_request_id_is_each_callers_own(shared_planes: Backbone) -> None:
+    first = await shared_planes.decide(asked(request_id="r-4"))
+    other = await shared_planes.callers["operator"][0](asked("another", request_id="r-4"))
     assert opened(first.decision).decision_id != opened(other.decision).decision_id
     assert opened(other.decision).presenter == "operator"
 
 
-async def test_a_request_that_was_refused_may_be_mended_under_its_id(planes: Backbone) -> None:
-    await refusal(planes.router(asked(policy="nope", request_id="r-1")))
-    assert planned(await planes.decide(asked(policy="cheap", request_id="r-1")))
+async def test_a_request_that_was_refused_may_be_mended_under_its_id(shared_planes: Backbone) -> None:
+    await refusal(shared_planes.router(asked(policy="nope", request_id="r-5")))
+    assert planned(await shared_planes.decide(asked(policy="cheap", request_id="r-5")))
 
 
-async def test_a_request_id_holds_over_a_new_snapshot(planes: Backbone) -> None:
-    """Or a retry would run a request twice, by two decisions."""
-    first = await planes.decide(asked(request_id="r-1"))
-    address = planes.providers.address
-    replaced(planes.catalog, document(address, deployments=[deployment("large", "second", address)]))
-    planes.control.state.catalog.reload()
-    assert await planes.decide(asked(request_id="r-1")) == first
-    assert planned(await planes.decide(asked(request_id="r-2"))) == ["second/large"]
-
-
-async def test_an_explanation_has_every_candidate_and_why_not(planes: Backbone) -> None:
-    address = planes.providers.address
-    three = [
-        deployment("small", "first", address),
-        deployment("large", "second", address),
-        deployment("large", "third", address, disabled=True),
-    ]
-    replaced(planes.catalog, document(address, deployments=three))
-    planes.control.state.catalog.reload()
-    request = asked(constraints=routing_pb2.Constraints(excluded_providers=["second"]))
-    told = await planes.router(routing_pb2.ExplainRouteRequest(request=request))
-    rows = {row.deployment: row for row in told.candidates}
-    assert {name: (row.exclusion, row.rank) for name, row in rows.items()} == {
-        "first/small": (routing_pb2.EXCLUSION_UNSPECIFIED, 1),
-        "second/large": (routing_pb2.EXCLUSION_PROVIDER_NOT_ASKED, 0),
-        "third/large": (routing_pb2.EXCLUSION_DISABLED, 0),
-    }
-    assert rows["second/large"].detail
-    assert rows["third/large"].detail
-    assert rows["first/small"].estimate.cost_nanousd > 0
-    assert told.snapshot_version == 2
-    assert told.features.input_tokens > 0
-    assert told.steps
-
-
-async def test_what_is_explained_is_what_is_decided(planes: Backbone) -> None:
-    told = await planes.router(routing_pb2.ExplainRouteRequest(request=asked()))
-    decided = opened((await planes.decide()).decision)
-    assert [target.deployment for target in told.decision.targets] == planned(await planes.decide())
+async def test_what_is_explained_is_what_is_decided(shared_planes: Backbone) -> None:
+    told = await shared_planes.router(routing_pb2.ExplainRouteRequest(request=asked()))
+    decided = opened((await shared_planes.decide()).decision)
+    assert [target.deployment for target in told.decision.targets] == planned(await shared_planes.decide())
     assert told.decision.targets == decided.targets
     assert told.decision.reason == decided.reason
     assert not told.decision.decision_id, "an explanation is no decision, and nobody can run it"
 
 
-async def test_where_nothing_is_eligible_an_explanation_still_answers(planes: Backbone) -> None:
+async def test_where_nothing_is_eligible_an_explanation_still_answers(shared_planes: Backbone) -> None:
     request = asked(constraints=routing_pb2.Constraints(max_cost_nanousd=1))
-    told = await planes.router(routing_pb2.ExplainRouteRequest(request=request))
+    told = await shared_planes.router(routing_pb2.ExplainRouteRequest(request=request))
     assert not told.HasField("decision")
     assert {row.exclusion for row in told.candidates} == {routing_pb2.EXCLUSION_COST}
 
 
-async def test_a_table_of_many_candidates_does_not_keep_the_reason_from_the_caller(planes: Backbone) -> None:
-    """gRPC takes 8 KiB of metadata: the whole table would have come as RESOURCE_EXHAUSTED by the transport."""
-    address = planes.providers.address
-    several = [deployment("small", "first", address, name=f"first/small-{number}") for number in range(400)]
-    replaced(planes.catalog, document(address, deployments=several))
-    planes.control.state.catalog.reload()
-    request = asked(constraints=routing_pb2.Constraints(max_cost_nanousd=1))
-    told = await refusal(planes.router(request))
-    assert told.reason == "NO_ELIGIBLE_TARGET"
-    assert "400 × cost" in told.message
-    assert 10 < len(told.detail(routing_pb2.CandidateTable).candidates) < 400
-    explained = await planes.router(routing_pb2.ExplainRouteRequest(request=request))
-    assert len(explained.candidates) == 400
-
-
-async def test_the_rule_set_is_that_of_the_policy_the_request_will_meet(planes: Backbone) -> None:
-    address = planes.providers.address
-    sky = {"signal": "own.sky", "regex": "(?i)sky", "votes": {"task_type": {"creative": 9}}}
-    changed = document(address, rule_sets=[{"name": "own", "patterns": [sky]}])
-    changed["policies"][1]["rule_set"] = "own"
-    replaced(planes.catalog, changed)
-    assert not planes.control.state.catalog.reload().problems
-    usual = await planes.router(routing_pb2.GetRuleSetRequest())
-    by_workload = await planes.router(routing_pb2.GetRuleSetRequest(hints=routing_pb2.Hints(feature="cr")))
-    by_policy = await planes.router(routing_pb2.GetRuleSetRequest(policy="best"))
-    assert by_workload == by_policy
-    assert [(pattern.signal, pattern.regex) for pattern in by_policy.patterns] == [("own.sky", "(?i)sky")]
-    assert len(usual.patterns) > 10
-    assert usual.digest != by_policy.digest
-
-
-async def test_classifying_gives_class_and_signals_and_decides_nothing(planes: Backbone) -> None:
-    told = await planes.router(routing_pb2.ClassifyRequest(payload=payload("What is the capital of France?")))
+async def test_classifying_gives_class_and_signals_and_decides_nothing(shared_planes: Backbone) -> None:
+    before = shared_planes.control.meter.total("turnout.decisions")
+    told = await shared_planes.router(routing_pb2.ClassifyRequest(payload=payload("What is the capital of France?")))
     assert told.classification.classifier == "rules"
     assert told.classification.signals
     assert 0 < told.classification.confidence <= 1
     assert told.features.questions == 1
-    assert planes.control.meter.total("turnout.decisions") == 0
+    assert shared_planes.control.meter.total("turnout.decisions") == before
 
 
-async def test_a_decision_is_signed_by_a_published_key_and_names_its_snapshot(planes: Backbone) -> None:
-    decided, snapshot = await planes.decide(), await planes.snapshot()
+async def test_a_decision_is_signed_by_a_published_key_and_names_its_snapshot(shared_planes: Backbone) -> None:
+    decided, snapshot = await shared_planes.decide(), await shared_planes.snapshot()
     (signature,) = decided.decision.signatures
     (key,) = [key for key in snapshot.key_set.keys if key.key_id == signature.key_id]
     signed = pae(decided.decision.payload_type, decided.decision.payload)
