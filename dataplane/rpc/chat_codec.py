@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
 
 from dataplane.chat.model import (
@@ -26,6 +25,7 @@ from dataplane.chat.model import (
 )
 from turnout.inference.v1 import chat_pb2
 from turnout.outcome.v1 import usage_pb2
+from turnout_wire.conversation import json_value
 
 _ROLES: Mapping[int, Role] = {chat_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
 _MODES: Mapping[int, ToolMode] = {
@@ -45,7 +45,7 @@ _USAGE = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_t
 
 
 def chat_request(message: chat_pb2.ChatRequest) -> ChatRequest:
-    """What a caller wants answered."""
+    """What a caller wants answered. Raises Failure PAYLOAD_MALFORMED."""
     return ChatRequest(
         messages=tuple(_message(item) for item in message.messages),
         tools=tuple(_tool(item) for item in message.tools),
@@ -56,14 +56,19 @@ def chat_request(message: chat_pb2.ChatRequest) -> ChatRequest:
         max_output_tokens=message.max_output_tokens if message.HasField("max_output_tokens") else None,
         seed=message.seed if message.HasField("seed") else None,
         metadata=dict(message.metadata),
-        provider_options={options.provider: plain(options.options) for options in message.provider_options},
+        provider_options={
+            options.provider: plain(options.options, "provider_options[].options")
+            for options in message.provider_options
+        },
     )
 
 
-def plain(struct: Struct) -> dict[str, object]:
-    """A Struct as JSON values, whole numbers as integers: a JSON schema's `minLength: 3` must not become 3.0."""
-    whole: dict[str, object] = {key: _whole(value) for key, value in MessageToDict(struct).items()}
-    return whole
+def plain(struct: Struct, where: str) -> dict[str, object]:
+    """A Struct as JSON values, whole numbers as integers: a JSON schema's `minLength: 3` must not become 3.0.
+
+    Raises Failure PAYLOAD_MALFORMED, naming `where`.
+    """
+    return {key: _whole(value) for key, value in json_value(struct, where).items()}
 
 
 def _whole(value: object) -> object:
@@ -97,7 +102,7 @@ def _tool(tool: chat_pb2.Tool) -> Tool:
     return Tool(
         name=tool.name,
         description=tool.description,
-        parameters=plain(tool.parameters) if tool.HasField("parameters") else None,
+        parameters=plain(tool.parameters, "tools[].parameters") if tool.HasField("parameters") else None,
         strict=tool.strict,
     )
 
@@ -115,7 +120,7 @@ def _response_format(form: chat_pb2.ResponseFormat) -> ResponseFormat:
             return ResponseFormat(
                 kind=FormatKind.JSON_SCHEMA,
                 name=asked.name,
-                schema=plain(asked.schema),
+                schema=plain(asked.schema, "response_format.json_schema.schema"),
                 strict=asked.strict,
                 description=asked.description,
             )

@@ -89,11 +89,11 @@ class InferenceServicer:
         try:
             chat = parse_chat(request.payload)
             self._admission.rules.check(chat)
+            asked = chat_request(chat)
             await call.context.send_initial_metadata((("x-turnout-decision-id", decision.decision_id),))
         except BaseException:
             self._admission.permit.guard.release(decision)
             raise
-        asked = chat_request(chat)
         self._content.asked(call.span, asked)
         return Run(
             decision=decision,

@@ -51,7 +51,10 @@ class RuleBook:
                 patterns = await self._patterns(asked.route, fetch, outdated)
         except TimeoutError:
             raise error(deadline.failure()) from None
-        told = conversation(asked.chat)
+        try:
+            told = conversation(asked.chat)
+        except Failure as failure:
+            raise error(failure) from None
         if len(asked.payload.body) <= INLINE:
             features = extract(told, patterns)
         else:

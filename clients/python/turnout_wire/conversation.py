@@ -1,9 +1,11 @@
 """Payloads and features between the contract and plain values."""
 
+import json
 from collections.abc import Iterable, Mapping
 
-from google.protobuf.json_format import MessageToJson
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
+from google.protobuf.struct_pb2 import Struct
 
 from turnout.inference.v1 import chat_pb2, payload_pb2
 from turnout.routing.v1 import routing_pb2
@@ -48,8 +50,20 @@ def parse_chat(payload: payload_pb2.Payload) -> chat_pb2.ChatRequest:
         ) from None
 
 
+def json_value(struct: Struct, where: str) -> dict[str, object]:
+    """A Struct as JSON values. Raises Failure PAYLOAD_MALFORMED for NaN and infinities, which JSON does not have."""
+    try:
+        found: dict[str, object] = MessageToDict(struct)
+    except ValueError:
+        told = (
+            f"payload.body: {where} has a number that is not finite, and JSON has none such; send null or leave it out"
+        )
+        raise Failure("PAYLOAD_MALFORMED", told, field="payload.body") from None
+    return found
+
+
 def conversation(request: chat_pb2.ChatRequest) -> Conversation:
-    """A chat request as features look at it."""
+    """A chat request as features look at it. Raises Failure PAYLOAD_MALFORMED."""
     form = request.response_format.WhichOneof("kind")
     mode = request.tool_choice.mode
     return Conversation(
@@ -87,7 +101,7 @@ def _texts(parts: Iterable[chat_pb2.Part]) -> Iterable[str]:
 
 
 def _tool_text(tool: chat_pb2.Tool) -> str:
-    schema = MessageToJson(tool.parameters, indent=None) if tool.HasField("parameters") else ""
+    schema = json.dumps(json_value(tool.parameters, "tools[].parameters")) if tool.HasField("parameters") else ""
     return f"{tool.name} {tool.description} {schema}"
 
 
