@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import struct_pb2
 from google.protobuf.message import Message
 
 from tests.support.backbone import Backbone, asked, generate, opened, payload, stream
@@ -227,3 +228,38 @@ async def test_a_stream_is_only_what_its_protocol_says(shared_planes: Backbone) 
     events = [event async for event in shared_planes.runner.stream(stream(await shared_planes.decide()))]
     assert [event.WhichOneof("event") for event in events] == ["delta", "usage", "finish"]
     assert not events[-1].finish.receipt.HasField("decision")
+
+
+def endless() -> struct_pb2.Struct:
+    made = struct_pb2.Struct()
+    made.fields["limit"].number_value = float("inf")
+    return made
+
+
+ENDLESS: dict[str, dict[str, Any]] = {
+    "tools[].parameters": {"tools": [chat_pb2.Tool(name="search", parameters=endless())]},
+    "provider_options[].options": {"provider_options": [chat_pb2.ProviderOptions(provider="first", options=endless())]},
+    "response_format.json_schema.schema": {
+        "response_format": chat_pb2.ResponseFormat(
+            json_schema=chat_pb2.JsonSchemaFormat(name="answer", schema=endless())
+        )
+    },
+}
+
+
+@SHAPES
+@pytest.mark.parametrize("where", ENDLESS)
+async def test_a_number_that_json_does_not_have_is_told_by_its_place(
+    shared_planes: Backbone, where: str, run: Run
+) -> None:
+    body = payload("Hello", **ENDLESS[where]).body
+    request = await described(shared_planes, body, CHAT_REQUEST)
+    told = await refused_as_often_as_it_is_sent(shared_planes, run, request)
+    assert (told.code.name, told.reason, told.field) == ("INVALID_ARGUMENT", "PAYLOAD_MALFORMED", "payload.body")
+    assert where in told.message
+
+
+async def test_the_control_plane_says_the_same_of_tools_that_it_reads(shared_planes: Backbone) -> None:
+    request = routing_pb2.DecideRouteRequest(payload=payload("Hello", **ENDLESS["tools[].parameters"]))
+    told = await refusal(shared_planes.router(request))
+    assert (told.reason, told.field) == ("PAYLOAD_MALFORMED", "payload.body")
