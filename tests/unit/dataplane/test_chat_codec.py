@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +41,7 @@ SCHEMA: dict[str, object] = {
 
 def struct(values: dict[str, object]) -> Struct:
     made = Struct()
-    made.update(values)
+    ParseDict(values, made)
     return made
 
 
