@@ -87,14 +87,17 @@ class At:
         return Refused(self.problem(kind, reason, way_out))
 
 
+NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+"""What YAML takes for no value, unless it stands in quotes."""
+
 Plain = str | int | bool | Sequence["Plain"] | Mapping[str, "Plain"]
 """What a document may consist of when it does not come from a file; fractions are texts, so that they stay exact."""
 
 
 def node_of(plain: Plain) -> Node:
-    """Plain values as nodes, without lines. A text in them is a text as it is, as a plain scalar of YAML would be."""
+    """Plain values as nodes, without lines. A text in them is a text as it is, even where YAML would read it as nothing."""
     if isinstance(plain, str):
-        return Scalar(text=plain, quoted=not plain)
+        return Scalar(text=plain, quoted=plain in NOTHING)
     if isinstance(plain, bool):
         return Scalar(text="true" if plain else "false")
     if isinstance(plain, int):

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
-from controlplane.catalog.document.node import At, Scalar
+from controlplane.catalog.document.node import NOTHING, At, Scalar
 from controlplane.catalog.document.problem import ProblemKind
 from controlplane.catalog.document.read import Reader, nearest, wrong_type
 
@@ -20,7 +20,6 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,340})?")
 _MONEY = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,18})?")
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
-_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 _UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000}
 """Microseconds in each unit."""
 
@@ -43,7 +42,7 @@ def text_or_empty(at: At) -> str:
 
 
 def _scalar(at: At, wanted: str, example: str) -> Scalar:
-    if not isinstance(at.node, Scalar) or (at.node.text in _NOTHING and not (at.node.quoted and at.node.text)):
+    if not isinstance(at.node, Scalar) or (at.node.text in NOTHING and not (at.node.quoted and at.node.text)):
         raise wrong_type(at, wanted, example)
     return at.node
 

@@ -1,10 +1,11 @@
 """Documents from anywhere: what is written is read back, and nothing that is read can do more than be refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from controlplane.catalog.document.node import At, node_of
@@ -17,6 +18,7 @@ from controlplane.catalog.model import Deployment, Model
 from controlplane.catalog.overlay import Overlay, document
 from controlplane.catalog.page import page_of
 from tests.property.catalog.values import deployments, models, names
+from tests.unit.catalog.documents import DEPLOYMENT
 
 DOCUMENT = DEFAULT.read_bytes()
 
@@ -31,6 +33,7 @@ def test_a_model_is_read_as_it_was_written(model: Model) -> None:
 
 
 @given(deployment=deployments)
+@example(deployment=replace(DEPLOYMENT, region="NULL", provider_model="~"))
 def test_a_deployment_is_read_as_it_was_written(deployment: Deployment) -> None:
     assert read_deployment(in_memory(write_deployment(deployment))) == deployment
 
