@@ -41,7 +41,7 @@ class Origin:
 class Request:
     """All that a decision depends on beside snapshot, time and draw.
 
-    `policy` replaces the workload's policy if it is not empty. `time_left` is what the caller's deadline leaves.
+    `policy` replaces the workload's policy if it is not empty.
     """
 
     features: Features
@@ -49,7 +49,6 @@ class Request:
     origin: Origin = field(default_factory=Origin)
     constraints: Constraints = field(default_factory=Constraints)
     policy: str = ""
-    time_left: timedelta | None = None
 
 
 class Exclusion(StrEnum):

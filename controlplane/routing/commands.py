@@ -83,7 +83,6 @@ class ReadRequest:
             origin=ask.origin,
             constraints=ask.constraints,
             policy=ask.policy,
-            time_left=ask.time_left,
         )
         return Reading(request=request, snapshot=snapshot, rule_set=rules)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from controlplane.catalog.model import Complexity, TaskType
@@ -64,7 +64,6 @@ class Ask:
     max_runs: int = 1
     request_id: str = ""
     fingerprint: bytes = b""
-    time_left: timedelta | None = None
     traceparent: str = ""
     trace: Trace = field(default_factory=NoTrace)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 from opentelemetry.trace import Span
 
+from controlplane.decision.contrast import why_not
 from controlplane.policy.model import RuleSet
 from controlplane.routing.commands import ClassifyRequest, DecideRoute, ExplainRoute
 from controlplane.routing.model import Ask, NoEligibleTarget, NoTrace, SignedDecision
@@ -113,6 +114,7 @@ class RoutingServicer:
             snapshot_version=reading.snapshot.version,
             features=features_to_proto(reading.request.features),
             steps=plan.steps,
+            why_not=[why_not(plan, model) for model in request.why_not],
         )
 
     async def Classify(self, request: routing_pb2.ClassifyRequest, call: Call) -> routing_pb2.ClassifyResponse:

@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "route --json": ("route", "-", "--json", "--min-quality", "0.9"),
     "route, impossible": ("route", PROMPT, "--model", "gpt-4o", "--max-cost", "0.000000001"),
     "explain": ("explain", PROMPT),
-    "explain, some out": ("explain", PROMPT, "--min-quality", "0.97"),
+    "explain, some out": ("explain", PROMPT, "--min-quality", "0.97", "--why-not", "gpt-4o", "--why-not", "gpt-9"),
     "explain --json": ("explain", PROMPT, "--json"),
     "explain, impossible": ("explain", PROMPT, "--max-cost", "0.000000001", "--json"),
     "classify --json": ("classify", PROMPT, "--json"),
@@ -105,7 +105,10 @@ async def test_explain_shows_every_candidate(up: Up) -> None:
     result, told = up.results["explain"], up.results["explain --json"].json
     assert result.code == 0
     assert all(candidate["deployment"] in result.out for candidate in told["candidates"])
-    assert "why not:" in up.results["explain, some out"].out
+    out = " ".join(up.results["explain, some out"].out.split())
+    assert "why not:" in out
+    assert "openai/gpt-4o may not serve (quality): reaches quality 0.95" in out
+    assert "gpt-9 has no deployment in the catalog" in out
     assert "quality floor" in result.out
     assert len(told["candidates"]) >= 6
     assert told["plan"]["targets"][0]["model"] in result.out

@@ -294,6 +294,7 @@ def explained() -> routing_pb2.ExplainRouteResponse:
         snapshot_version=7,
         features=routing_pb2.Features(input_tokens=12),
         steps=["workload default: the last one"],
+        why_not=["openai/gpt-4o may not serve"],
     )
 
 

@@ -40,6 +40,9 @@ MinQuality = Annotated[float | None, typer.Option(help="Least expected quality, 
 MaxCost = Annotated[str, typer.Option(help="Most expected cost in US dollars, such as 0.002.")]
 Models = Annotated[list[str] | None, typer.Option("--model", help="Only this model; repeatable.")]
 Providers = Annotated[list[str] | None, typer.Option("--provider", help="Only this provider; repeatable.")]
+WhyNot = Annotated[
+    list[str] | None, typer.Option("--why-not", help="Tell what keeps this model from coming first; repeatable.")
+]
 
 
 @app.command()
@@ -117,13 +120,14 @@ def route(
 @app.command()
 def explain(
     prompt: Prompt, workload: Workload = "", policy: Policy = "", min_quality: MinQuality = None, max_cost: MaxCost = "",
-    model: Models = None, provider: Providers = None, timeout: Timeout = 30, as_json: AsJson = False,
+    model: Models = None, provider: Providers = None, why_not: WhyNot = None, timeout: Timeout = 30, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Show every candidate, what it was expected to cost and give, and why not. Exits with 1 if nothing is eligible."""
     from turnout_cli import ask
 
     options = route_options(workload, policy, min_quality, max_cost, model, provider)
-    call(timeout, lambda client: ask.explain(client, text_of(prompt), options, out, as_json=as_json))
+    asked = ask.Explain(prompt=text_of(prompt), options=options, why_not=tuple(why_not or ()))
+    call(timeout, lambda client: ask.explain(client, asked, out, as_json=as_json))
 
 
 @app.command()

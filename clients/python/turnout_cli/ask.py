@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -82,9 +82,18 @@ def show_decision(decision: Decision, console: Console) -> None:
     )
 
 
-async def explain(client: Client, prompt: str, options: RouteOptions, console: Console, *, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explain:
+    """What is to be explained, and of which models in particular why they do not come first."""
+
+    prompt: str
+    options: RouteOptions
+    why_not: tuple[str, ...] = ()
+
+
+async def explain(client: Client, asked: Explain, console: Console, *, as_json: bool) -> int:
     """Every candidate and why not; 1 if nothing is eligible."""
-    explanation = await client.explain(prompt, **options)
+    explanation = await client.explain(asked.prompt, why_not=asked.why_not, **asked.options)
     if as_json:
         emit(asdict(explanation))
     else:
@@ -107,6 +116,8 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
         )
     else:
         console.print("[red]Nothing is eligible.[/red]")
+    for told in explanation.why_not:
+        console.print(escape(told), highlight=False)
 
 
 def _order(candidate: Candidate) -> tuple[bool, int, bool, float]:

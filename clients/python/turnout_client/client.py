@@ -119,9 +119,14 @@ class Client:
         numbered = enumerate([_routed(request, options) for request in requests])
         return await self._router.decide_many([(what, context.numbered(at)) for at, what in numbered])
 
-    async def explain(self, request: ChatLike, **options: Unpack[RouteOptions]) -> Explanation:
-        """What would be decided, with every candidate and why not; nothing eligible is an answer here."""
-        return await self._router.explain(_routed(request, options), self._context(options))
+    async def explain(
+        self, request: ChatLike, *, why_not: Sequence[str] = (), **options: Unpack[RouteOptions]
+    ) -> Explanation:
+        """What would be decided, with every candidate and why not; nothing eligible is an answer here.
+
+        `why_not` names models; for each the explanation tells what keeps it from coming first.
+        """
+        return await self._router.explain(_routed(request, options), why_not, self._context(options))
 
     async def classify(self, request: ChatLike, **options: Unpack[ClassifyOptions]) -> Classification:
         """What the request is taken for, and why."""

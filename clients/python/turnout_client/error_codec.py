@@ -1,7 +1,6 @@
 """The exception for a failure, with what its details tell."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import TypeVar
 
 from google.protobuf.any_pb2 import Any as Packed
@@ -27,12 +26,7 @@ def error(failure: Failure, *, decision_id: str = "", receipt: Receipt | None = 
     if isinstance(raised, NoEligibleTarget):
         for table in _unpacked(failure, routing_pb2.CandidateTable):
             raised.candidates = tuple(map(candidate, table.candidates))
-            raised.retry_after = raised.retry_after or _retry_after(table)
     return raised
-
-
-def _retry_after(table: routing_pb2.CandidateTable) -> timedelta | None:
-    return table.retry_after.ToTimedelta() if table.HasField("retry_after") else None
 
 
 def _unpacked(failure: Failure, kind: type[Detail]) -> Iterator[Detail]:

@@ -64,4 +64,5 @@ class Explanation:
     quality_floor: float
     floor_source: str
     steps: tuple[str, ...]
+    why_not: tuple[str, ...]
     snapshot_version: int

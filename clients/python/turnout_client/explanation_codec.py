@@ -19,6 +19,7 @@ def explanation(message: routing_pb2.ExplainRouteResponse) -> Explanation:
         quality_floor=message.quality_floor.quality_ppm / _PPM,
         floor_source=message.quality_floor.source,
         steps=tuple(message.steps),
+        why_not=tuple(message.why_not),
         snapshot_version=message.snapshot_version,
     )
 

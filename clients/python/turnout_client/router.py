@@ -47,11 +47,11 @@ class Router:
 
         return verified((await self._told(asked, context, send)).decision, asked)
 
-    async def explain(self, asked: Asked, context: Context) -> Explanation:
+    async def explain(self, asked: Asked, why_not: Sequence[str], context: Context) -> Explanation:
         """What would be decided. Raises TurnoutError."""
 
         async def send(content: Content) -> routing_pb2.ExplainRouteResponse:
-            request = routing_pb2.ExplainRouteRequest(request=_decide_request(asked, content, ""))
+            request = routing_pb2.ExplainRouteRequest(request=_decide_request(asked, content, ""), why_not=why_not)
             return await self._control.call(
                 lambda line: line.routing.ExplainRoute, request, context.deadline, self._caller.metadata(context)
             )

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import weakref
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -123,9 +123,11 @@ class SyncClient:
         """See Client.decide_many."""
         return self._loop.run(self._client.decide_many(requests, **options))
 
-    def explain(self, request: ChatLike, **options: Unpack[RouteOptions]) -> Explanation:
+    def explain(
+        self, request: ChatLike, *, why_not: Sequence[str] = (), **options: Unpack[RouteOptions]
+    ) -> Explanation:
         """See Client.explain."""
-        return self._loop.run(self._client.explain(request, **options))
+        return self._loop.run(self._client.explain(request, why_not=why_not, **options))
 
     def classify(self, request: ChatLike, **options: Unpack[ClassifyOptions]) -> Classification:
         """See Client.classify."""

@@ -204,14 +204,12 @@ async def test_the_candidates_tell_why_nothing_is_eligible(both: Planes, turnout
     table = routing_pb2.CandidateTable(
         candidates=[excluded("openai/gpt-4o", routing_pb2.EXCLUSION_COST, "0.003 $ is above 0.001 $")]
     )
-    table.retry_after.FromTimedelta(timedelta(seconds=9))
     both.control.script.then("DecideRoute", Failure("NO_ELIGIBLE_TARGET", "none may serve", details=(table,)))
     with pytest.raises(NoEligibleTarget) as nothing:
         await turnout.chat("Why is the sky blue?", max_cost_usd="0.001")
     candidate = nothing.value.candidates[0]
     assert (candidate.deployment, candidate.exclusion) == ("openai/gpt-4o", Exclusion.COST)
     assert candidate.detail == "0.003 $ is above 0.001 $"
-    assert nothing.value.retry_after == timedelta(seconds=9)
 
 
 async def test_a_receipt_among_the_details_reaches_the_caller(both: Planes, turnout: Client) -> None:
@@ -234,7 +232,9 @@ async def test_a_throttled_caller_learns_how_long_to_wait(both: Planes, turnout:
 
 
 async def test_explain_shows_candidates_even_if_nothing_is_eligible(both: Planes, turnout: Client) -> None:
-    explanation = await turnout.explain("Why is the sky blue?", policy="strict")
+    explanation = await turnout.explain("Why is the sky blue?", why_not=["gpt-4o"], policy="strict")
+    assert explanation.why_not == ("openai/gpt-4o may not serve",)
+    assert list(both.control.script.of("ExplainRoute")[0].request.why_not) == ["gpt-4o"]
     assert explanation.plan is None
     assert explanation.candidates[0].exclusion is Exclusion.COST
     assert (explanation.quality_floor, explanation.floor_source) == (0.8, "complexity")

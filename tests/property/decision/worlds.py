@@ -257,7 +257,6 @@ def request(choose: Choices) -> Request:
         ),
         constraints=constraints_of(choose),
         policy=choose.of(("", "one", "two")),
-        time_left=choose.rarely(*SPANS),
     )
 
 

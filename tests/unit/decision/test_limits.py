@@ -16,7 +16,7 @@ def bounds(of_policy: ExecutionLimits | None = None, **asking: object) -> Limits
     known = catalog(models=models, policies=[policy(limits=of_policy or ExecutionLimits())])
     wanted = features(max_output_tokens=asking.get("tokens", 0))
     constraints = insisting(max_cost_nanousd=asking.get("cost"))
-    return decided(asked(features=wanted, constraints=constraints, time_left=asking.get("time_left")), known).limits
+    return decided(asked(features=wanted, constraints=constraints), known).limits
 
 
 def test_attempts_are_the_policys() -> None:
@@ -46,7 +46,5 @@ def test_of_two_caps_the_tighter_one_holds(allowed: int, asked_for: int) -> None
     assert bounds(ExecutionLimits(max_cost_nanousd=allowed), cost=asked_for).max_cost_nanousd == 8_000_000
 
 
-@pytest.mark.parametrize(("left", "deadline"), [(None, 60), (90, 60), (5, 5)])
-def test_the_deadline_is_what_the_policy_or_the_caller_leaves(left: int | None, deadline: int) -> None:
-    time_left = None if left is None else timedelta(seconds=left)
-    assert bounds(time_left=time_left).deadline == timedelta(seconds=deadline)
+def test_the_deadline_is_the_policys() -> None:
+    assert bounds(ExecutionLimits(deadline=timedelta(seconds=5))).deadline == timedelta(seconds=5)

@@ -299,18 +299,24 @@ class ExplainRouteRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_FIELD_NUMBER: _builtins.int
+    WHY_NOT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def request(self) -> Global___DecideRouteRequest:
         """The request as for DecideRoute."""
+
+    @_builtins.property
+    def why_not(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Models to be told of why they do not come first."""
 
     def __init__(
         self,
         *,
         request: Global___DecideRouteRequest | None = ...,
+        why_not: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request", "why_not", b"why_not"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -329,6 +335,7 @@ class ExplainRouteResponse(_message.Message):
     SNAPSHOT_VERSION_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
+    WHY_NOT_FIELD_NUMBER: _builtins.int
     snapshot_version: _builtins.int
     """The snapshot that was used."""
     @_builtins.property
@@ -355,6 +362,10 @@ class ExplainRouteResponse(_message.Message):
     def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The rule of the workload or override that matched, in one sentence each."""
 
+    @_builtins.property
+    def why_not(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For each model of the request's `why_not`, in that order, what keeps it from coming first."""
+
     def __init__(
         self,
         *,
@@ -365,10 +376,11 @@ class ExplainRouteResponse(_message.Message):
         snapshot_version: _builtins.int = ...,
         features: Global___Features | None = ...,
         steps: _abc.Iterable[_builtins.str] | None = ...,
+        why_not: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["classification", b"classification", "decision", b"decision", "features", b"features", "quality_floor", b"quality_floor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "classification", b"classification", "decision", b"decision", "features", b"features", "quality_floor", b"quality_floor", "snapshot_version", b"snapshot_version", "steps", b"steps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "classification", b"classification", "decision", b"decision", "features", b"features", "quality_floor", b"quality_floor", "snapshot_version", b"snapshot_version", "steps", b"steps", "why_not", b"why_not"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -987,7 +999,6 @@ class CandidateTable(_message.Message):
 
     CANDIDATES_FIELD_NUMBER: _builtins.int
     DECIDED_AT_FIELD_NUMBER: _builtins.int
-    RETRY_AFTER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]:
         """Deployments and why not; of many only the first, as many as a status can carry. ExplainRoute gives all."""
@@ -996,20 +1007,15 @@ class CandidateTable(_message.Message):
     def decided_at(self) -> _timestamp_pb2.Timestamp:
         """When it was looked at."""
 
-    @_builtins.property
-    def retry_after(self) -> _duration_pb2.Duration:
-        """How long it takes until an unhealthy one is tried again, if that is what is missing."""
-
     def __init__(
         self,
         *,
         candidates: _abc.Iterable[Global___Candidate] | None = ...,
         decided_at: _timestamp_pb2.Timestamp | None = ...,
-        retry_after: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at", "retry_after", b"retry_after"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "decided_at", b"decided_at", "retry_after", b"retry_after"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "decided_at", b"decided_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
