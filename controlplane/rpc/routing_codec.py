@@ -10,7 +10,8 @@ from controlplane.decision.model import Constraints, Origin
 from controlplane.routing.model import Ask, Known, NoTrace, Shown, Told, Trace
 from controlplane.rpc.enums import CAPABILITIES, COMPLEXITIES, TASK_TYPES
 from turnout.routing.v1 import routing_pb2
-from turnout_wire.conversation import conversation, features_from_proto, parse_chat
+from turnout_wire.chat_payload import parse_chat
+from turnout_wire.conversation import conversation, features_from_proto
 from turnout_wire.digest import request_digest
 from turnout_wire.failure import Failure
 from turnout_wire.server import Principal

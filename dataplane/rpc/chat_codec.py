@@ -25,7 +25,7 @@ from dataplane.chat.model import (
 )
 from turnout.inference.v1 import chat_pb2
 from turnout.outcome.v1 import usage_pb2
-from turnout_wire.conversation import json_value
+from turnout_wire.chat_payload import json_value
 
 _ROLES: Mapping[int, Role] = {chat_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
 _MODES: Mapping[int, ToolMode] = {

@@ -22,7 +22,7 @@ from dataplane.rpc.tracing import link_to_decision
 from dataplane.snapshot.holder import SnapshotHolder
 from turnout.inference.v1 import inference_pb2
 from turnout.outcome.v1 import receipt_pb2
-from turnout_wire.conversation import parse_chat
+from turnout_wire.chat_payload import parse_chat
 from turnout_wire.failure import Failure
 from turnout_wire.layers import Validation
 from turnout_wire.server import Call

@@ -21,7 +21,7 @@ from turnout_cli.demo.catalog import CREDENTIAL, PROVIDERS, sandbox_catalog
 from turnout_cli.demo.prompts import read_prompts
 from turnout_cli.processes import Processes, Program, Running
 from turnout_cli.stack import Stack, StackSettings, start_stack
-from turnout_wire.conversation import CHAT_REQUEST
+from turnout_wire.chat_payload import CHAT_REQUEST
 
 ROUNDS, CALLS, CONCURRENCY = 5, 3000, 16
 Row = tuple[str, ...]

@@ -22,8 +22,8 @@ from turnout.inference.v1 import payload_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout_features import extract
 from turnout_features.model import Conversation, Features, OutputFormat, Patterns, Speaker, Utterance
+from turnout_wire.chat_payload import parse_chat
 from turnout_wire.conversation import conversation as conversation_from
-from turnout_wire.conversation import parse_chat
 from turnout_wire.failure import Failure
 from turnout_wire.layers import Validation
 

@@ -14,7 +14,7 @@ from turnout.catalog.v1 import catalog_pb2
 from turnout.inference.v1 import chat_pb2, payload_pb2
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 from turnout.routing.v1 import decision_pb2, routing_pb2
-from turnout_wire.conversation import CHAT_REQUEST
+from turnout_wire.chat_payload import CHAT_REQUEST
 
 PLANNED = ("policy", "workload", "stage", "targets", "limits", "reason", "propensity_ppm", "classification", "baseline")
 """What of a decision follows from the plan alone, so that the explanation has it too."""

@@ -24,7 +24,7 @@ from turnout.inference.v1 import chat_pb2, inference_pb2, payload_pb2
 from turnout.routing.v1 import decision_pb2, routing_pb2
 from turnout.snapshot.v1 import snapshot_pb2
 from turnout.trust.v1 import envelope_pb2
-from turnout_wire.conversation import CHAT_REQUEST
+from turnout_wire.chat_payload import CHAT_REQUEST
 
 HEARTBEAT = 0.05
 PROMPT = "Why is the sky blue?"

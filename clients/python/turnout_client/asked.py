@@ -12,7 +12,7 @@ from turnout_client.chat_request import CHAT_SETTINGS, chat_request
 from turnout_client.invalid import invalid
 from turnout_client.options import ChatLike
 from turnout_client.route_request import ROUTE_SETTINGS, route_request
-from turnout_wire.conversation import CHAT_REQUEST
+from turnout_wire.chat_payload import CHAT_REQUEST
 from turnout_wire.digest import request_digest
 
 MAX_BODY = 8 * 1024 * 1024

@@ -15,7 +15,7 @@ from turnout.inference.v1 import payload_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout.snapshot.v1 import snapshot_pb2
 from turnout.trust.v1 import keys_pb2
-from turnout_wire.conversation import CHAT_REQUEST
+from turnout_wire.chat_payload import CHAT_REQUEST
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -13,7 +13,7 @@ from tests.support.line import Line, Told, refusal
 from turnout.inference.v1 import chat_pb2, inference_pb2, payload_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout.trust.v1 import envelope_pb2
-from turnout_wire.conversation import CHAT_REQUEST
+from turnout_wire.chat_payload import CHAT_REQUEST
 from turnout_wire.digest import request_digest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -9,7 +9,8 @@ from tests.support.planes import RULE_SET, TOKEN, Gate, Planes, decided, rule_se
 from turnout.routing.v1 import routing_pb2
 from turnout_client import Client, Conflict, DeadlineExceeded, Decision, NotFound, ServerFault
 from turnout_features import RulePatterns, extract
-from turnout_wire.conversation import conversation, features_to_proto, parse_chat
+from turnout_wire.chat_payload import parse_chat
+from turnout_wire.conversation import conversation, features_to_proto
 from turnout_wire.digest import request_digest
 from turnout_wire.failure import Failure
 from turnout_wire.status import to_status
