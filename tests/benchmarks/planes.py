@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
@@ -24,6 +24,8 @@ from turnout_cli.stack import Stack, StackSettings, start_stack
 from turnout_wire.chat_payload import CHAT_REQUEST
 
 ROUNDS, CALLS, CONCURRENCY = 5, 3000, 16
+BATCH = 14
+"""Requests of a DecideRoutes; the packaged prompts are 13 times as many."""
 Row = tuple[str, ...]
 Asked = routing_pb2.DecideRouteRequest
 
@@ -83,6 +85,23 @@ class Bench:
                     int(median(map(len, bodies))),
                     size,
                 )
+
+    async def decide_many(self) -> list[Row]:
+        """DecideRoutes with BATCH requests in each call; figures for each decision."""
+        batches = list(batched(self.asked, BATCH))
+        async with grpc.aio.insecure_channel(self.stack.control.address) as channel:
+            rpc = channel.unary_unary(
+                "/turnout.routing.v1.RoutingService/DecideRoutes",
+                request_serializer=routing_pb2.DecideRoutesRequest.SerializeToString,
+                response_deserializer=routing_pb2.DecideRoutesResponse.FromString,
+            )
+            calls = [routing_pb2.DecideRoutesRequest(requests=batch) for batch in batches]
+            call = _in_turn(lambda asked: rpc(asked, metadata=self.metadata, timeout=30), calls)
+            rounds = [await saturate(call, self.stack.control.pid, CALLS // BATCH, 2) for _ in range(ROUNDS)]
+        ours = middle(rounds)
+        latencies = f"{ours.p50_ms:.2f} / {ours.p99_ms:.2f} the call"
+        figures = (f"{ours.cpu_us / BATCH:.0f}", f"{ours.per_second * BATCH:.0f}", latencies)
+        return [(f"DecideRoutes, each of {BATCH} in a call", *figures, "", "")]
 
     async def _compare(
         self,
@@ -174,6 +193,11 @@ class Bench:
 Given = TypeVar("Given")
 
 
+def batched(items: Sequence[Given], size: int) -> Iterator[Sequence[Given]]:
+    """`items` in groups of `size`, the last one perhaps smaller."""
+    return (items[first : first + size] for first in range(0, len(items), size))
+
+
 def _in_turn(call: Callable[[Given], Awaitable[object]], given: Sequence[Given]) -> Call:
     """`call` with one after another of `given`, and again from the first."""
     turns = cycle(given)
@@ -241,7 +265,8 @@ async def run() -> dict[str, tuple[Row, list[Row]]]:
                 state=folder / "state", catalog=catalog, environment=_environment(), workers=1, log_level="warning"
             )
             bench = Bench(await start_stack(processes, settings), sandbox, processes, folder)
-            decided, generated = await bench.decide(), await bench.generate()
+            decided = [*await bench.decide(), *await bench.decide_many()]
+            generated = await bench.generate()
             saturated = ("", "server CPU µs a call", "calls/s", "p50 / p99 ms")
             return {
                 "Deciding": ((*saturated, "at half load p50 / p99 ms", "CPU ratio"), decided),
