@@ -17,7 +17,7 @@ REAL := $(VENV)/.real
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo up test test-slow test-real bench lint format protos protos-baseline docs picture lock clean
+.PHONY: help env demo up test test-real bench lint format protos protos-baseline docs picture lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,11 +60,8 @@ up: $(RUNTIME) ## Start both planes for real use and stay up
 
 # --- checking ------------------------------------------------------------------------------------
 
-test: lint ## Check everything that is quick: lint and all tests not marked slow or real
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not real" $(ARGS)
-
-test-slow: $(DEV) ## Run the tests marked slow
-	@$(PY) -m pytest -m slow $(ARGS)
+test: lint ## Check everything: lint and all tests but those against a real model
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not real" $(ARGS)
 
 test-real: $(REAL) ## Run both planes against a real model served on this machine
 	@$(PY) -m pytest -s -m real tests/real $(ARGS)
