@@ -3,9 +3,12 @@
 import json
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 
 _OWN = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
+
+MOST_CAUSES = 8
 
 
 class JsonLines(logging.Formatter):
@@ -26,8 +29,20 @@ class JsonLines(logging.Formatter):
         }
         line.update({key: value for key, value in record.__dict__.items() if key not in _OWN})
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = where(record.exc_info[1])
         return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def where(error: BaseException | None) -> str:
+    """The types of an exception and of its causes, and where each came from.
+
+    Not what they say: messages quote values, and a value may be somebody's prompt.
+    """
+    told: list[str] = []
+    while error is not None and len(told) < MOST_CAUSES:
+        told.append("".join([f"{type(error).__qualname__} at\n", *traceback.format_tb(error.__traceback__)]))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "caused by\n".join(told)
 
 
 def start_logs(service: str, level: str) -> None:

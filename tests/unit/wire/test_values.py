@@ -161,7 +161,7 @@ def test_an_exception_is_logged_with_its_trace() -> None:
     failed = ValueError("why")
     record = logging.LogRecord("x", logging.ERROR, __file__, 1, "failed", (), (ValueError, failed, None))
     line = json.loads(JsonLines("worker").format(record))
-    assert "ValueError: why" in line["exception"]
+    assert "ValueError at" in line["exception"]
 
 
 def test_logs_of_the_level_and_above_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
