@@ -25,6 +25,7 @@ from controlplane.config import Config
 from controlplane.decision.index import SnapshotIndex, index
 from controlplane.outcome.commands import ReportReceipts, SeenReceipts
 from controlplane.outcome.live import LiveView
+from controlplane.outcome.lost import LostReceipts
 from controlplane.policy.model import RuleSet
 from controlplane.routing.commands import ClassifyRequest, DecideRoute, ExplainRoute, Surroundings
 from controlplane.routing.memory import DecisionMemory
@@ -248,7 +249,7 @@ class ControlPlane:
         return RoutingServicer(commands, self._rules.check, self._telemetry)
 
     def _outcomes(self) -> OutcomeServicer:
-        report = ReportReceipts(self._snapshots, LiveView(), SeenReceipts(), utc_now)
+        report = ReportReceipts(self._snapshots, LiveView(), SeenReceipts(), LostReceipts(), utc_now)
         return OutcomeServicer(report, self._public_key, verify, self._telemetry)
 
     def _public_key(self, key_id: str) -> bytes | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controlplane.outcome.live import HealthReport, LiveView, Timing
+from controlplane.outcome.lost import LostReceipts
 from controlplane.outcome.model import ReceiptFacts
 from controlplane.snapshot.holder import SnapshotHolder
 
@@ -43,23 +44,36 @@ class ReportReceipts:
     """Takes a worker's batch and refreshes what decisions see of its targets."""
 
     def __init__(
-        self, snapshots: SnapshotHolder, live: LiveView, seen: SeenReceipts, clock: Callable[[], datetime]
+        self,
+        snapshots: SnapshotHolder,
+        live: LiveView,
+        seen: SeenReceipts,
+        lost: LostReceipts,
+        clock: Callable[[], datetime],
     ) -> None:
         self._snapshots = snapshots
         self._live = live
         self._seen = seen
+        self._lost = lost
         self._clock = clock
 
-    def __call__(self, worker: str, receipts: Sequence[ReceiptFacts], health: Sequence[HealthReport]) -> Taken:
-        """Never fails on a single receipt: what does not fit is rejected by name, and the rest is taken."""
+    def __call__(
+        self, worker: str, receipts: Sequence[ReceiptFacts], health: Sequence[HealthReport], dropped: int = 0
+    ) -> Taken:
+        """Never fails on a single receipt: what does not fit is rejected by name, and the rest is taken.
+
+        `dropped` is how many receipts the worker had to drop since it began.
+        """
+        if lost := self._lost.since_last(worker, dropped):
+            _log.warning("a worker dropped receipts", extra={"worker": worker, "dropped": lost})
         rejected = [(receipt, reason) for receipt in receipts if (reason := rejection(receipt))]
         refused = {receipt.receipt_id for receipt, _ in rejected}
         fitting = [receipt for receipt in receipts if receipt.receipt_id not in refused]
         accepted = tuple(receipt for receipt in fitting if self._seen.add(receipt.receipt_id))
         for receipt, reason in rejected:
-            _log.warning("receipt rejected", extra={**told(receipt), "reason": reason})
+            _log.warning("receipt rejected", extra={**log_fields(receipt), "reason": reason})
         for receipt in accepted:
-            _log.info("receipt taken", extra=told(receipt))
+            _log.info("receipt taken", extra=log_fields(receipt))
         self._refresh(worker, accepted, health)
         return Taken(
             accepted=accepted,
@@ -76,7 +90,7 @@ class ReportReceipts:
         self._snapshots.refresh(self._live.merged(known.__contains__, now))
 
 
-def told(receipt: ReceiptFacts) -> dict[str, object]:
+def log_fields(receipt: ReceiptFacts) -> dict[str, object]:
     """What the log says of a receipt; tokens and cost are those of all attempts."""
     return {
         "decision_id": receipt.decision_id,

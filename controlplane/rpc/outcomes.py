@@ -10,7 +10,6 @@ from google.protobuf.message import DecodeError
 from controlplane.catalog.model import DeploymentName
 from controlplane.outcome.commands import ReportReceipts
 from controlplane.outcome.live import HealthReport
-from controlplane.outcome.lost import LostReceipts
 from controlplane.outcome.model import AttemptFacts, ReceiptFacts
 from controlplane.snapshot.model import Health, HealthState
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
@@ -57,7 +56,6 @@ class OutcomeServicer:
         self._public_key = public_key
         self._verify = verify
         self._metrics = telemetry.metrics
-        self._lost = LostReceipts()
 
     async def ReportReceipts(
         self, request: outcome_pb2.ReportReceiptsRequest, call: Call
@@ -68,9 +66,7 @@ class OutcomeServicer:
         for name, reason in (*unreadable, *doubtful):
             told = {"worker": request.worker, "about": name, "reason": reason, "request_id": call.request_id}
             _log.warning("part of a report cannot be read", extra=told)
-        if lost := self._lost.since_last(request.worker, request.dropped):
-            _log.warning("a worker dropped receipts", extra={"worker": request.worker, "dropped": lost})
-        taken = self._report(request.worker, receipts, health)
+        taken = self._report(request.worker, receipts, health, request.dropped)
         for receipt in taken.accepted:
             self._metrics.count("turnout.receipts", {"turnout.result": receipt.result})
         return outcome_pb2.ReportReceiptsResponse(

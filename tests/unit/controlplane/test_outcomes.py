@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from controlplane.catalog.model import DeploymentName
 from controlplane.outcome.commands import ReportReceipts, SeenReceipts, rejection, timings
 from controlplane.outcome.live import HealthReport, LiveView, Timing
+from controlplane.outcome.lost import LostReceipts
 from controlplane.outcome.model import AttemptFacts, ReceiptFacts
 from controlplane.snapshot.holder import SnapshotHolder, Version
 from controlplane.snapshot.model import Health, HealthState
@@ -150,7 +151,7 @@ class Versions:
 def reports() -> tuple[ReportReceipts, SnapshotHolder]:
     holder = SnapshotHolder(Versions(), lambda: NOW)
     holder.publish(catalog(), bytes(32))
-    return ReportReceipts(holder, LiveView(), SeenReceipts(), lambda: NOW), holder
+    return ReportReceipts(holder, LiveView(), SeenReceipts(), LostReceipts(), lambda: NOW), holder
 
 
 def test_a_receipt_without_a_decision_of_ours_or_off_its_plan_is_rejected() -> None:
@@ -203,3 +204,11 @@ def test_a_report_without_health_leaves_the_workers_last_word_standing() -> None
 def test_the_memory_of_receipts_is_bounded_and_forgets_the_oldest() -> None:
     seen = SeenReceipts(size=3)
     assert [seen.add(name) for name in ("a", "b", "a", "c", "d", "a")] == [True, True, False, True, True, True]
+
+
+def test_receipts_that_a_worker_dropped_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    report, _ = reports()
+    for total in (0, 3, 3, 5):
+        report("w", [], [], total)
+    lost = [record for record in caplog.records if record.message == "a worker dropped receipts"]
+    assert [(vars(record)["worker"], vars(record)["dropped"]) for record in lost] == [("w", 3), ("w", 2)]
