@@ -66,6 +66,10 @@ class Demo:
                 f"control plane, {len(stack.workers)} workers and {len(sandboxes)} sandbox providers are up "
                 f"after {time.perf_counter() - began:.1f} s"
             )
+            self._note(
+                f"{len(self._prompts)} prompts follow; the sandbox makes up the answers, in {self._settings.latency_scale:.0%} of the "
+                "time of real models; prices are the catalog's; nothing leaves this machine or costs money"
+            )
             client = await resources.enter_async_context(_client(stack, stack.workers))
             with_one = await resources.enter_async_context(_client(stack, stack.workers[:1]))
             return await self._show(client, with_one, sandboxes, tracing)
