@@ -47,6 +47,10 @@ class Connection:
             pass
 
 
+TURNS = 5
+"""Turns of the event loop after which a connection that was being accepted has come through."""
+
+
 @asynccontextmanager
 async def raw_server(handler: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Run `handler` for each connection; yields the address. Connections are closed when their handler is done."""
@@ -60,7 +64,10 @@ async def raw_server(handler: Handler, *, tls: ssl.SSLContext | None = None) -> 
         finally:
             writer.close()
 
+    writers: list[asyncio.StreamWriter] = []
+
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         task = asyncio.get_running_loop().create_task(serve(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -70,8 +77,15 @@ async def raw_server(handler: Handler, *, tls: ssl.SSLContext | None = None) -> 
         port = server.sockets[0].getsockname()[1]
         yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     finally:
+        for listening in server.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        for _ in range(TURNS):  # a connection that is half accepted when the server closes is left open by asyncio
+            await asyncio.sleep(0)
         server.close()
         for task in tuple(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:  # a handler that was cancelled before it began has closed nothing
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
         await server.wait_closed()
