@@ -67,6 +67,7 @@ class Exclusion(StrEnum):
     COST = "cost"
     LATENCY = "latency"
     QUALITY = "quality"
+    BUDGET = "budget"
 
 
 class ReasonCode(StrEnum):
@@ -89,6 +90,8 @@ class Notice(StrEnum):
     SINGLE_PROVIDER = "single_provider"
     LOW_CONFIDENCE = "low_confidence"
     LAST_RESORT = "last_resort"
+    BUDGET_LOW = "budget_low"
+    UNRECORDED = "unrecorded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

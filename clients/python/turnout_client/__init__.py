@@ -23,6 +23,7 @@ from turnout_client.client import Client
 from turnout_client.decision import Baseline, Decision, Limits, Plan, Target
 from turnout_client.errors import (
     AccessDenied,
+    BudgetExceeded,
     Cancelled,
     Conflict,
     CostLimitReached,
@@ -68,6 +69,7 @@ __all__ = [
     "Attempt",
     "AttemptOutcome",
     "Baseline",
+    "BudgetExceeded",
     "Cancelled",
     "Candidate",
     "Capability",

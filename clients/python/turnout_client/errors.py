@@ -66,6 +66,10 @@ class NoEligibleTarget(TurnoutError):
     candidates: tuple[Candidate, ...] = ()
 
 
+class BudgetExceeded(TurnoutError):
+    """A budget or a limit has no room for the request; `retry_after` says when it may have, if it will."""
+
+
 class DecisionRefused(TurnoutError):
     """The decision may not be run: altered, expired, replayed, for somebody else, or for another request."""
 
@@ -124,10 +128,14 @@ _BY_CLASS: Mapping[type[TurnoutError], str] = MappingProxyType(
             "CONSTRAINTS_CONTRADICT REQUEST_ID_REUSED PAGE_TOKEN_INVALID"
         ),
         NotFound: "POLICY_UNKNOWN WORKLOAD_UNKNOWN NOT_FOUND",
-        Conflict: "ALREADY_EXISTS ETAG_MISMATCH CATALOG_INVALID MANAGED_BY_FILE RULE_SET_OUTDATED KEY_STATE",
+        Conflict: (
+            "ALREADY_EXISTS ETAG_MISMATCH CATALOG_INVALID MANAGED_BY_FILE RULE_SET_OUTDATED KEY_STATE RECORD_ERASED "
+            "FEEDBACK_LATE"
+        ),
         NotAuthenticated: "UNAUTHENTICATED",
         AccessDenied: "ACCESS_DENIED",
         NoEligibleTarget: "NO_ELIGIBLE_TARGET",
+        BudgetExceeded: "BUDGET_EXHAUSTED BUDGET_IN_FLIGHT RATE_LIMITED",
         DecisionRefused: (
             "ENVELOPE_MALFORMED PAYLOAD_TYPE_UNKNOWN KEY_UNKNOWN KEY_REVOKED KEY_NOT_YET_VALID KEY_EXPIRED "
             "SIGNATURE_INVALID DECISION_MALFORMED ISSUER_MISMATCH FEATURE_UNSUPPORTED AUDIENCE_MISMATCH DECISION_EXPIRED "
@@ -141,7 +149,7 @@ _BY_CLASS: Mapping[type[TurnoutError], str] = MappingProxyType(
         DeadlineExceeded: "DEADLINE_EXCEEDED",
         Cancelled: "CANCELLED",
         StreamBroken: "STREAM_BROKEN",
-        Unavailable: "UNREACHABLE DRAINING SNAPSHOT_STALE REPLAY_GUARD_FULL OVERLOADED",
+        Unavailable: "UNREACHABLE DRAINING SNAPSHOT_STALE REPLAY_GUARD_FULL OVERLOADED STORE_UNAVAILABLE",
         ServerFault: "INTERNAL UNIMPLEMENTED",
     }
 )

@@ -77,6 +77,8 @@ class Notice(StrEnum):
     SINGLE_PROVIDER = "single_provider"
     LOW_CONFIDENCE = "low_confidence"
     LAST_RESORT = "last_resort"
+    BUDGET_LOW = "budget_low"
+    UNRECORDED = "unrecorded"
 
 
 class Exclusion(StrEnum):
@@ -96,6 +98,7 @@ class Exclusion(StrEnum):
     COST = "cost"
     LATENCY = "latency"
     QUALITY = "quality"
+    BUDGET = "budget"
 
 
 class FinishReason(StrEnum):

@@ -60,12 +60,22 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """FAILED_PRECONDITION: the key is not in the state that the change needs."""
     REASON_PAGE_TOKEN_INVALID: _Reason.ValueType  # 18
     """INVALID_ARGUMENT: the page token is not one of ours."""
+    REASON_RECORD_ERASED: _Reason.ValueType  # 19
+    """FAILED_PRECONDITION: what was recorded was erased, or is not kept any more."""
+    REASON_FEEDBACK_LATE: _Reason.ValueType  # 20
+    """FAILED_PRECONDITION: feedback on a decision that is too old to learn from."""
     REASON_UNAUTHENTICATED: _Reason.ValueType  # 30
     """UNAUTHENTICATED: no or an unknown credential."""
     REASON_ACCESS_DENIED: _Reason.ValueType  # 31
     """PERMISSION_DENIED: this caller may not call this method."""
     REASON_NO_ELIGIBLE_TARGET: _Reason.ValueType  # 40
     """FAILED_PRECONDITION: no deployment may serve the request; details say why, for each."""
+    REASON_BUDGET_EXHAUSTED: _Reason.ValueType  # 41
+    """RESOURCE_EXHAUSTED: a budget is used up; details say which, and when its window ends."""
+    REASON_BUDGET_IN_FLIGHT: _Reason.ValueType  # 42
+    """RESOURCE_EXHAUSTED: what a budget has left is held for runs that are under way; RetryInfo says when some of it is free again."""
+    REASON_RATE_LIMITED: _Reason.ValueType  # 43
+    """RESOURCE_EXHAUSTED: a limit on requests or tokens is reached; RetryInfo says when the next window begins."""
     REASON_ENVELOPE_MALFORMED: _Reason.ValueType  # 50
     """INVALID_ARGUMENT: the envelope breaks a rule or a size."""
     REASON_PAYLOAD_TYPE_UNKNOWN: _Reason.ValueType  # 51
@@ -130,6 +140,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """INTERNAL: a fault of ours; the request id finds it in the log."""
     REASON_UNIMPLEMENTED: _Reason.ValueType  # 104
     """UNIMPLEMENTED: no such method."""
+    REASON_STORE_UNAVAILABLE: _Reason.ValueType  # 106
+    """UNAVAILABLE: the store cannot record it now, and the policy wants it recorded; try again."""
     REASON_UNREACHABLE: _Reason.ValueType  # 105
     """UNAVAILABLE: nobody answers at the address. Only clients say so, of the connection itself."""
 
@@ -176,12 +188,22 @@ REASON_KEY_STATE: Reason.ValueType  # 17
 """FAILED_PRECONDITION: the key is not in the state that the change needs."""
 REASON_PAGE_TOKEN_INVALID: Reason.ValueType  # 18
 """INVALID_ARGUMENT: the page token is not one of ours."""
+REASON_RECORD_ERASED: Reason.ValueType  # 19
+"""FAILED_PRECONDITION: what was recorded was erased, or is not kept any more."""
+REASON_FEEDBACK_LATE: Reason.ValueType  # 20
+"""FAILED_PRECONDITION: feedback on a decision that is too old to learn from."""
 REASON_UNAUTHENTICATED: Reason.ValueType  # 30
 """UNAUTHENTICATED: no or an unknown credential."""
 REASON_ACCESS_DENIED: Reason.ValueType  # 31
 """PERMISSION_DENIED: this caller may not call this method."""
 REASON_NO_ELIGIBLE_TARGET: Reason.ValueType  # 40
 """FAILED_PRECONDITION: no deployment may serve the request; details say why, for each."""
+REASON_BUDGET_EXHAUSTED: Reason.ValueType  # 41
+"""RESOURCE_EXHAUSTED: a budget is used up; details say which, and when its window ends."""
+REASON_BUDGET_IN_FLIGHT: Reason.ValueType  # 42
+"""RESOURCE_EXHAUSTED: what a budget has left is held for runs that are under way; RetryInfo says when some of it is free again."""
+REASON_RATE_LIMITED: Reason.ValueType  # 43
+"""RESOURCE_EXHAUSTED: a limit on requests or tokens is reached; RetryInfo says when the next window begins."""
 REASON_ENVELOPE_MALFORMED: Reason.ValueType  # 50
 """INVALID_ARGUMENT: the envelope breaks a rule or a size."""
 REASON_PAYLOAD_TYPE_UNKNOWN: Reason.ValueType  # 51
@@ -246,6 +268,8 @@ REASON_INTERNAL: Reason.ValueType  # 103
 """INTERNAL: a fault of ours; the request id finds it in the log."""
 REASON_UNIMPLEMENTED: Reason.ValueType  # 104
 """UNIMPLEMENTED: no such method."""
+REASON_STORE_UNAVAILABLE: Reason.ValueType  # 106
+"""UNAVAILABLE: the store cannot record it now, and the policy wants it recorded; try again."""
 REASON_UNREACHABLE: Reason.ValueType  # 105
 """UNAVAILABLE: nobody answers at the address. Only clients say so, of the connection itself."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

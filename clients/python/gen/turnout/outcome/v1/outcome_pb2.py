@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from turnout.outcome.v1 import receipt_pb2 as turnout_dot_outcome_dot_v1_dot_receipt__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n turnout/outcome/v1/outcome.proto\x12\x12turnout.outcome.v1\x1a\x1b\x62uf/validate/validate.proto\x1a turnout/outcome/v1/receipt.proto\"\xbb\x01\n\x15ReportReceiptsRequest\x12\x1a\n\x06worker\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x38\n\x08receipts\x18\x02 \x03(\x0b\x32\x1b.turnout.outcome.v1.ReceiptB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12;\n\x06health\x18\x03 \x03(\x0b\x32 .turnout.outcome.v1.TargetHealthB\t\xbaH\x06\x92\x01\x03\x10\x90N\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x04\"u\n\x16ReportReceiptsResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\r\x12\x12\n\nduplicates\x18\x02 \x01(\r\x12\x35\n\x08rejected\x18\x03 \x03(\x0b\x32#.turnout.outcome.v1.RejectedReceipt\"5\n\x0fRejectedReceipt\x12\x12\n\nreceipt_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t2y\n\x0eOutcomeService\x12g\n\x0eReportReceipts\x12).turnout.outcome.v1.ReportReceiptsRequest\x1a*.turnout.outcome.v1.ReportReceiptsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n turnout/outcome/v1/outcome.proto\x12\x12turnout.outcome.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a turnout/outcome/v1/receipt.proto\"\xf7\x01\n\x15ReportReceiptsRequest\x12\x1a\n\x06worker\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x38\n\x08receipts\x18\x02 \x03(\x0b\x32\x1b.turnout.outcome.v1.ReceiptB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12;\n\x06health\x18\x03 \x03(\x0b\x32 .turnout.outcome.v1.TargetHealthB\t\xbaH\x06\x92\x01\x03\x10\x90N\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x04\x12:\n\x07started\x18\x05 \x03(\x0b\x32\x1e.turnout.outcome.v1.StartedRunB\t\xbaH\x06\x92\x01\x03\x10\x90N\"|\n\nStartedRun\x12\x1d\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nreceipt_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"u\n\x16ReportReceiptsResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\r\x12\x12\n\nduplicates\x18\x02 \x01(\r\x12\x35\n\x08rejected\x18\x03 \x03(\x0b\x32#.turnout.outcome.v1.RejectedReceipt\"5\n\x0fRejectedReceipt\x12\x12\n\nreceipt_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t2y\n\x0eOutcomeService\x12g\n\x0eReportReceipts\x12).turnout.outcome.v1.ReportReceiptsRequest\x1a*.turnout.outcome.v1.ReportReceiptsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,12 +40,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTRECEIPTSREQUEST'].fields_by_name['receipts']._serialized_options = b'\272H\006\222\001\003\020\350\007'
   _globals['_REPORTRECEIPTSREQUEST'].fields_by_name['health']._loaded_options = None
   _globals['_REPORTRECEIPTSREQUEST'].fields_by_name['health']._serialized_options = b'\272H\006\222\001\003\020\220N'
-  _globals['_REPORTRECEIPTSREQUEST']._serialized_start=120
-  _globals['_REPORTRECEIPTSREQUEST']._serialized_end=307
-  _globals['_REPORTRECEIPTSRESPONSE']._serialized_start=309
-  _globals['_REPORTRECEIPTSRESPONSE']._serialized_end=426
-  _globals['_REJECTEDRECEIPT']._serialized_start=428
-  _globals['_REJECTEDRECEIPT']._serialized_end=481
-  _globals['_OUTCOMESERVICE']._serialized_start=483
-  _globals['_OUTCOMESERVICE']._serialized_end=604
+  _globals['_REPORTRECEIPTSREQUEST'].fields_by_name['started']._loaded_options = None
+  _globals['_REPORTRECEIPTSREQUEST'].fields_by_name['started']._serialized_options = b'\272H\006\222\001\003\020\220N'
+  _globals['_STARTEDRUN'].fields_by_name['decision_id']._loaded_options = None
+  _globals['_STARTEDRUN'].fields_by_name['decision_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_STARTEDRUN'].fields_by_name['receipt_id']._loaded_options = None
+  _globals['_STARTEDRUN'].fields_by_name['receipt_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_STARTEDRUN'].fields_by_name['until']._loaded_options = None
+  _globals['_STARTEDRUN'].fields_by_name['until']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REPORTRECEIPTSREQUEST']._serialized_start=153
+  _globals['_REPORTRECEIPTSREQUEST']._serialized_end=400
+  _globals['_STARTEDRUN']._serialized_start=402
+  _globals['_STARTEDRUN']._serialized_end=526
+  _globals['_REPORTRECEIPTSRESPONSE']._serialized_start=528
+  _globals['_REPORTRECEIPTSRESPONSE']._serialized_end=645
+  _globals['_REJECTEDRECEIPT']._serialized_start=647
+  _globals['_REJECTEDRECEIPT']._serialized_end=700
+  _globals['_OUTCOMESERVICE']._serialized_start=702
+  _globals['_OUTCOMESERVICE']._serialized_end=823
 # @@protoc_insertion_point(module_scope)

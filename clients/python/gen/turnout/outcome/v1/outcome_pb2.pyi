@@ -6,6 +6,7 @@ What came of decisions: workers report here."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from turnout.outcome.v1 import receipt_pb2 as _receipt_pb2
 import builtins as _builtins
@@ -29,6 +30,7 @@ class ReportReceiptsRequest(_message.Message):
     RECEIPTS_FIELD_NUMBER: _builtins.int
     HEALTH_FIELD_NUMBER: _builtins.int
     DROPPED_FIELD_NUMBER: _builtins.int
+    STARTED_FIELD_NUMBER: _builtins.int
     worker: _builtins.str
     """The worker."""
     dropped: _builtins.int
@@ -41,6 +43,10 @@ class ReportReceiptsRequest(_message.Message):
     def health(self) -> _containers.RepeatedCompositeFieldContainer[_receipt_pb2.TargetHealth]:
         """The state of every deployment of the worker's snapshot."""
 
+    @_builtins.property
+    def started(self) -> _containers.RepeatedCompositeFieldContainer[Global___StartedRun]:
+        """Runs that began since the last report, so that what was held for them outlasts the decision's time."""
+
     def __init__(
         self,
         *,
@@ -48,14 +54,47 @@ class ReportReceiptsRequest(_message.Message):
         receipts: _abc.Iterable[_receipt_pb2.Receipt] | None = ...,
         health: _abc.Iterable[_receipt_pb2.TargetHealth] | None = ...,
         dropped: _builtins.int = ...,
+        started: _abc.Iterable[Global___StartedRun] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "health", b"health", "receipts", b"receipts", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped", "health", b"health", "receipts", b"receipts", "started", b"started", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportReceiptsRequest: _TypeAlias = ReportReceiptsRequest  # noqa: Y015
+
+@_typing.final
+class StartedRun(_message.Message):
+    """A run that has begun and has no receipt yet."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    RECEIPT_ID_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The decision."""
+    receipt_id: _builtins.str
+    """The id that its receipt will have."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When it must have ended."""
+
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+        receipt_id: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "receipt_id", b"receipt_id", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartedRun: _TypeAlias = StartedRun  # noqa: Y015
 
 @_typing.final
 class ReportReceiptsResponse(_message.Message):

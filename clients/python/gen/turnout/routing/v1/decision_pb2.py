@@ -28,7 +28,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from turnout.catalog.v1 import catalog_pb2 as turnout_dot_catalog_dot_v1_dot_catalog__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!turnout/routing/v1/decision.proto\x12\x12turnout.routing.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a turnout/catalog/v1/catalog.proto\"\x9d\x07\n\rRouteDecision\x12\x1d\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x06issuer\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x1d\n\taudiences\x18\x03 \x03(\tB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10\x12\x17\n\x06tenant\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x1a\n\tpresenter\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x35\n\tissued_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\x0erequest_digest\x18\x08 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x18\n\x10snapshot_version\x18\t \x01(\x04\x12 \n\x0fsnapshot_digest\x18\n \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x15\n\rlive_revision\x18\x0b \x01(\x04\x12\x35\n\x06policy\x18\x0c \x01(\x0b\x32\x1d.turnout.routing.v1.PolicyRefB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x08workload\x18\r \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x34\n\x05stage\x18\x0e \x01(\x0e\x32\x19.turnout.routing.v1.StageB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x07targets\x18\x0f \x03(\x0b\x32\x1a.turnout.routing.v1.TargetB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10\x12\x32\n\x06limits\x18\x10 \x01(\x0b\x32\x1a.turnout.routing.v1.LimitsB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x06reason\x18\x11 \x01(\x0b\x32\x1a.turnout.routing.v1.ReasonB\x06\xbaH\x03\xc8\x01\x01\x12!\n\x0epropensity_ppm\x18\x12 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=\x12\x1c\n\x0btraceparent\x18\x13 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12#\n\x11required_features\x18\x14 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x41\n\x0e\x63lassification\x18\x15 \x01(\x0b\x32).turnout.routing.v1.ClassificationSummary\x12.\n\x08\x62\x61seline\x18\x16 \x01(\x0b\x32\x1c.turnout.routing.v1.Baseline\x12\x1b\n\nrequest_id\x18\x17 \x01(\tB\x07\xbaH\x04r\x02\x18@\";\n\tPolicyRef\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x17\n\x06\x64igest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"\x88\x01\n\x06Target\x12\x1b\n\ndeployment\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x16\n\x05model\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x19\n\x08provider\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12.\n\x08\x65stimate\x18\x04 \x01(\x0b\x32\x1c.turnout.routing.v1.Estimate\"\x8e\x01\n\x08\x45stimate\x12\x14\n\x0c\x63ost_nanousd\x18\x01 \x01(\x03\x12*\n\x07latency\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bquality_ppm\x18\x03 \x01(\r\x12\x14\n\x0cinput_tokens\x18\x04 \x01(\r\x12\x15\n\routput_tokens\x18\x05 \x01(\r\"\xc2\x01\n\x06Limits\x12\x1f\n\x0cmax_attempts\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\n \x00\x12\"\n\x11max_output_tokens\x18\x02 \x01(\rB\x07\xbaH\x04*\x02 \x00\x12!\n\x10max_cost_nanousd\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x33\n\x08\x64\x65\x61\x64line\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\x08max_runs\x18\x05 \x01(\rB\t\xbaH\x06*\x04\x18\n \x00\"\x87\x01\n\x06Reason\x12\x38\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x1e.turnout.routing.v1.ReasonCodeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x16\n\x04text\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12+\n\x07notices\x18\x03 \x03(\x0e\x32\x1a.turnout.routing.v1.Notice\"\xc0\x01\n\x15\x43lassificationSummary\x12/\n\ttask_type\x18\x01 \x01(\x0e\x32\x1c.turnout.catalog.v1.TaskType\x12\x32\n\ncomplexity\x18\x02 \x01(\x0e\x32\x1e.turnout.catalog.v1.Complexity\x12*\n\x06\x64omain\x18\x03 \x01(\x0e\x32\x1a.turnout.catalog.v1.Domain\x12\x16\n\x0e\x63onfidence_ppm\x18\x04 \x01(\r\"Y\n\x08\x42\x61seline\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0c\x63ost_nanousd\x18\x02 \x01(\x03\x12(\n\x05price\x18\x03 \x01(\x0b\x32\x19.turnout.catalog.v1.Price*1\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x11\n\rSTAGE_ENFORCE\x10\x04*\xe5\x01\n\nReasonCode\x12\x1b\n\x17REASON_CODE_UNSPECIFIED\x10\x00\x12\x15\n\x11REASON_CODE_FIXED\x10\x01\x12\x18\n\x14REASON_CODE_WEIGHTED\x10\x02\x12\x18\n\x14REASON_CODE_CHEAPEST\x10\x03\x12\x18\n\x14REASON_CODE_BALANCED\x10\x04\x12\x18\n\x14REASON_CODE_OVERRIDE\x10\x05\x12\x1e\n\x1aREASON_CODE_BEST_AVAILABLE\x10\x06\x12\x1b\n\x17REASON_CODE_LAST_RESORT\x10\x07*\xa7\x01\n\x06Notice\x12\x16\n\x12NOTICE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aNOTICE_QUALITY_FLOOR_UNMET\x10\x01\x12\x16\n\x12NOTICE_NO_FALLBACK\x10\x02\x12\x1a\n\x16NOTICE_SINGLE_PROVIDER\x10\x03\x12\x19\n\x15NOTICE_LOW_CONFIDENCE\x10\x04\x12\x16\n\x12NOTICE_LAST_RESORT\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!turnout/routing/v1/decision.proto\x12\x12turnout.routing.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a turnout/catalog/v1/catalog.proto\"\xf1\x07\n\rRouteDecision\x12\x1d\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x06issuer\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x1d\n\taudiences\x18\x03 \x03(\tB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10\x12\x17\n\x06tenant\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x1a\n\tpresenter\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x35\n\tissued_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\x0erequest_digest\x18\x08 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x18\n\x10snapshot_version\x18\t \x01(\x04\x12 \n\x0fsnapshot_digest\x18\n \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x15\n\rlive_revision\x18\x0b \x01(\x04\x12\x35\n\x06policy\x18\x0c \x01(\x0b\x32\x1d.turnout.routing.v1.PolicyRefB\x06\xbaH\x03\xc8\x01\x01\x12\x19\n\x08workload\x18\r \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x34\n\x05stage\x18\x0e \x01(\x0e\x32\x19.turnout.routing.v1.StageB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x37\n\x07targets\x18\x0f \x03(\x0b\x32\x1a.turnout.routing.v1.TargetB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x10\x12\x32\n\x06limits\x18\x10 \x01(\x0b\x32\x1a.turnout.routing.v1.LimitsB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x06reason\x18\x11 \x01(\x0b\x32\x1a.turnout.routing.v1.ReasonB\x06\xbaH\x03\xc8\x01\x01\x12!\n\x0epropensity_ppm\x18\x12 \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=\x12\x1c\n\x0btraceparent\x18\x13 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12#\n\x11required_features\x18\x14 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10 \x12\x41\n\x0e\x63lassification\x18\x15 \x01(\x0b\x32).turnout.routing.v1.ClassificationSummary\x12.\n\x08\x62\x61seline\x18\x16 \x01(\x0b\x32\x1c.turnout.routing.v1.Baseline\x12\x1b\n\nrequest_id\x18\x17 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1c\n\ncheckpoint\x18\x18 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x34\n\x0breservation\x18\x19 \x01(\x0b\x32\x1f.turnout.routing.v1.Reservation\"L\n\x0bReservation\x12!\n\x10max_cost_nanousd\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1a\n\x08\x61\x63\x63ounts\x18\x02 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10@\";\n\tPolicyRef\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x17\n\x06\x64igest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \"\xab\x01\n\x06Target\x12\x1b\n\ndeployment\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x16\n\x05model\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x19\n\x08provider\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12.\n\x08\x65stimate\x18\x04 \x01(\x0b\x32\x1c.turnout.routing.v1.Estimate\x12!\n\x10max_cost_nanousd\x18\x05 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"\x8e\x01\n\x08\x45stimate\x12\x14\n\x0c\x63ost_nanousd\x18\x01 \x01(\x03\x12*\n\x07latency\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0bquality_ppm\x18\x03 \x01(\r\x12\x14\n\x0cinput_tokens\x18\x04 \x01(\r\x12\x15\n\routput_tokens\x18\x05 \x01(\r\"\xc2\x01\n\x06Limits\x12\x1f\n\x0cmax_attempts\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\n \x00\x12\"\n\x11max_output_tokens\x18\x02 \x01(\rB\x07\xbaH\x04*\x02 \x00\x12!\n\x10max_cost_nanousd\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x33\n\x08\x64\x65\x61\x64line\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\xbaH\x03\xc8\x01\x01\x12\x1b\n\x08max_runs\x18\x05 \x01(\rB\t\xbaH\x06*\x04\x18\n \x00\"\x87\x01\n\x06Reason\x12\x38\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x1e.turnout.routing.v1.ReasonCodeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x16\n\x04text\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12+\n\x07notices\x18\x03 \x03(\x0e\x32\x1a.turnout.routing.v1.Notice\"\xc0\x01\n\x15\x43lassificationSummary\x12/\n\ttask_type\x18\x01 \x01(\x0e\x32\x1c.turnout.catalog.v1.TaskType\x12\x32\n\ncomplexity\x18\x02 \x01(\x0e\x32\x1e.turnout.catalog.v1.Complexity\x12*\n\x06\x64omain\x18\x03 \x01(\x0e\x32\x1a.turnout.catalog.v1.Domain\x12\x16\n\x0e\x63onfidence_ppm\x18\x04 \x01(\r\"Y\n\x08\x42\x61seline\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0c\x63ost_nanousd\x18\x02 \x01(\x03\x12(\n\x05price\x18\x03 \x01(\x0b\x32\x19.turnout.catalog.v1.Price*1\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x11\n\rSTAGE_ENFORCE\x10\x04*\xe5\x01\n\nReasonCode\x12\x1b\n\x17REASON_CODE_UNSPECIFIED\x10\x00\x12\x15\n\x11REASON_CODE_FIXED\x10\x01\x12\x18\n\x14REASON_CODE_WEIGHTED\x10\x02\x12\x18\n\x14REASON_CODE_CHEAPEST\x10\x03\x12\x18\n\x14REASON_CODE_BALANCED\x10\x04\x12\x18\n\x14REASON_CODE_OVERRIDE\x10\x05\x12\x1e\n\x1aREASON_CODE_BEST_AVAILABLE\x10\x06\x12\x1b\n\x17REASON_CODE_LAST_RESORT\x10\x07*\xd5\x01\n\x06Notice\x12\x16\n\x12NOTICE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aNOTICE_QUALITY_FLOOR_UNMET\x10\x01\x12\x16\n\x12NOTICE_NO_FALLBACK\x10\x02\x12\x1a\n\x16NOTICE_SINGLE_PROVIDER\x10\x03\x12\x19\n\x15NOTICE_LOW_CONFIDENCE\x10\x04\x12\x16\n\x12NOTICE_LAST_RESORT\x10\x05\x12\x15\n\x11NOTICE_BUDGET_LOW\x10\x06\x12\x15\n\x11NOTICE_UNRECORDED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -73,6 +73,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROUTEDECISION'].fields_by_name['required_features']._serialized_options = b'\272H\005\222\001\002\020 '
   _globals['_ROUTEDECISION'].fields_by_name['request_id']._loaded_options = None
   _globals['_ROUTEDECISION'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_ROUTEDECISION'].fields_by_name['checkpoint']._loaded_options = None
+  _globals['_ROUTEDECISION'].fields_by_name['checkpoint']._serialized_options = b'\272H\005r\003\030\200\010'
+  _globals['_RESERVATION'].fields_by_name['max_cost_nanousd']._loaded_options = None
+  _globals['_RESERVATION'].fields_by_name['max_cost_nanousd']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_RESERVATION'].fields_by_name['accounts']._loaded_options = None
+  _globals['_RESERVATION'].fields_by_name['accounts']._serialized_options = b'\272H\005\222\001\002\020@'
   _globals['_POLICYREF'].fields_by_name['name']._loaded_options = None
   _globals['_POLICYREF'].fields_by_name['name']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_POLICYREF'].fields_by_name['digest']._loaded_options = None
@@ -83,6 +89,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TARGET'].fields_by_name['model']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_TARGET'].fields_by_name['provider']._loaded_options = None
   _globals['_TARGET'].fields_by_name['provider']._serialized_options = b'\272H\004r\002\020\001'
+  _globals['_TARGET'].fields_by_name['max_cost_nanousd']._loaded_options = None
+  _globals['_TARGET'].fields_by_name['max_cost_nanousd']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_LIMITS'].fields_by_name['max_attempts']._loaded_options = None
   _globals['_LIMITS'].fields_by_name['max_attempts']._serialized_options = b'\272H\006*\004\030\n \000'
   _globals['_LIMITS'].fields_by_name['max_output_tokens']._loaded_options = None
@@ -97,26 +105,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REASON'].fields_by_name['code']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_REASON'].fields_by_name['text']._loaded_options = None
   _globals['_REASON'].fields_by_name['text']._serialized_options = b'\272H\005r\003\030\200\004'
-  _globals['_STAGE']._serialized_start=2079
-  _globals['_STAGE']._serialized_end=2128
-  _globals['_REASONCODE']._serialized_start=2131
-  _globals['_REASONCODE']._serialized_end=2360
-  _globals['_NOTICE']._serialized_start=2363
-  _globals['_NOTICE']._serialized_end=2530
+  _globals['_STAGE']._serialized_start=2276
+  _globals['_STAGE']._serialized_end=2325
+  _globals['_REASONCODE']._serialized_start=2328
+  _globals['_REASONCODE']._serialized_end=2557
+  _globals['_NOTICE']._serialized_start=2560
+  _globals['_NOTICE']._serialized_end=2773
   _globals['_ROUTEDECISION']._serialized_start=186
-  _globals['_ROUTEDECISION']._serialized_end=1111
-  _globals['_POLICYREF']._serialized_start=1113
-  _globals['_POLICYREF']._serialized_end=1172
-  _globals['_TARGET']._serialized_start=1175
-  _globals['_TARGET']._serialized_end=1311
-  _globals['_ESTIMATE']._serialized_start=1314
-  _globals['_ESTIMATE']._serialized_end=1456
-  _globals['_LIMITS']._serialized_start=1459
-  _globals['_LIMITS']._serialized_end=1653
-  _globals['_REASON']._serialized_start=1656
-  _globals['_REASON']._serialized_end=1791
-  _globals['_CLASSIFICATIONSUMMARY']._serialized_start=1794
-  _globals['_CLASSIFICATIONSUMMARY']._serialized_end=1986
-  _globals['_BASELINE']._serialized_start=1988
-  _globals['_BASELINE']._serialized_end=2077
+  _globals['_ROUTEDECISION']._serialized_end=1195
+  _globals['_RESERVATION']._serialized_start=1197
+  _globals['_RESERVATION']._serialized_end=1273
+  _globals['_POLICYREF']._serialized_start=1275
+  _globals['_POLICYREF']._serialized_end=1334
+  _globals['_TARGET']._serialized_start=1337
+  _globals['_TARGET']._serialized_end=1508
+  _globals['_ESTIMATE']._serialized_start=1511
+  _globals['_ESTIMATE']._serialized_end=1653
+  _globals['_LIMITS']._serialized_start=1656
+  _globals['_LIMITS']._serialized_end=1850
+  _globals['_REASON']._serialized_start=1853
+  _globals['_REASON']._serialized_end=1988
+  _globals['_CLASSIFICATIONSUMMARY']._serialized_start=1991
+  _globals['_CLASSIFICATIONSUMMARY']._serialized_end=2183
+  _globals['_BASELINE']._serialized_start=2185
+  _globals['_BASELINE']._serialized_end=2274
 # @@protoc_insertion_point(module_scope)

@@ -104,6 +104,10 @@ class _NoticeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Notice.ValueTy
     """The classifier was not sure; the stricter class was taken."""
     NOTICE_LAST_RESORT: _Notice.ValueType  # 5
     """The last resort of the policy was taken."""
+    NOTICE_BUDGET_LOW: _Notice.ValueType  # 6
+    """A budget is nearly used up: the policy takes cheaper models and a lower floor of quality."""
+    NOTICE_UNRECORDED: _Notice.ValueType  # 7
+    """The store was not there: it is recorded from its receipt."""
 
 class Notice(_Notice, metaclass=_NoticeEnumTypeWrapper):
     """Something that the reader of a decision must know."""
@@ -120,6 +124,10 @@ NOTICE_LOW_CONFIDENCE: Notice.ValueType  # 4
 """The classifier was not sure; the stricter class was taken."""
 NOTICE_LAST_RESORT: Notice.ValueType  # 5
 """The last resort of the policy was taken."""
+NOTICE_BUDGET_LOW: Notice.ValueType  # 6
+"""A budget is nearly used up: the policy takes cheaper models and a lower floor of quality."""
+NOTICE_UNRECORDED: Notice.ValueType  # 7
+"""The store was not there: it is recorded from its receipt."""
 Global___Notice: _TypeAlias = Notice  # noqa: Y015
 
 @_typing.final
@@ -153,6 +161,8 @@ class RouteDecision(_message.Message):
     CLASSIFICATION_FIELD_NUMBER: _builtins.int
     BASELINE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    RESERVATION_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     """UUIDv7, unique."""
     issuer: _builtins.str
@@ -179,6 +189,10 @@ class RouteDecision(_message.Message):
     """The trace that it belongs to, as in W3C Trace Context; empty if there is none."""
     request_id: _builtins.str
     """The caller's id of the request."""
+    checkpoint: _builtins.str
+    """The newest checkpoint of the issuer's audit log when it was decided, a signed note (C2SP tlog-checkpoint), so that whoever
+    holds the decision can prove what the log was; empty if there is none yet.
+    """
     @_builtins.property
     def audiences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The pools whose workers may run it."""
@@ -219,6 +233,10 @@ class RouteDecision(_message.Message):
     def baseline(self) -> Global___Baseline:
         """What the workload's baseline model would have cost, for the account of savings."""
 
+    @_builtins.property
+    def reservation(self) -> Global___Reservation:
+        """What is held in budgets for each run; absent if no budget applies."""
+
     def __init__(
         self,
         *,
@@ -245,14 +263,44 @@ class RouteDecision(_message.Message):
         classification: Global___ClassificationSummary | None = ...,
         baseline: Global___Baseline | None = ...,
         request_id: _builtins.str = ...,
+        checkpoint: _builtins.str = ...,
+        reservation: Global___Reservation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "classification", b"classification", "expires_at", b"expires_at", "issued_at", b"issued_at", "limits", b"limits", "policy", b"policy", "reason", b"reason"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["baseline", b"baseline", "classification", b"classification", "expires_at", b"expires_at", "issued_at", b"issued_at", "limits", b"limits", "policy", b"policy", "reason", b"reason", "reservation", b"reservation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audiences", b"audiences", "baseline", b"baseline", "classification", b"classification", "decision_id", b"decision_id", "expires_at", b"expires_at", "issued_at", b"issued_at", "issuer", b"issuer", "limits", b"limits", "live_revision", b"live_revision", "policy", b"policy", "presenter", b"presenter", "propensity_ppm", b"propensity_ppm", "reason", b"reason", "request_digest", b"request_digest", "request_id", b"request_id", "required_features", b"required_features", "snapshot_digest", b"snapshot_digest", "snapshot_version", b"snapshot_version", "stage", b"stage", "targets", b"targets", "tenant", b"tenant", "traceparent", b"traceparent", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audiences", b"audiences", "baseline", b"baseline", "checkpoint", b"checkpoint", "classification", b"classification", "decision_id", b"decision_id", "expires_at", b"expires_at", "issued_at", b"issued_at", "issuer", b"issuer", "limits", b"limits", "live_revision", b"live_revision", "policy", b"policy", "presenter", b"presenter", "propensity_ppm", b"propensity_ppm", "reason", b"reason", "request_digest", b"request_digest", "request_id", b"request_id", "required_features", b"required_features", "reservation", b"reservation", "snapshot_digest", b"snapshot_digest", "snapshot_version", b"snapshot_version", "stage", b"stage", "targets", b"targets", "tenant", b"tenant", "traceparent", b"traceparent", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RouteDecision: _TypeAlias = RouteDecision  # noqa: Y015
+
+@_typing.final
+class Reservation(_message.Message):
+    """What is held in budgets for one run of a decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_COST_NANOUSD_FIELD_NUMBER: _builtins.int
+    ACCOUNTS_FIELD_NUMBER: _builtins.int
+    max_cost_nanousd: _builtins.int
+    """The most that all calls of one run may cost together. A worker makes a call only if this has room for its worst case."""
+    @_builtins.property
+    def accounts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The accounts that it is held in, such as `daily{tenant=acme}`."""
+
+    def __init__(
+        self,
+        *,
+        max_cost_nanousd: _builtins.int = ...,
+        accounts: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "max_cost_nanousd", b"max_cost_nanousd"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reservation: _TypeAlias = Reservation  # noqa: Y015
 
 @_typing.final
 class PolicyRef(_message.Message):
@@ -290,12 +338,15 @@ class Target(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
     ESTIMATE_FIELD_NUMBER: _builtins.int
+    MAX_COST_NANOUSD_FIELD_NUMBER: _builtins.int
     deployment: _builtins.str
     """The deployment."""
     model: _builtins.str
     """Its model."""
     provider: _builtins.str
     """Its provider."""
+    max_cost_nanousd: _builtins.int
+    """The most that one call of it may cost: counted input with a margin, and the longest answer that the limits allow."""
     @_builtins.property
     def estimate(self) -> Global___Estimate:
         """What is expected of it."""
@@ -307,10 +358,11 @@ class Target(_message.Message):
         model: _builtins.str = ...,
         provider: _builtins.str = ...,
         estimate: Global___Estimate | None = ...,
+        max_cost_nanousd: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "estimate", b"estimate", "model", b"model", "provider", b"provider"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "estimate", b"estimate", "max_cost_nanousd", b"max_cost_nanousd", "model", b"model", "provider", b"provider"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

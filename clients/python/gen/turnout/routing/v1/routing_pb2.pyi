@@ -84,6 +84,8 @@ class _ExclusionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Exclusion.V
     """It is expected to take too long."""
     EXCLUSION_QUALITY: _Exclusion.ValueType  # 13
     """It is not good enough."""
+    EXCLUSION_BUDGET: _Exclusion.ValueType  # 14
+    """A budget has no room for it."""
 
 class Exclusion(_Exclusion, metaclass=_ExclusionEnumTypeWrapper):
     """Why a deployment may not serve a request; the first that holds, in this order."""
@@ -116,6 +118,8 @@ EXCLUSION_LATENCY: Exclusion.ValueType  # 12
 """It is expected to take too long."""
 EXCLUSION_QUALITY: Exclusion.ValueType  # 13
 """It is not good enough."""
+EXCLUSION_BUDGET: Exclusion.ValueType  # 14
+"""A budget has no room for it."""
 Global___Exclusion: _TypeAlias = Exclusion  # noqa: Y015
 
 @_typing.final

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/audit by `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/audit/v1 by `make protos`."""

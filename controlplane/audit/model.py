@@ -1,0 +1,44 @@
+"""Entries of the audit log as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What an entry tells of; it decides how its body is read."""
+
+    DECISION = "decision"
+    REFUSAL = "refusal"
+    RECEIPT = "receipt"
+    EXPIRY = "expiry"
+    FEEDBACK = "feedback"
+    SNAPSHOT = "snapshot"
+    """A new version of catalog, policies, keys or callers."""
+    KEYS = "keys"
+    ALERT = "alert"
+    ERASURE = "erasure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Something that happened. `ref` names it among its kind, once; `decision_id` is empty where it is about none.
+
+    `salt` is 16 random bytes that go into the digest of the body, so that a body that was erased cannot be guessed.
+    """
+
+    kind: Kind
+    ref: str
+    decision_id: str
+    at: datetime
+    salt: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What several entries refer to by its digest: a catalog, or a view of health and statistics."""
+
+    digest: bytes
+    kind: str
+    body: bytes

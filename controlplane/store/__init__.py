@@ -1,0 +1,1 @@
+"""Where state lasts: SQLite or PostgreSQL behind the same protocols."""
