@@ -41,7 +41,10 @@ class StoredEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """256 hashes that stand side by side: of leaves on level 0, of the roots of whole tiles of the level below on others."""
+    """256 hashes that stand side by side: of leaves on level 0, of the roots of whole tiles of the level below on others.
+
+    On level 0 only whole tiles are kept. The last tile of another level holds fewer, and is replaced as it grows.
+    """
 
     level: int
     index: int
@@ -127,7 +130,10 @@ class Tree(Protocol):
     async def extend(
         self, first_index: int, leaves: Sequence[tuple[int, bytes]], tiles: Sequence[Tile], checkpoint: Checkpoint
     ) -> None:
-        """Give the entries (seq, leaf hash) their places from `first_index` on, with whole tiles and checkpoint, at once."""
+        """Give the entries (seq, leaf hash) their places from `first_index` on, with tiles and checkpoint, at once.
+
+        A tile that is there already is replaced: it has grown.
+        """
         ...
 
     async def newest(self) -> Checkpoint | None:
@@ -143,7 +149,7 @@ class Tree(Protocol):
         ...
 
     async def tiles(self, wanted: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], Tile]:
-        """Those of (level, index) that are whole."""
+        """Those of (level, index) that are kept."""
         ...
 
     async def leaf_hashes(self, start: int, end: int) -> Sequence[bytes]:
