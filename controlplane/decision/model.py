@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from controlplane.budget.model import Hold, Purse, Shortage
 from controlplane.catalog.model import Capability, DeploymentName, ModelName, Price
 from controlplane.classification.model import Classification
 from controlplane.policy.model import PolicyName, WorkloadName
@@ -41,7 +42,8 @@ class Origin:
 class Request:
     """All that a decision depends on beside snapshot, time and draw.
 
-    `policy` replaces the workload's policy if it is not empty.
+    `policy` replaces the workload's policy if it is not empty. `tenant` and `key`: for whom, and who asks; `max_runs`: how often
+    the decision may be run. Budgets depend on all three.
     """
 
     features: Features
@@ -49,6 +51,9 @@ class Request:
     origin: Origin = field(default_factory=Origin)
     constraints: Constraints = field(default_factory=Constraints)
     policy: str = ""
+    tenant: str = ""
+    key: str = ""
+    max_runs: int = 1
 
 
 class Exclusion(StrEnum):
@@ -133,12 +138,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Something to call."""
+    """Something to call. `max_cost_nanousd` is the most that one call may cost."""
 
     deployment: DeploymentName
     model: ModelName
     provider: str
     estimate: Estimate
+    max_cost_nanousd: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +183,10 @@ class Decision:
 
     Written out only if it was asked to explain, or nothing may serve: `candidates`, every deployment of the catalog by name,
     and `steps`, sentences: which workload and override matched, what set the floor, what had to give way.
+
+    `purses` are the accounts of budgets that were looked at, `holds` what one run must hold in them, and `reserved_nanousd` the
+    most that all calls of a run may cost together, None where no budget of money applies. `shortages` say which accounts had
+    no room, if that is why there are no targets.
     """
 
     workload: WorkloadName
@@ -193,3 +203,7 @@ class Decision:
     candidates: tuple[Candidate, ...]
     baseline: Baseline | None
     steps: tuple[str, ...] = ()
+    purses: tuple[Purse, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    reserved_nanousd: int | None = None
+    shortages: tuple[Shortage, ...] = ()

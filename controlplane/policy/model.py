@@ -87,6 +87,41 @@ class Access:
     regions: frozenset[str] = frozenset()
 
 
+class Durability(StrEnum):
+    """When a decision is on disk."""
+
+    BEFORE_REPLY = "before_reply"
+    """Before the caller gets it."""
+    ASYNC = "async"
+    """Within moments; one that is lost with its process is taken from its receipt."""
+
+
+class StoreFailure(StrEnum):
+    """What happens while the store is not there."""
+
+    REFUSE = "refuse"
+    GO_ON = "go_on"
+    """Decide without record and reservation, and say so."""
+
+
+class NearEndAction(StrEnum):
+    """What happens when a budget nears its end."""
+
+    DEGRADE = "degrade"
+    """Take what is cheaper, and at last less good."""
+    REFUSE = "refuse"
+    """Choose as ever, and refuse what does not fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearEnd:
+    """Behaviour near the end of a budget. Below the share `below` of its limit, `degrade` lowers the floor by `quality_step`."""
+
+    action: NearEndAction = NearEndAction.REFUSE
+    below: float = 0.1
+    quality_step: float = 0.1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How a workload's requests are routed. `digest` is SHA-256 of its canonical form."""
@@ -103,6 +138,9 @@ class Policy:
     last_resort: DeploymentName | None = None
     low_confidence: float = 0.5
     """Below this confidence the complexity is taken one step higher, and the decision says so."""
+    durability: Durability = Durability.BEFORE_REPLY
+    when_store_fails: StoreFailure = StoreFailure.REFUSE
+    budget: NearEnd = field(default_factory=NearEnd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
