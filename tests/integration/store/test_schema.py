@@ -1,0 +1,76 @@
+"""The schema: its steps, the text that they come to, and databases that are too old or too new."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from controlplane.store.migrate import migrate, rendered, revisions
+from controlplane.store.protocols import SchemaMismatch, StoreUnavailable
+from controlplane.store.schema import REVISIONS, Dialect, creation, demand
+from controlplane.store.sqlite_lock import SqliteLock
+
+
+def tables(path: Path) -> list[tuple[str, ...]]:
+    """What a database is made of."""
+    with sqlite3.connect(path) as connection:
+        found = connection.execute("SELECT type, name, sql FROM sqlite_schema ORDER BY name").fetchall()
+    connection.close()
+    return [(kind, name, " ".join(str(sql).split())) for kind, name, sql in found]
+
+
+def test_the_revisions_that_are_named_are_those_of_the_steps() -> None:
+    assert revisions() == REVISIONS
+
+
+@pytest.mark.parametrize("dialect", get_args(Dialect))
+def test_the_text_of_the_schema_is_what_the_steps_come_to(dialect: Dialect) -> None:
+    assert creation(dialect) == rendered(dialect), "run `python -m tools.schema`"
+
+
+async def test_migrating_an_empty_file_makes_what_the_text_makes(tmp_path: Path) -> None:
+    await migrate(f"sqlite:{tmp_path / 'migrated.db'}")
+    with sqlite3.connect(tmp_path / "created.db") as connection:
+        connection.executescript(creation("sqlite"))
+    connection.close()
+    assert tables(tmp_path / "migrated.db") == tables(tmp_path / "created.db")
+
+
+async def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "turnout.db"
+    await migrate(f"sqlite:{path}")
+    before = tables(path)
+    await migrate(f"sqlite:{path}")
+    assert tables(path) == before
+
+
+async def test_a_database_of_newer_software_is_not_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "turnout.db"
+    await migrate(f"sqlite:{path}")
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(
+        SchemaMismatch, match=f"up to revision {REVISIONS[-1]}, and the database has 9999: run the newer"
+    ):
+        await migrate(f"sqlite:{path}")
+
+
+async def test_a_database_in_use_is_not_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "turnout.db"
+    with SqliteLock(path), pytest.raises(StoreUnavailable, match="is in use by the process"):
+        await migrate(f"sqlite:{path}")
+
+
+def test_older_software_is_told_to_migrate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controlplane.store.schema.REVISIONS", ("0000", *REVISIONS))
+    with pytest.raises(SchemaMismatch, match=r"revision 0000, .* run `turnout db migrate`"):
+        demand("0000")
+
+
+def test_what_serves_imports_no_alembic() -> None:
+    check = "import sys, controlplane.store.schema; sys.exit(any(m in sys.modules for m in ('alembic', 'sqlalchemy')))"
+    subprocess.run([sys.executable, "-c", check], check=True)
