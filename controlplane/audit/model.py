@@ -11,6 +11,8 @@ class Kind(StrEnum):
     DECISION = "decision"
     REFUSAL = "refusal"
     RECEIPT = "receipt"
+    STRAY = "stray"
+    """A receipt that fits no decision of ours: kept for reconciling, never booked."""
     EXPIRY = "expiry"
     FEEDBACK = "feedback"
     SNAPSHOT = "snapshot"

@@ -15,6 +15,8 @@ from turnout_wire.signature import Signature
 
 STATE = "keys.json"
 _PRIVATE, _SCRATCH = ".pem", ".new"
+_OTHERS = "audit."
+"""What the names of files begin with that belong to the audit log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class FileKeyStore:
 
     def _begin(self) -> None:
         """Write the empty ring, so that private keys without a ring always mean that the ring was lost."""
-        if any(name.endswith(_PRIVATE) for name in self._folder.names()):
+        if any(name.endswith(_PRIVATE) for name in self._names()):
             raise KeyFolderError(
                 f"{self._folder.where(STATE)} is missing, though private keys are beside it: "
                 "restore it, or move the folder away to begin with new keys"
@@ -158,9 +160,12 @@ class FileKeyStore:
             held, signers={key_id: held.signers[key_id] for key_id in needed if key_id in held.signers}
         )
         kept = {key_id + _PRIVATE for key_id in needed}
-        ours = (name for name in self._folder.names() if name.endswith((_PRIVATE, _SCRATCH)))
+        ours = (name for name in self._names() if name.endswith((_PRIVATE, _SCRATCH)))
         unneeded = [name for name in ours if name not in kept]
         for name in unneeded:
             self._folder.remove(name)
         if unneeded:
             self._folder.sync()
+
+    def _names(self) -> list[str]:
+        return [name for name in self._folder.names() if not name.startswith(_OTHERS)]
