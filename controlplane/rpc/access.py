@@ -30,6 +30,8 @@ ACCESS: Mapping[str, Rule] = MappingProxyType(
         **_all("snapshot.v1.SnapshotService", _LISTEN, "StreamSnapshots"),
         **_all("snapshot.v1.SnapshotService", _REPORT, "GetSnapshot"),
         **_all("outcome.v1.OutcomeService", _REPORT, "ReportReceipts"),
+        **_all("outcome.v1.OutcomeService", _READ, "SubmitFeedback"),
+        **_all("insight.v1.InsightService", _READ, "GetReport", "GetSegments"),
         **_all("trust.v1.KeyService", _KEYS, "GetKeySet"),
         **_all("trust.v1.KeyAdminService", _OPERATE, "PrepareKey", "ActivateKey", "RevokeKey"),
     }

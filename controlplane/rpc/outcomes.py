@@ -9,8 +9,10 @@ from google.protobuf.message import DecodeError
 
 from controlplane.catalog.model import DeploymentName
 from controlplane.outcome.commands import ReportReceipts
+from controlplane.outcome.feedback import SubmitFeedback
 from controlplane.outcome.live import HealthReport
 from controlplane.outcome.model import AttemptFacts, ReceiptFacts
+from controlplane.rpc.feedback_codec import feedback_from
 from controlplane.snapshot.model import Health, HealthState
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 from turnout.routing.v1 import decision_pb2
@@ -43,7 +45,7 @@ _SUCCEEDED = receipt_pb2.ATTEMPT_OUTCOME_SUCCEEDED
 
 
 class OutcomeServicer:
-    """Takes receipts and health."""
+    """Takes receipts and health, and feedback."""
 
     def __init__(
         self,
@@ -51,7 +53,10 @@ class OutcomeServicer:
         public_key: Callable[[str], bytes | None],
         verify: Verifier,
         telemetry: Telemetry,
+        feedback: SubmitFeedback | None = None,
     ) -> None:
+        """Without `feedback` there is no store, and none is taken."""
+        self._feedback = feedback
         self._report = report
         self._public_key = public_key
         self._verify = verify
@@ -74,6 +79,17 @@ class OutcomeServicer:
             duplicates=taken.duplicates,
             rejected=[_rejected(name, reason) for name, reason in (*taken.rejected, *unreadable)],
         )
+
+    async def SubmitFeedback(
+        self, request: outcome_pb2.SubmitFeedbackRequest, call: Call
+    ) -> outcome_pb2.SubmitFeedbackResponse:
+        """What somebody says of an answer."""
+        call.decision_id = request.decision_id
+        if self._feedback is None:
+            raise Failure("STORE_UNAVAILABLE", "this control plane keeps no log, so feedback has nowhere to go")
+        fresh = await self._feedback(feedback_from(request, call.principal))
+        self._metrics.count("turnout.feedback", {"turnout.fresh": fresh})
+        return outcome_pb2.SubmitFeedbackResponse(fresh=fresh)
 
     def _facts(self, receipt: receipt_pb2.Receipt) -> ReceiptFacts:
         return ReceiptFacts(

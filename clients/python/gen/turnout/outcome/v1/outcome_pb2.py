@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from turnout.outcome.v1 import receipt_pb2 as turnout_dot_outcome_dot_v1_dot_receipt__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n turnout/outcome/v1/outcome.proto\x12\x12turnout.outcome.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a turnout/outcome/v1/receipt.proto\"\xf7\x01\n\x15ReportReceiptsRequest\x12\x1a\n\x06worker\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x38\n\x08receipts\x18\x02 \x03(\x0b\x32\x1b.turnout.outcome.v1.ReceiptB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12;\n\x06health\x18\x03 \x03(\x0b\x32 .turnout.outcome.v1.TargetHealthB\t\xbaH\x06\x92\x01\x03\x10\x90N\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x04\x12:\n\x07started\x18\x05 \x03(\x0b\x32\x1e.turnout.outcome.v1.StartedRunB\t\xbaH\x06\x92\x01\x03\x10\x90N\"|\n\nStartedRun\x12\x1d\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nreceipt_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"u\n\x16ReportReceiptsResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\r\x12\x12\n\nduplicates\x18\x02 \x01(\r\x12\x35\n\x08rejected\x18\x03 \x03(\x0b\x32#.turnout.outcome.v1.RejectedReceipt\"5\n\x0fRejectedReceipt\x12\x12\n\nreceipt_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t2y\n\x0eOutcomeService\x12g\n\x0eReportReceipts\x12).turnout.outcome.v1.ReportReceiptsRequest\x1a*.turnout.outcome.v1.ReportReceiptsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n turnout/outcome/v1/outcome.proto\x12\x12turnout.outcome.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a turnout/outcome/v1/receipt.proto\"\xf7\x01\n\x15ReportReceiptsRequest\x12\x1a\n\x06worker\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x38\n\x08receipts\x18\x02 \x03(\x0b\x32\x1b.turnout.outcome.v1.ReceiptB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12;\n\x06health\x18\x03 \x03(\x0b\x32 .turnout.outcome.v1.TargetHealthB\t\xbaH\x06\x92\x01\x03\x10\x90N\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x04\x12:\n\x07started\x18\x05 \x03(\x0b\x32\x1e.turnout.outcome.v1.StartedRunB\t\xbaH\x06\x92\x01\x03\x10\x90N\"|\n\nStartedRun\x12\x1d\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nreceipt_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"u\n\x16ReportReceiptsResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\r\x12\x12\n\nduplicates\x18\x02 \x01(\r\x12\x35\n\x08rejected\x18\x03 \x03(\x0b\x32#.turnout.outcome.v1.RejectedReceipt\"5\n\x0fRejectedReceipt\x12\x12\n\nreceipt_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xc1\x03\n\x15SubmitFeedbackRequest\x12\x1d\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x07quality\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x14\n\x07success\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12:\n\x05label\x18\x04 \x01(\x0e\x32!.turnout.outcome.v1.FeedbackLabelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x07\x63omment\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12(\n\nrequest_id\x18\x06 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^[!-~]{0,64}$:\xaa\x01\xbaH\xa6\x01\x1a\xa3\x01\n\x17\x66\x65\x65\x64\x62\x61\x63k.says_something\x12\x37say at least one of quality, success, label and comment\x1aOhas(this.quality) || has(this.success) || this.label != 0 || this.comment != \'\'B\n\n\x08_qualityB\n\n\x08_success\"\'\n\x16SubmitFeedbackResponse\x12\r\n\x05\x66resh\x18\x01 \x01(\x08*\xc0\x01\n\rFeedbackLabel\x12\x1e\n\x1a\x46\x45\x45\x44\x42\x41\x43K_LABEL_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x46\x45\x45\x44\x42\x41\x43K_LABEL_ACCEPTED\x10\x01\x12\x1c\n\x18\x46\x45\x45\x44\x42\x41\x43K_LABEL_CORRECTED\x10\x02\x12\x1a\n\x16\x46\x45\x45\x44\x42\x41\x43K_LABEL_RETRIED\x10\x03\x12\x1c\n\x18\x46\x45\x45\x44\x42\x41\x43K_LABEL_ESCALATED\x10\x04\x12\x1a\n\x16\x46\x45\x45\x44\x42\x41\x43K_LABEL_REFUSED\x10\x05\x32\xe2\x01\n\x0eOutcomeService\x12g\n\x0eReportReceipts\x12).turnout.outcome.v1.ReportReceiptsRequest\x1a*.turnout.outcome.v1.ReportReceiptsResponse\x12g\n\x0eSubmitFeedback\x12).turnout.outcome.v1.SubmitFeedbackRequest\x1a*.turnout.outcome.v1.SubmitFeedbackResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,6 +48,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STARTEDRUN'].fields_by_name['receipt_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_STARTEDRUN'].fields_by_name['until']._loaded_options = None
   _globals['_STARTEDRUN'].fields_by_name['until']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_SUBMITFEEDBACKREQUEST'].fields_by_name['decision_id']._loaded_options = None
+  _globals['_SUBMITFEEDBACKREQUEST'].fields_by_name['decision_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SUBMITFEEDBACKREQUEST'].fields_by_name['quality']._loaded_options = None
+  _globals['_SUBMITFEEDBACKREQUEST'].fields_by_name['quality']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\000\000'
+  _globals['_SUBMITFEEDBACKREQUEST'].fields_by_name['label']._loaded_options = None
+  _globals['_SUBMITFEEDBACKREQUEST'].fields_by_name['label']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_SUBMITFEEDBACKREQUEST'].fields_by_name['comment']._loaded_options = None
+  _globals['_SUBMITFEEDBACKREQUEST'].fields_by_name['comment']._serialized_options = b'\272H\005r\003\030\320\017'
+  _globals['_SUBMITFEEDBACKREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_SUBMITFEEDBACKREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\021r\0172\r^[!-~]{0,64}$'
+  _globals['_SUBMITFEEDBACKREQUEST']._loaded_options = None
+  _globals['_SUBMITFEEDBACKREQUEST']._serialized_options = b'\272H\246\001\032\243\001\n\027feedback.says_something\0227say at least one of quality, success, label and comment\032Ohas(this.quality) || has(this.success) || this.label != 0 || this.comment != \'\''
+  _globals['_FEEDBACKLABEL']._serialized_start=1196
+  _globals['_FEEDBACKLABEL']._serialized_end=1388
   _globals['_REPORTRECEIPTSREQUEST']._serialized_start=153
   _globals['_REPORTRECEIPTSREQUEST']._serialized_end=400
   _globals['_STARTEDRUN']._serialized_start=402
@@ -56,6 +70,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTRECEIPTSRESPONSE']._serialized_end=645
   _globals['_REJECTEDRECEIPT']._serialized_start=647
   _globals['_REJECTEDRECEIPT']._serialized_end=700
-  _globals['_OUTCOMESERVICE']._serialized_start=702
-  _globals['_OUTCOMESERVICE']._serialized_end=823
+  _globals['_SUBMITFEEDBACKREQUEST']._serialized_start=703
+  _globals['_SUBMITFEEDBACKREQUEST']._serialized_end=1152
+  _globals['_SUBMITFEEDBACKRESPONSE']._serialized_start=1154
+  _globals['_SUBMITFEEDBACKRESPONSE']._serialized_end=1193
+  _globals['_OUTCOMESERVICE']._serialized_start=1391
+  _globals['_OUTCOMESERVICE']._serialized_end=1617
 # @@protoc_insertion_point(module_scope)

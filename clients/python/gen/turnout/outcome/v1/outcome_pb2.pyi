@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from turnout.outcome.v1 import receipt_pb2 as _receipt_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +20,42 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _FeedbackLabel:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FeedbackLabelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FeedbackLabel.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FEEDBACK_LABEL_UNSPECIFIED: _FeedbackLabel.ValueType  # 0
+    """Not said."""
+    FEEDBACK_LABEL_ACCEPTED: _FeedbackLabel.ValueType  # 1
+    """It was used."""
+    FEEDBACK_LABEL_CORRECTED: _FeedbackLabel.ValueType  # 2
+    """It was changed before it was used."""
+    FEEDBACK_LABEL_RETRIED: _FeedbackLabel.ValueType  # 3
+    """The request was asked again."""
+    FEEDBACK_LABEL_ESCALATED: _FeedbackLabel.ValueType  # 4
+    """Somebody or something better was asked."""
+    FEEDBACK_LABEL_REFUSED: _FeedbackLabel.ValueType  # 5
+    """It was rejected."""
+
+class FeedbackLabel(_FeedbackLabel, metaclass=_FeedbackLabelEnumTypeWrapper):
+    """What was done with an answer."""
+
+FEEDBACK_LABEL_UNSPECIFIED: FeedbackLabel.ValueType  # 0
+"""Not said."""
+FEEDBACK_LABEL_ACCEPTED: FeedbackLabel.ValueType  # 1
+"""It was used."""
+FEEDBACK_LABEL_CORRECTED: FeedbackLabel.ValueType  # 2
+"""It was changed before it was used."""
+FEEDBACK_LABEL_RETRIED: FeedbackLabel.ValueType  # 3
+"""The request was asked again."""
+FEEDBACK_LABEL_ESCALATED: FeedbackLabel.ValueType  # 4
+"""Somebody or something better was asked."""
+FEEDBACK_LABEL_REFUSED: FeedbackLabel.ValueType  # 5
+"""It was rejected."""
+Global___FeedbackLabel: _TypeAlias = FeedbackLabel  # noqa: Y015
 
 @_typing.final
 class ReportReceiptsRequest(_message.Message):
@@ -153,3 +190,74 @@ class RejectedReceipt(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RejectedReceipt: _TypeAlias = RejectedReceipt  # noqa: Y015
+
+@_typing.final
+class SubmitFeedbackRequest(_message.Message):
+    """What somebody says of the answer to a decision. At least one of quality, success, label and comment is needed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    SUCCESS_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """The decision."""
+    quality: _builtins.float
+    """How good the answer was, 0 to 1."""
+    success: _builtins.bool
+    """Whether the task was done."""
+    label: Global___FeedbackLabel.ValueType
+    """What was done with the answer."""
+    comment: _builtins.str
+    """In the giver's words; kept in the log, and not looked into."""
+    request_id: _builtins.str
+    """The caller's id of this feedback; sending it again changes nothing. Made by the server if empty."""
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+        quality: _builtins.float | None = ...,
+        success: _builtins.bool | None = ...,
+        label: Global___FeedbackLabel.ValueType = ...,
+        comment: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_success", b"_success", "quality", b"quality", "success", b"success"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_quality", b"_quality", "_success", b"_success", "comment", b"comment", "decision_id", b"decision_id", "label", b"label", "quality", b"quality", "request_id", b"request_id", "success", b"success"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__quality: _TypeAlias = _typing.Literal["quality"]  # noqa: Y015
+    _WhichOneofArgType__quality: _TypeAlias = _typing.Literal["_quality", b"_quality"]  # noqa: Y015
+    _WhichOneofReturnType__success: _TypeAlias = _typing.Literal["success"]  # noqa: Y015
+    _WhichOneofArgType__success: _TypeAlias = _typing.Literal["_success", b"_success"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__quality) -> _WhichOneofReturnType__quality | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__success) -> _WhichOneofReturnType__success | None: ...
+
+Global___SubmitFeedbackRequest: _TypeAlias = SubmitFeedbackRequest  # noqa: Y015
+
+@_typing.final
+class SubmitFeedbackResponse(_message.Message):
+    """The feedback is taken and durable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRESH_FIELD_NUMBER: _builtins.int
+    fresh: _builtins.bool
+    """False if feedback with the same request id was taken before."""
+    def __init__(
+        self,
+        *,
+        fresh: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fresh", b"fresh"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubmitFeedbackResponse: _TypeAlias = SubmitFeedbackResponse  # noqa: Y015

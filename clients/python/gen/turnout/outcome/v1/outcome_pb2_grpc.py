@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OutcomeServiceStub:
-    """Takes what workers state about runs and targets.
+    """Takes what workers state about runs and targets, and what people and programs say of answers.
     """
 
     def __init__(self, channel):
@@ -40,15 +40,28 @@ class OutcomeServiceStub:
                 request_serializer=turnout_dot_outcome_dot_v1_dot_outcome__pb2.ReportReceiptsRequest.SerializeToString,
                 response_deserializer=turnout_dot_outcome_dot_v1_dot_outcome__pb2.ReportReceiptsResponse.FromString,
                 _registered_method=True)
+        self.SubmitFeedback = channel.unary_unary(
+                '/turnout.outcome.v1.OutcomeService/SubmitFeedback',
+                request_serializer=turnout_dot_outcome_dot_v1_dot_outcome__pb2.SubmitFeedbackRequest.SerializeToString,
+                response_deserializer=turnout_dot_outcome_dot_v1_dot_outcome__pb2.SubmitFeedbackResponse.FromString,
+                _registered_method=True)
 
 
 class OutcomeServiceServicer:
-    """Takes what workers state about runs and targets.
+    """Takes what workers state about runs and targets, and what people and programs say of answers.
     """
 
     def ReportReceipts(self, request, context):
         """Takes receipts and health. At least once: a worker repeats a batch until it is answered, and a receipt that is known
         already changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitFeedback(self, request, context):
+        """Takes feedback on a decision of the caller's tenant, at most 30 days old. What the same caller says later takes the place
+        of what it said before; the log keeps both.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -62,6 +75,11 @@ def add_OutcomeServiceServicer_to_server(servicer, server):
                     request_deserializer=turnout_dot_outcome_dot_v1_dot_outcome__pb2.ReportReceiptsRequest.FromString,
                     response_serializer=turnout_dot_outcome_dot_v1_dot_outcome__pb2.ReportReceiptsResponse.SerializeToString,
             ),
+            'SubmitFeedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitFeedback,
+                    request_deserializer=turnout_dot_outcome_dot_v1_dot_outcome__pb2.SubmitFeedbackRequest.FromString,
+                    response_serializer=turnout_dot_outcome_dot_v1_dot_outcome__pb2.SubmitFeedbackResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'turnout.outcome.v1.OutcomeService', rpc_method_handlers)
@@ -71,7 +89,7 @@ def add_OutcomeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OutcomeService:
-    """Takes what workers state about runs and targets.
+    """Takes what workers state about runs and targets, and what people and programs say of answers.
     """
 
     @staticmethod
@@ -91,6 +109,33 @@ class OutcomeService:
             '/turnout.outcome.v1.OutcomeService/ReportReceipts',
             turnout_dot_outcome_dot_v1_dot_outcome__pb2.ReportReceiptsRequest.SerializeToString,
             turnout_dot_outcome_dot_v1_dot_outcome__pb2.ReportReceiptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitFeedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/turnout.outcome.v1.OutcomeService/SubmitFeedback',
+            turnout_dot_outcome_dot_v1_dot_outcome__pb2.SubmitFeedbackRequest.SerializeToString,
+            turnout_dot_outcome_dot_v1_dot_outcome__pb2.SubmitFeedbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OutcomeServiceStub:
-    """Takes what workers state about runs and targets."""
+    """Takes what workers state about runs and targets, and what people and programs say of answers."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -37,19 +37,27 @@ class OutcomeServiceStub:
     """Takes receipts and health. At least once: a worker repeats a batch until it is answered, and a receipt that is known
     already changes nothing.
     """
+    SubmitFeedback: _grpc.UnaryUnaryMultiCallable[_outcome_pb2.SubmitFeedbackRequest, _outcome_pb2.SubmitFeedbackResponse]
+    """Takes feedback on a decision of the caller's tenant, at most 30 days old. What the same caller says later takes the place
+    of what it said before; the log keeps both.
+    """
 
 @_typing.type_check_only
 class OutcomeServiceAsyncStub(OutcomeServiceStub):
-    """Takes what workers state about runs and targets."""
+    """Takes what workers state about runs and targets, and what people and programs say of answers."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ReportReceipts: _aio.UnaryUnaryMultiCallable[_outcome_pb2.ReportReceiptsRequest, _outcome_pb2.ReportReceiptsResponse]  # type: ignore[assignment]
     """Takes receipts and health. At least once: a worker repeats a batch until it is answered, and a receipt that is known
     already changes nothing.
     """
+    SubmitFeedback: _aio.UnaryUnaryMultiCallable[_outcome_pb2.SubmitFeedbackRequest, _outcome_pb2.SubmitFeedbackResponse]  # type: ignore[assignment]
+    """Takes feedback on a decision of the caller's tenant, at most 30 days old. What the same caller says later takes the place
+    of what it said before; the log keeps both.
+    """
 
 class OutcomeServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Takes what workers state about runs and targets."""
+    """Takes what workers state about runs and targets, and what people and programs say of answers."""
 
     @_abc_1.abstractmethod
     def ReportReceipts(
@@ -59,6 +67,16 @@ class OutcomeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_outcome_pb2.ReportReceiptsResponse, _abc.Awaitable[_outcome_pb2.ReportReceiptsResponse]]:
         """Takes receipts and health. At least once: a worker repeats a batch until it is answered, and a receipt that is known
         already changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def SubmitFeedback(
+        self,
+        request: _outcome_pb2.SubmitFeedbackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outcome_pb2.SubmitFeedbackResponse, _abc.Awaitable[_outcome_pb2.SubmitFeedbackResponse]]:
+        """Takes feedback on a decision of the caller's tenant, at most 30 days old. What the same caller says later takes the place
+        of what it said before; the log keeps both.
         """
 
 def add_OutcomeServiceServicer_to_server(servicer: OutcomeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/insight by `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/insight/v1 by `make protos`."""
