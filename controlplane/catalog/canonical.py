@@ -31,14 +31,19 @@ def digest(value: object) -> bytes:
 
 
 def catalog_digest(catalog: Catalog) -> bytes:
-    """SHA-256 of the canonical form of a catalog, in which policies and rule sets stand by their own digests."""
-    form = {
+    """SHA-256 of the canonical form of a catalog, in which policies and rule sets stand by their own digests.
+
+    One without budgets has the digest that it had before there were any.
+    """
+    form: dict[str, object] = {
         "models": catalog.models,
         "deployments": catalog.deployments,
         "workloads": catalog.workloads,
         "policies": {name: policy.digest.hex() for name, policy in catalog.policies.items()},
         "rule_sets": {name: rule_set.digest.hex() for name, rule_set in catalog.rule_sets.items()},
     }
+    if catalog.budgets:
+        form["budgets"] = catalog.budgets
     return hashlib.sha256(b"turnout.Catalog.v1\0" + canonical(form)).digest()
 
 

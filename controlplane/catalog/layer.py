@@ -6,6 +6,8 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from controlplane.budget.entry import MAX_BUDGETS, read_budget
+from controlplane.budget.model import Budget
 from controlplane.catalog.document.node import At, Scalar, Table
 from controlplane.catalog.document.problem import Problem, ProblemKind
 from controlplane.catalog.document.read import Collector, Reader, items, nearest, table
@@ -51,6 +53,7 @@ class Layer:
     workloads: tuple[Placed[Workload], ...] = ()
     policies: tuple[Placed[Policy], ...] = ()
     rule_sets: tuple[Placed[RuleSet], ...] = ()
+    budgets: tuple[Placed[Budget], ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -60,6 +63,7 @@ SECTIONS: Mapping[str, tuple[str, Reader[Any], int]] = {
     "workloads": ("workload", read_workload, 500),
     "policies": ("policy", read_policy, 500),
     "rule_sets": ("rule set", read_rule_set, 50),
+    "budgets": ("budget", read_budget, MAX_BUDGETS),
 }
 """What an entry of each section is called, how it is read, and how many there may be."""
 

@@ -102,6 +102,7 @@ def _catalog(merged: Merged) -> Catalog:
         rule_sets=MappingProxyType(
             {placed.value.name: placed.value for placed in merged.rule_sets.values() if placed.value}
         ),
+        budgets=tuple(placed.value for _, placed in sorted(merged.budgets.items()) if placed.value),
     )
     return replace(catalog, digest=catalog_digest(catalog))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from controlplane.budget.model import Budget
 from controlplane.catalog.document.node import At
 from controlplane.catalog.document.problem import Problem, ProblemKind
 from controlplane.catalog.layer import Layer, Origin, Placed
@@ -23,6 +24,7 @@ class Merged:
     workloads: tuple[Placed[Workload], ...]
     policies: Mapping[str, Placed[Policy]]
     rule_sets: Mapping[str, Placed[RuleSet]]
+    budgets: Mapping[str, Placed[Budget]]
 
     @property
     def complete(self) -> bool:
@@ -33,6 +35,7 @@ class Merged:
             *self.workloads,
             *self.policies.values(),
             *self.rule_sets.values(),
+            *self.budgets.values(),
         )
         return all(one.value is not None for one in placed)
 
@@ -47,6 +50,7 @@ def merge(layers: Sequence[Layer]) -> Merged:
         workloads=_in_order([layer.workloads for layer in layers]),
         policies=_by_name(layer.policies for layer in layers),
         rule_sets=_by_name(layer.rule_sets for layer in layers),
+        budgets=_by_name(layer.budgets for layer in layers),
     )
 
 

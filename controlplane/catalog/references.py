@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Iterator
 
+from controlplane.budget.model import Budget
 from controlplane.catalog.document.node import At, Items, Scalar
 from controlplane.catalog.document.problem import Problem, ProblemKind
 from controlplane.catalog.document.read import nearest
@@ -20,6 +21,9 @@ def dangling(merged: Merged) -> Iterator[Problem]:
     for policy in merged.policies.values():
         if policy.value is not None:
             yield from _of_policy(merged, policy.at, policy.value)
+    for budget in merged.budgets.values():
+        if budget.value is not None:
+            yield from _of_budget(merged, budget.at, budget.value)
     if merged.complete and not any(one.value is not None and matches_all(one.value) for one in merged.workloads):
         way_out = "add one without `when` at the end, or write `extends: default`"
         yield merged.root.down("workloads").problem(
@@ -57,6 +61,20 @@ def _of_policy(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
         here = at.down("last_resort")
         yield from _unknown(here, policy.last_resort, known, ProblemKind.UNKNOWN_DEPLOYMENT, "deployment")
     yield from _of_access(merged, at.down("access"), policy)
+
+
+def _of_budget(merged: Merged, at: At, budget: Budget) -> Iterator[Problem]:
+    """A misspelt name would leave free what the budget means to limit. Tenants and callers are known elsewhere."""
+    for here, name in _named(at.down("models"), budget.models):
+        yield from _model(merged, here, name)
+    workloads = [workload.name for workload in merged.workloads]
+    for here, name in _named(at.down("workloads"), budget.workloads):
+        yield from _unknown(here, name, workloads, ProblemKind.UNKNOWN_WORKLOAD, "workload")
+    if not merged.complete:
+        return
+    owners = {workload.value.owner for workload in merged.workloads if workload.value}
+    for here, name in _named(at.down("teams"), budget.teams):
+        yield from _unknown(here, name, owners, ProblemKind.UNKNOWN_TEAM, "team")
 
 
 def _of_access(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:

@@ -24,12 +24,16 @@ from controlplane.catalog.entry import MAX_WEIGHT, deployment_name, model_name, 
 from controlplane.catalog.model import Capability, Complexity, DeploymentName, Domain, ModelName, TaskType
 from controlplane.policy.model import (
     Access,
+    Durability,
     ExecutionLimits,
+    NearEnd,
+    NearEndAction,
     Override,
     Policy,
     PolicyName,
     RuleSetName,
     Selector,
+    StoreFailure,
     Strategy,
     StrategyKind,
     Workload,
@@ -233,6 +237,24 @@ def _task_capabilities(at: At) -> Mapping[TaskType, frozenset[Capability]]:
     return {task: frozenset(words) for task, words in mapped(_task_type, capabilities, limit=len(TaskType))(at).items()}
 
 
+NEAR_END_FIELDS: Mapping[str, Field] = {
+    "near_end": optional(word_of(NearEndAction, "action")),
+    "below": optional(share),
+    "quality_step": optional(share),
+}
+
+
+def _near_end(at: At) -> NearEnd:
+    fields = record(at, NEAR_END_FIELDS, noun="budget table")
+    action = fields.pop("near_end", NearEndAction.REFUSE)
+    if action is NearEndAction.REFUSE:
+        for name in ("below", "quality_step"):
+            if (entry := table(at).find(name)) is not None:
+                reason = f"`{name}` says nothing where a request is refused"
+                raise at.field(entry).refuse(ProblemKind.NO_EFFECT, reason, "write `near_end: degrade`, or remove it")
+    return NearEnd(action=action, **fields)
+
+
 POLICY_FIELDS: Mapping[str, Field] = {
     "name": required(policy_name),
     "strategy": required(read_strategy),
@@ -244,7 +266,12 @@ POLICY_FIELDS: Mapping[str, Field] = {
     "limits": optional(_limits),
     "last_resort": optional(deployment_name),
     "low_confidence": optional(share),
+    "durability": optional(word_of(Durability, "durability mode")),
+    "when_store_fails": optional(word_of(StoreFailure, "action")),
+    "budget": optional(_near_end),
 }
+
+_WITH_DEFAULTS = ("overrides", "access", "limits", "low_confidence", "durability", "when_store_fails", "budget")
 
 
 def read_policy(at: At) -> Policy:
@@ -259,7 +286,7 @@ def read_policy(at: At) -> Policy:
         quality_floors=MappingProxyType(fields.get("quality_floors", dict(STANDARD_FLOORS))),
         task_capabilities=MappingProxyType(fields.get("task_capabilities", dict(STANDARD_CAPABILITIES))),
         last_resort=None if last_resort is None else DeploymentName(last_resort),
-        **{name: fields[name] for name in ("overrides", "access", "limits", "low_confidence") if name in fields},
+        **{name: fields[name] for name in _WITH_DEFAULTS if name in fields},
     )
     return replace(policy, digest=digest(policy))
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
+from controlplane.budget.model import Budget
 from controlplane.catalog.model import Deployment, DeploymentName, Model, ModelName
 from controlplane.policy.model import Policy, PolicyName, RuleSet, RuleSetName, Workload
 
@@ -51,7 +52,7 @@ class Live:
 class Catalog:
     """Everything that configuration says, valid as a whole.
 
-    Deployments are sorted by name; workloads are in order of matching, the last one matches everything.
+    Deployments and budgets are sorted by name; workloads are in order of matching, the last one matches everything.
     `digest` is SHA-256 over the canonical form.
     """
 
@@ -61,6 +62,7 @@ class Catalog:
     workloads: tuple[Workload, ...]
     policies: Mapping[PolicyName, Policy]
     rule_sets: Mapping[RuleSetName, RuleSet]
+    budgets: tuple[Budget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 
 from controlplane import config as control_config
+from controlplane.budget.entry import BUDGET_FIELDS
+from controlplane.budget.model import Dimension, Window
 from controlplane.catalog.document.read import Field
 from controlplane.catalog.entry import DEPLOYMENT_FIELDS, MODEL_FIELDS, TIMEOUT_FIELDS
 from controlplane.catalog.layer import SECTIONS
@@ -15,6 +17,7 @@ from controlplane.decision.model import Exclusion
 from controlplane.policy.entry import (
     ACCESS_FIELDS,
     LIMIT_FIELDS,
+    NEAR_END_FIELDS,
     OVERRIDE_FIELDS,
     POLICY_FIELDS,
     SELECTOR_FIELDS,
@@ -37,7 +40,8 @@ POLICIES, OPERATIONS, SECURITY = page("docs/policies.md"), page("docs/operations
     [
         MODEL_FIELDS, DEPLOYMENT_FIELDS, TIMEOUT_FIELDS, WORKLOAD_FIELDS, SELECTOR_FIELDS, POLICY_FIELDS, OVERRIDE_FIELDS,
         ACCESS_FIELDS, LIMIT_FIELDS, RULE_SET_FIELDS, PATTERN_FIELDS, CONDITION_FIELDS, *STRATEGY_FIELDS.values(),
-        dict.fromkeys(SECTIONS), dict.fromkeys(Capability),
+        BUDGET_FIELDS, NEAR_END_FIELDS, dict.fromkeys(SECTIONS), dict.fromkeys(Capability), dict.fromkeys(Dimension),
+        dict.fromkeys(Window),
     ],
 )  # fmt: skip
 def test_every_field_of_the_configuration_is_in_policies(fields: dict[str, Field | None]) -> None:

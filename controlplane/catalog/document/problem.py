@@ -48,6 +48,8 @@ class ProblemKind(StrEnum):
     UNKNOWN_RULE_SET = "unknown_rule_set"
     UNKNOWN_PROVIDER = "unknown_provider"
     UNKNOWN_REGION = "unknown_region"
+    UNKNOWN_WORKLOAD = "unknown_workload"
+    UNKNOWN_TEAM = "unknown_team"
     UNKNOWN_FEATURE = "unknown_feature"
     NO_CATCH_ALL = "no_catch_all"
     NEVER_REACHED = "never_reached"
