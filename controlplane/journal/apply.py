@@ -52,6 +52,7 @@ def needs(operations: Iterable[Operation]) -> Needs:
     for operation in operations:
         match operation:
             case Issue():
+                refs.add(_ref(operation.entry))
                 if operation.request is not None:
                     requests.add(operation.request.key)
                 if operation.reservation is not None:
@@ -133,6 +134,8 @@ class _Group:
         known = self._requests.get(asked.key) if asked is not None else None
         if asked is not None and known is not None and _stands(known.known, asked, issue.entry.at):
             return known
+        if _ref(issue.entry) in self._refs:
+            return Recorded(fresh=False)
         if issue.reservation is not None:
             if shortages := self._shortages(issue.reservation):
                 return Refused(shortages=shortages)
@@ -168,11 +171,25 @@ class _Group:
         self._record(settle.entry, ())
         reservation = self._reservations.get(settle.decision.decision_id)
         if reservation is None:
-            if adopted:
-                self._book(settle.holds, settle.used)
+            if adopted and settle.holds:
+                self._adopt(settle)
             return Recorded(adopted=adopted)
         late = self._settle_run(reservation, settle.entry.ref, settle.used)
         return Recorded(late=late, adopted=adopted)
+
+    def _adopt(self, settle: Settle) -> None:
+        """Book the run, and keep to which accounts, for further runs of the decision."""
+        self._book(settle.holds, settle.used)
+        self._keep(
+            Reservation(
+                decision_id=settle.decision.decision_id,
+                holds=settle.holds,
+                runs_left=0,
+                expires_at=settle.entry.at,
+                state=ReservationState.SETTLED,
+                runs=(Run(run_id=settle.entry.ref, state=RunState.SETTLED),),
+            )
+        )
 
     def _settle_run(self, reservation: Reservation, run_id: str, used: Sequence[Used]) -> bool:
         """Whether it came too late for its reservation, or beyond the runs that this was for."""

@@ -29,7 +29,7 @@ class KnownRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """Record a decision and hold what it may cost: all or nothing."""
+    """Record a decision and hold what it may cost: all or nothing. One that is known, as from its receipt, changes nothing."""
 
     entry: Entry
     request: KnownRequest | None = None
