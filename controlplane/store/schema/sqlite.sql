@@ -110,3 +110,116 @@ CREATE TABLE worker_view (
 );
 
 INSERT INTO alembic_version (version_num) VALUES ('0001') RETURNING version_num;
+
+-- Running upgrade 0001 -> 0002
+
+CREATE TABLE decision_row (
+    decision_id TEXT NOT NULL,
+    at_us BIGINT NOT NULL,
+    known INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    workload TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    feature TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    model TEXT NOT NULL,
+    deployment TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    result TEXT NOT NULL,
+    cost_nanousd BIGINT NOT NULL,
+    unit BIGINT,
+    state TEXT NOT NULL,
+    PRIMARY KEY (decision_id)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX decision_row_at ON decision_row (at_us, decision_id);
+
+CREATE INDEX decision_row_tenant ON decision_row (tenant, at_us, decision_id);
+
+CREATE INDEX decision_row_unit ON decision_row (unit, at_us);
+
+CREATE TABLE segment (
+    id INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    workload TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    feature TEXT NOT NULL,
+    task_type TEXT NOT NULL,
+    complexity TEXT NOT NULL,
+    model TEXT NOT NULL,
+    deployment TEXT NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE TABLE rollup (
+    begins BIGINT NOT NULL,
+    segment BIGINT NOT NULL,
+    width INTEGER NOT NULL,
+    decided BIGINT NOT NULL,
+    refused BIGINT NOT NULL,
+    executed BIGINT NOT NULL,
+    succeeded BIGINT NOT NULL,
+    successful BIGINT NOT NULL,
+    fallbacks BIGINT NOT NULL,
+    escalations BIGINT NOT NULL,
+    low_confidence BIGINT NOT NULL,
+    confidence_ppm BIGINT NOT NULL,
+    adopted BIGINT NOT NULL,
+    cost_nanousd BIGINT NOT NULL,
+    estimated_nanousd BIGINT NOT NULL,
+    compared_nanousd BIGINT NOT NULL,
+    baseline_nanousd BIGINT NOT NULL,
+    input_tokens BIGINT NOT NULL,
+    output_tokens BIGINT NOT NULL,
+    quality_count BIGINT NOT NULL,
+    quality_ppm BIGINT NOT NULL,
+    calls BIGINT NOT NULL,
+    failed_calls BIGINT NOT NULL,
+    latency_count BIGINT NOT NULL,
+    latency_us BIGINT NOT NULL,
+    first_token_count BIGINT NOT NULL,
+    first_token_us BIGINT NOT NULL,
+    PRIMARY KEY (begins, segment, width)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE tally (
+    begins BIGINT NOT NULL,
+    segment BIGINT NOT NULL,
+    width INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    count BIGINT NOT NULL,
+    PRIMARY KEY (begins, segment, width, name)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE sketch (
+    begins BIGINT NOT NULL,
+    segment BIGINT NOT NULL,
+    width INTEGER NOT NULL,
+    latency BLOB NOT NULL,
+    first_token BLOB,
+    PRIMARY KEY (begins, segment, width)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE fold_cursor (
+    generation INTEGER NOT NULL,
+    next_index BIGINT NOT NULL,
+    PRIMARY KEY (generation)
+);
+
+CREATE TABLE document_use (
+    digest BLOB NOT NULL,
+    last_us BIGINT NOT NULL,
+    PRIMARY KEY (digest)
+);
+
+CREATE TABLE dropped (
+    kind TEXT NOT NULL,
+    count BIGINT NOT NULL,
+    PRIMARY KEY (kind)
+);
+
+UPDATE alembic_version SET version_num='0002' WHERE alembic_version.version_num = '0001';

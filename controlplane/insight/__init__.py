@@ -1,0 +1,1 @@
+"""What is learned from the log by folding it: figures, segments, and the list of decisions."""
