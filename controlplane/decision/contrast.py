@@ -22,6 +22,8 @@ def _verdict(decision: Decision, candidate: Candidate) -> str:
         return f"may not serve ({candidate.exclusion}): {candidate.detail}"
     if candidate.rank == 1:
         return f"is chosen: {decision.reason_text}"
+    if not decision.targets:
+        return f"may serve, but the policy refuses what its first choice has no room for: {decision.reason_text}"
     first = next(other for other in decision.candidates if other.rank == 1)
     place = f"is fallback {candidate.rank - 1}" if candidate.rank else "may serve"
     return f"{place}, but {first.deployment} comes first: {_comparison(decision, candidate, first)}"

@@ -5,22 +5,30 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from controlplane.budget.matching import EMPTY, Balances
+from controlplane.budget.model import Shortage
 from controlplane.catalog.model import Capability
 from controlplane.decision.constraints import check
 from controlplane.decision.eligibility import Survey, exclusions, survey
 from controlplane.decision.field import Field, Tier, figures
+from controlplane.decision.holding import within
 from controlplane.decision.index import SnapshotIndex
 from controlplane.decision.matching import Match, match
+from controlplane.decision.means import Means, means, most
 from controlplane.decision.model import Exclusion, QualityFloor, ReasonCode, Request
 from controlplane.decision.plan import Plan, plan
 from controlplane.decision.requirements import Requirements, requirements
 from controlplane.decision.strategies import Ranking, rank
-from controlplane.policy.model import StrategyKind
+from controlplane.policy.model import Strategy, StrategyKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliberation:
-    """What was found on the way to a decision. `plan` is None if nothing may serve; `reason` then too."""
+    """What was found on the way to a decision. `plan` is None if nothing may serve; `reason` then too.
+
+    `wanted` is the place of what would have been taken if budgets had room for it, `shortages` the accounts that had none;
+    `dropped` are the places of fallbacks that were left out for want of room.
+    """
 
     request: Request
     index: SnapshotIndex
@@ -31,6 +39,9 @@ class Deliberation:
     ranking: Ranking
     plan: Plan | None
     reason: ReasonCode | None
+    wanted: int | None = None
+    shortages: tuple[Shortage, ...] = ()
+    dropped: frozenset[int] = frozenset()
 
     @property
     def field(self) -> Field:
@@ -54,7 +65,15 @@ class Deliberation:
     def excluded(self, everyone: Field) -> list[Exclusion | None]:
         """The first reason of each in `everyone`, whatever its quality."""
         passing = self.survey.forced and self.reason is not ReasonCode.LAST_RESORT
-        return exclusions(everyone, self.needs, self.index.live, None if passing else self.now)
+        found = exclusions(everyone, self.needs, self.index.live, None if passing else self.now)
+        means = self.needs.means
+        if not self.shortages or means is None or means.degrade:
+            return found
+        size = self.needs.size
+        return [
+            first or (Exclusion.BUDGET if means.is_short(offer, size) else None)
+            for first, offer in zip(found, everyone.offers, strict=True)
+        ]
 
 
 _BY_TIER: Mapping[Tier, ReasonCode] = MappingProxyType(
@@ -63,16 +82,20 @@ _BY_TIER: Mapping[Tier, ReasonCode] = MappingProxyType(
 _BY_STRATEGY: Mapping[StrategyKind, ReasonCode] = MappingProxyType({kind: ReasonCode(kind) for kind in StrategyKind})
 
 
-def deliberate(request: Request, index: SnapshotIndex, now: datetime, draw: float) -> Deliberation:
+def deliberate(
+    request: Request, index: SnapshotIndex, now: datetime, draw: float, balances: Balances = EMPTY
+) -> Deliberation:
     """Find what holds for `request`, who may serve it, and in which order.
 
     Raises Failure: WORKLOAD_UNKNOWN, POLICY_UNKNOWN, CONSTRAINTS_CONTRADICT.
     """
     matched = match(request, index.catalog)
     check(request.constraints, index.catalog)
-    needs = requirements(request, matched, index.catalog)
+    paying = means(request, matched, index.catalog, balances, now)
+    needs = requirements(request, matched, index.catalog, paying)
     found = survey(needs, index.live, now)
-    ranking = rank(found, matched.policy.strategy)
+    strategy = matched.policy.strategy if paying is None or paying.low is None else _THRIFTY
+    ranking = rank(found, strategy)
     deliberation = Deliberation(
         request=request,
         index=index,
@@ -82,15 +105,50 @@ def deliberate(request: Request, index: SnapshotIndex, now: datetime, draw: floa
         survey=found,
         ranking=ranking,
         plan=plan(ranking, matched.policy.limits.fallbacks, draw) if ranking.order else None,
-        reason=_reason(ranking, matched),
+        reason=_reason(ranking, strategy),
     )
-    return deliberation if ranking.order else _resort(deliberation)
+    chosen = deliberation if ranking.order else _resort(deliberation)
+    return chosen if paying is None else _paid(chosen, paying)
 
 
-def _reason(ranking: Ranking, matched: Match) -> ReasonCode | None:
+_THRIFTY = Strategy(kind=StrategyKind.CHEAPEST)
+"""How a policy chooses while a budget comes to its end."""
+
+
+def _reason(ranking: Ranking, strategy: Strategy) -> ReasonCode | None:
     if not ranking.order:
         return None
-    return _BY_TIER.get(ranking.field.tiers[ranking.order[0]]) or _BY_STRATEGY[matched.policy.strategy.kind]
+    return _BY_TIER.get(ranking.field.tiers[ranking.order[0]]) or _BY_STRATEGY[strategy.kind]
+
+
+def _paid(chosen: Deliberation, paying: Means) -> Deliberation:
+    """The same with what budgets make of its plan: fallbacks without room are dropped, a first target without room ends it."""
+    size, offers = chosen.needs.size, chosen.field.offers
+    if chosen.plan is None:
+        return _short(chosen, paying) if paying.degrade else chosen
+    places = chosen.plan.places
+    if shortages := paying.shortages(offers[places[0]], size):
+        return replace(chosen, plan=None, reason=None, wanted=places[0], shortages=shortages)
+    kept = within(paying, offers, places, size)
+    return replace(chosen, plan=replace(chosen.plan, places=kept), dropped=frozenset(places) - frozenset(kept))
+
+
+def _short(nothing: Deliberation, paying: Means) -> Deliberation:
+    """The same with what could have served if budgets had room: of several, what comes first to be in flight and cheap."""
+    rich = replace(nothing, needs=replace(nothing.needs, means=replace(paying, degrade=False)))
+    found = survey(rich.needs, rich.index.live, rich.now)
+    if not found.able:
+        found = _resort(rich).survey
+    if not found.able:
+        return nothing
+    size, offers = rich.needs.size, found.field.offers
+
+    def rank_of(place: int) -> tuple[bool, int]:
+        lacking = all(each.in_flight for each in paying.shortages(offers[place], size))
+        return not lacking, most(offers[place], size).cost_nanousd
+
+    nearest = min(found.able, key=rank_of)
+    return replace(nothing, survey=found, wanted=nearest, shortages=paying.shortages(offers[nearest], size))
 
 
 def _resort(deliberation: Deliberation) -> Deliberation:

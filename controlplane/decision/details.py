@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from controlplane.budget.wording import shortfall
 from controlplane.decision.access import denial
 from controlplane.decision.eligibility import context_needed
 from controlplane.decision.field import Field
@@ -111,6 +112,13 @@ def _quality(at: Evidence) -> str:
     return f"reaches quality {has} for {at.needs.task_type}, {floor_source(floor)} wants {wanted}"
 
 
+def _budget(at: Evidence) -> str:
+    means = at.needs.means
+    if means is None or means.cannot_count(at.offer):
+        return f"no budget can count what it costs: {at.offer.model} has no price and is not marked `free`"
+    return "; ".join(shortfall(short) for short in means.shortages(at.offer, at.needs.size))
+
+
 def _cause(health: Health | None) -> str:
     return f": {health.cause}" if health is not None and health.cause else ""
 
@@ -130,5 +138,6 @@ _SENTENCES: Mapping[Exclusion, Callable[[Evidence], str]] = MappingProxyType(
         Exclusion.COST: _cost,
         Exclusion.LATENCY: _latency,
         Exclusion.QUALITY: _quality,
+        Exclusion.BUDGET: _budget,
     }
 )

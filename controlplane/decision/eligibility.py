@@ -48,11 +48,13 @@ def exclusion(offer: Offer, needs: Requirements, health: Health | None, now: dat
 
 
 def beyond_caps(field: Field, place: int, needs: Requirements) -> Exclusion | None:
-    """The cap that the figures at `place` exceed, if any. A time counts in whole microseconds, as a decision states it."""
+    """The cap that the figures at `place` exceed, if any, or BUDGET. A time counts in whole microseconds, as a decision states it."""
     if needs.max_cost_nanousd is not None and field.costs[place] > needs.max_cost_nanousd:
         return Exclusion.COST
     if needs.max_latency is not None and timedelta(seconds=field.seconds[place]) > needs.max_latency:
         return Exclusion.LATENCY
+    if needs.means is not None and needs.means.bars(field.offers[place], needs.size):
+        return Exclusion.BUDGET
     return None
 
 

@@ -1,14 +1,17 @@
 """The decision: who answers a request, and why."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from controlplane.budget.matching import EMPTY, Balances
 from controlplane.decision.deliberation import Deliberation, deliberate
 from controlplane.decision.estimates import costs_nanousd
 from controlplane.decision.explanation import notices, reason_text, steps
 from controlplane.decision.field import estimate
+from controlplane.decision.holding import Call, hold
 from controlplane.decision.index import SnapshotIndex, index
 from controlplane.decision.limits import limits
+from controlplane.decision.means import Means, most, most_cost, most_input
 from controlplane.decision.model import Baseline, Decision, Request, Target
 from controlplane.decision.table import table
 from controlplane.snapshot.model import Snapshot
@@ -20,12 +23,14 @@ def decide(
     *,
     now: datetime,
     draw: float,
+    balances: Balances = EMPTY,
     indexed: SnapshotIndex | None = None,
 ) -> Decision:
     """Choose targets for `request`.
 
     `draw` is one uniform number in [0, 1): whatever is random in a decision comes from it, so a replay with the same draw
-    repeats the choice. `now` says which breakers are still open. `indexed` is `index(snapshot)`, for callers that
+    repeats the choice. `now` says which breakers are still open, and which windows of budgets it is. `balances` are what is
+    booked and held in their accounts; they matter only where the catalog has budgets. `indexed` is `index(snapshot)`, for callers that
     decide more than once with the same snapshot; it is made if it is not given.
 
     Candidates and steps are written out only where nothing may serve, for the table that the caller is then shown; `explain`
@@ -33,7 +38,7 @@ def decide(
 
     Raises Failure: WORKLOAD_UNKNOWN, POLICY_UNKNOWN, CONSTRAINTS_CONTRADICT. ValueError if `indexed` is of another snapshot.
     """
-    found = deliberate(request, _indexed(snapshot, indexed), now, draw)
+    found = deliberate(request, _indexed(snapshot, indexed), now, draw, balances)
     decision = _conclude(found)
     return decision if decision.targets else _explained(decision, found)
 
@@ -44,10 +49,11 @@ def explain(
     *,
     now: datetime,
     draw: float,
+    balances: Balances = EMPTY,
     indexed: SnapshotIndex | None = None,
 ) -> Decision:
     """The decision that `decide` makes of the same arguments, with every candidate and why not."""
-    found = deliberate(request, _indexed(snapshot, indexed), now, draw)
+    found = deliberate(request, _indexed(snapshot, indexed), now, draw, balances)
     return _explained(_conclude(found), found)
 
 
@@ -65,13 +71,13 @@ def _explained(decision: Decision, of: Deliberation) -> Decision:
 
 def _conclude(of: Deliberation) -> Decision:
     policy, workload = of.match.policy, of.match.workload
-    baseline = _baseline(of)
-    return Decision(
+    baseline, bounds = _baseline(of), limits(of)
+    decision = Decision(
         workload=workload.name,
         policy=policy.name,
         policy_digest=policy.digest,
-        targets=tuple([_target(of, place) for place in of.targets]),
-        limits=limits(of),
+        targets=tuple([_target(of, place, bounds.max_output_tokens) for place in of.targets]),
+        limits=bounds,
         reason_code=of.reason,
         reason_text=reason_text(of, baseline),
         notices=notices(of),
@@ -81,15 +87,38 @@ def _conclude(of: Deliberation) -> Decision:
         candidates=(),
         baseline=baseline,
     )
+    return decision if of.needs.means is None else _paid(decision, of, of.needs.means)
 
 
-def _target(of: Deliberation, place: int) -> Target:
-    offer = of.field.offers[place]
+def _paid(decision: Decision, of: Deliberation, paying: Means) -> Decision:
+    """The same with what it holds in budgets, or with what these lack."""
+    if not decision.targets:
+        wanted = timedelta(0) if of.wanted is None else timedelta(seconds=of.field.seconds[of.wanted])
+        return replace(decision, purses=paying.purses, shortages=of.shortages, expected_latency=wanted)
+    size = replace(of.needs.size, output_limit=decision.limits.max_output_tokens)
+    calls = [
+        Call(target=target, most=most(of.field.offers[place], size))
+        for target, place in zip(decision.targets, of.targets, strict=True)
+    ]
+    held = hold(paying, calls, decision.limits.max_attempts)
+    return replace(
+        decision,
+        purses=paying.purses,
+        holds=held.holds,
+        reserved_nanousd=held.reserved_nanousd,
+        expected_latency=decision.targets[0].estimate.latency,
+    )
+
+
+def _target(of: Deliberation, place: int, output_limit: int) -> Target:
+    offer, needs = of.field.offers[place], of.needs
+    input_tokens = most_input(offer, needs.input_tokens, needs.images)
     return Target(
         deployment=offer.deployment,
         model=offer.model,
         provider=offer.provider,
-        estimate=estimate(of.field, place, of.needs),
+        estimate=estimate(of.field, place, needs),
+        max_cost_nanousd=most_cost(offer, input_tokens, output_limit),
     )
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
+from controlplane.budget.wording import nearly_used, shortfall
 from controlplane.decision.deliberation import Deliberation
 from controlplane.decision.model import Baseline, Notice, ReasonCode
 from controlplane.decision.wording import apart, clipped, dollars, floor_source, quality, seconds
@@ -16,13 +17,15 @@ LONGEST_REASON = 300
 def reason_text(of: Deliberation, baseline: Baseline | None) -> str:
     """Why the first target, in one sentence with figures; or why there is none."""
     if of.reason is None:
-        return clipped(_nothing(of), LONGEST_REASON)
+        return clipped(_no_room(of) if of.shortages else _nothing(of), LONGEST_REASON)
     primary = of.targets[0]
     text = _REASONS[of.reason](of, primary, baseline)
     if of.survey.forced:
         text += "; every breaker is open, so it is tried all the same"
     elif of.field.half_open[primary]:
         text += "; its breaker is half-open, this is a probe"
+    if of.needs.means is not None and (low := of.needs.means.low) is not None:
+        text += f"; {nearly_used(low)}, so what is cheaper is taken"
     return clipped(text, LONGEST_REASON)
 
 
@@ -41,6 +44,11 @@ def _nothing(of: Deliberation) -> str:
     counts = Counter(of.excluded(of.everyone())).most_common()
     reasons = ", ".join(f"{count} {exclusion}" for exclusion, count in counts)
     return f"none of {len(of.index.catalog.offers)} deployments may serve this {_work(of)} request: {reasons}"
+
+
+def _no_room(of: Deliberation) -> str:
+    others = f", and {len(of.shortages) - 1} more are short" if len(of.shortages) > 1 else ""
+    return f"no room in a budget for this {_work(of)} request: {shortfall(of.shortages[0])}{others}"
 
 
 def _work(of: Deliberation) -> str:
@@ -146,10 +154,23 @@ def _concessions(of: Deliberation) -> Iterator[str]:
     pin = of.match.pin
     if pin is not None and of.reason is not ReasonCode.OVERRIDE:
         yield f"override {pin.name}: {pin.model} may not serve this request, so the strategy decides"
-    if of.survey.forced:
+    if of.survey.forced and of.targets:
         yield "breakers: all that may serve have an open one, so they are taken all the same"
     if of.reason in _CONCEDING:
         yield _CONCEDING[of.reason](of)
+    yield from _thrift(of)
+
+
+def _thrift(of: Deliberation) -> Iterator[str]:
+    """What budgets changed."""
+    means, near = of.needs.means, of.match.policy.budget
+    if means is not None and means.low is not None:
+        lowered = f"the policy's floor is {quality(near.quality_step)} lower, and the cheapest that reaches it is taken"
+        yield f"budget {nearly_used(means.low)}, less than the policy's share of {near.below:.0%}: {lowered}"
+    for place in sorted(of.dropped):
+        yield f"budget: no room for {of.field.offers[place].deployment} as a fallback"
+    for short in of.shortages:
+        yield f"budget {shortfall(short)}"
 
 
 def _for_want_of_better(of: Deliberation) -> str:
@@ -172,6 +193,8 @@ def _notices(of: Deliberation) -> Iterator[Notice]:
         yield Notice.LOW_CONFIDENCE
     if of.reason == "last_resort":
         yield Notice.LAST_RESORT
+    if of.needs.means is not None and of.needs.means.low is not None:
+        yield Notice.BUDGET_LOW
 
 
 _REASONS: Mapping[ReasonCode, Callable[[Deliberation, int, Baseline | None], str]] = MappingProxyType(

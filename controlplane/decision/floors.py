@@ -24,17 +24,19 @@ class Floors:
     unsure: bool
 
 
-def floors(request: Request, match: Match) -> Floors:
+def floors(request: Request, match: Match, eased: float = 0.0) -> Floors:
     """The floors for `request` under what matched.
 
     The highest of three counts: the policy's for the complexity, that of any matching override, the request's own.
     If the classifier is less sure than the policy wants, the floor is that of the next complexity: taking a hard request
-    for an easy one costs an answer, taking an easy one for hard costs a fraction of a cent.
+    for an easy one costs an answer, taking an easy one for hard costs a fraction of a cent. The policy's own floor is lowered by
+    `eased`, for the time when a budget comes to its end.
     """
     found = request.classification
     unsure = found.confidence < match.policy.low_confidence
     complexity = _step_up(found.complexity) if unsure else found.complexity
-    by_complexity = QualityFloor(quality=match.policy.quality_floors.get(complexity, 0.0), source="complexity")
+    usual = match.policy.quality_floors.get(complexity, 0.0)
+    by_complexity = QualityFloor(quality=max(round(usual - eased, 9), 0.0) if eased else usual, source="complexity")
     pinned = _insisted(request, match)
     general = pinned if pinned.quality > by_complexity.quality else by_complexity
     return Floors(general=general, pinned=pinned, complexity=complexity, unsure=unsure)

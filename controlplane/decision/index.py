@@ -34,6 +34,7 @@ class CatalogIndex:
 
     catalog: Catalog
     offers: tuple[Offer, ...]
+    model_names: tuple[ModelName, ...]
     shortlists: Mapping[tuple[PolicyName, TaskType], Shortlist]
     workloads: Mapping[WorkloadName, Workload]
     allowed: Mapping[PolicyName, frozenset[DeploymentName]]
@@ -94,6 +95,7 @@ def _catalog(catalog: Catalog) -> CatalogIndex:
     return CatalogIndex(
         catalog=catalog,
         offers=known,
+        model_names=tuple(sorted(catalog.models)),
         shortlists=_shortlists(catalog, known),
         workloads=MappingProxyType({workload.name: workload for workload in catalog.workloads}),
         allowed=_by_policy(catalog, known, access_denial),

@@ -207,3 +207,5 @@ class Decision:
     holds: tuple[Hold, ...] = ()
     reserved_nanousd: int | None = None
     shortages: tuple[Shortage, ...] = ()
+    expected_latency: timedelta = timedelta(0)
+    """Where a budget applies: of the first target, or of what would have been it if budgets had room."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from controlplane.catalog.model import Capability, Deployment, DeploymentName, Model, ModelName, TaskType
+from controlplane.catalog.model import Capability, Deployment, DeploymentName, Model, ModelName, Price, TaskType
 from controlplane.decision.estimates import Prices
 from controlplane.snapshot.model import Catalog
 
@@ -14,7 +14,8 @@ class Offer:
     """What is on offer at a deployment.
 
     `usual_seconds` is the model's prior time to a whole answer. `shared`: the model has other deployments too.
-    `counts_exactly`: the model reads the tokens that features count.
+    `counts_exactly`: the model reads the tokens that features count. `dearest` has the most that an input token may cost, read,
+    cached or written, and the output price; `unpriced`: all of that is 0, and nobody says that it is free.
     """
 
     deployment: DeploymentName
@@ -29,6 +30,8 @@ class Offer:
     context_window: int
     max_output_tokens: int
     prices: Prices
+    dearest: Prices
+    unpriced: bool
     usual_seconds: float
     quality: Mapping[TaskType, float]
 
@@ -57,6 +60,13 @@ def _offer(deployment: Deployment, model: Model, *, shared: bool) -> Offer:
         context_window=model.context_window,
         max_output_tokens=model.max_output_tokens,
         prices=(model.price.input_nanousd_per_mtok, model.price.output_nanousd_per_mtok),
+        dearest=_dearest(model.price),
+        unpriced=not model.free and _dearest(model.price) == (0, 0),
         usual_seconds=model.latency.total_seconds(),
         quality=MappingProxyType({task: model.quality_for(task) for task in TaskType}),
     )
+
+
+def _dearest(price: Price) -> Prices:
+    inputs = (price.input_nanousd_per_mtok, price.cached_input_nanousd_per_mtok, price.cache_write_nanousd_per_mtok)
+    return max(each or 0 for each in inputs), price.output_nanousd_per_mtok

@@ -10,6 +10,7 @@ from controlplane.decision.estimates import expected_output
 from controlplane.decision.floors import Floors, floors
 from controlplane.decision.index import CatalogIndex, permitted, shortlist
 from controlplane.decision.matching import Match
+from controlplane.decision.means import Means, Size
 from controlplane.decision.model import Constraints, Request
 from controlplane.decision.offer import Offer
 from controlplane.policy.model import ExecutionLimits
@@ -29,7 +30,7 @@ class Requirements:
     `offers` are those worth looking at; `selective` tells whether a list, a capability or the size can exclude any of
     them at all. `capabilities` are those without which the request cannot be run at all, `fitting` those that its kind of work wants
     beside them. `asked_output` is the length of answer that the caller asks for (0 if it does not say), `output_limit` the
-    longest that policy and caller allow. Caps are None where there is none.
+    longest that policy and caller allow. Caps are None where there is none; `means` is None where no budget applies.
     """
 
     offers: tuple[Offer, ...]
@@ -50,9 +51,16 @@ class Requirements:
     max_cost_nanousd: int | None
     max_latency: timedelta | None
     floors: Floors
+    images: int
+    means: Means | None
+
+    @property
+    def size(self) -> Size:
+        """What the longest call is made of."""
+        return Size(input_tokens=self.input_tokens, images=self.images, output_limit=self.output_limit)
 
 
-def requirements(request: Request, match: Match, index: CatalogIndex) -> Requirements:
+def requirements(request: Request, match: Match, index: CatalogIndex, means: Means | None = None) -> Requirements:
     """What `request` asks under what matched: the caller's constraints and the policy's bounds both hold."""
     features, constraints, policy = request.features, request.constraints, match.policy
     task = request.classification.task_type
@@ -62,6 +70,7 @@ def requirements(request: Request, match: Match, index: CatalogIndex) -> Require
     listed = shortlist(index, policy, task, pin)
     tokens = padded(features.input_tokens)
     capabilities = needed(features) | constraints.capabilities
+    eased = policy.budget.quality_step if means is not None and means.low is not None else 0.0
     most = tightest_cap(constraints, policy.limits)
     fits = not capabilities and tokens + limit <= listed.context_window and asked <= listed.max_output_tokens
     return Requirements(
@@ -79,10 +88,12 @@ def requirements(request: Request, match: Match, index: CatalogIndex) -> Require
         asked_output=asked,
         output_limit=limit,
         expected_output=min(expected_output(task, request.classification.complexity, features), limit),
-        capped=most is not None or constraints.max_latency is not None,
+        capped=most is not None or constraints.max_latency is not None or means is not None,
         max_cost_nanousd=most,
         max_latency=constraints.max_latency,
-        floors=floors(request, match),
+        floors=floors(request, match, eased),
+        images=features.images,
+        means=means,
     )
 
 

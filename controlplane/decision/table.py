@@ -21,7 +21,7 @@ def _candidate(
     of: Deliberation, everyone: Field, place: int, barred: Exclusion | None, able: int | None, rank: int
 ) -> Candidate:
     offer = everyone.offers[place]
-    exclusion = None if rank else barred or _short_of_quality(of, everyone, place)
+    exclusion = None if rank else _first(barred, _short_of_quality(of, everyone, place))
     evidence = _evidence(of, everyone, place)
     terms = of.ranking.terms(able) if exclusion is None and able is not None else ()
     return Candidate(
@@ -37,10 +37,18 @@ def _candidate(
     )
 
 
+def _first(barred: Exclusion | None, short: Exclusion | None) -> Exclusion | None:
+    """The first of the two; BUDGET is the last of all."""
+    return short or barred if barred is Exclusion.BUDGET else barred or short
+
+
 def _short_of_quality(of: Deliberation, everyone: Field, place: int) -> Exclusion | None:
     """QUALITY for who is under the floor while others reach it."""
-    short = everyone.tiers[place] is Tier.BELOW and of.reason is not ReasonCode.BEST_AVAILABLE
-    return Exclusion.QUALITY if short else None
+    order, tiers = of.ranking.order, of.ranking.field.tiers
+    reached = (
+        order and tiers[order[0]] is not Tier.BELOW if of.reason is None else of.reason is not ReasonCode.BEST_AVAILABLE
+    )
+    return Exclusion.QUALITY if reached and everyone.tiers[place] is Tier.BELOW else None
 
 
 def _remark(of: Deliberation, barred: Exclusion | None, evidence: Evidence) -> str:
@@ -51,8 +59,10 @@ def _remark(of: Deliberation, barred: Exclusion | None, evidence: Evidence) -> s
         return f"serves in spite of this: {detail(Exclusion.UNHEALTHY, evidence)}"
     if evidence.field.tiers[evidence.place] is Tier.BELOW:
         return f"serves only for want of better: {detail(Exclusion.QUALITY, evidence)}"
-    half_open = evidence.field.half_open[evidence.place]
-    return "its breaker is half-open: it comes behind those that are ready" if half_open else ""
+    if evidence.field.half_open[evidence.place]:
+        return "its breaker is half-open: it comes behind those that are ready"
+    dropped = {of.field.offers[place].deployment for place in of.dropped}
+    return "no fallback: budgets have no room for it as well" if evidence.offer.deployment in dropped else ""
 
 
 def _evidence(of: Deliberation, everyone: Field, place: int) -> Evidence:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 
+from controlplane.budget.model import Budget
 from controlplane.catalog.model import (
     Capability,
     Complexity,
@@ -136,6 +137,7 @@ def catalog(
     deployments: Iterable[Deployment] | None = None,
     policies: Iterable[Policy] = (),
     workloads: Iterable[Workload] = (),
+    budgets: Iterable[Budget] = (),
 ) -> Catalog:
     """A catalog: the six seed models with a deployment each, under one policy, unless told otherwise."""
     known = tuple(seed_models() if models is None else models)
@@ -147,6 +149,7 @@ def catalog(
         workloads=(*workloads,) or (workload(),),
         policies=MappingProxyType({each.name: each for each in (*policies,) or (policy(),)}),
         rule_sets=MappingProxyType({}),
+        budgets=tuple(budgets),
     )
 
 

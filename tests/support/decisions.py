@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
+from controlplane.budget.matching import EMPTY, Balances
 from controlplane.catalog.model import Complexity, DeploymentName, Domain, ModelName, TaskType
 from controlplane.classification.model import Classification
 from controlplane.decision.engine import decide, explain
@@ -51,10 +52,15 @@ def features(**changes: object) -> Features:
 
 
 def decided(
-    request: Request | None = None, of: Catalog | None = None, live: Live | None = None, *, draw: float = 0.5
+    request: Request | None = None,
+    of: Catalog | None = None,
+    live: Live | None = None,
+    *,
+    draw: float = 0.5,
+    balances: Balances = EMPTY,
 ) -> Decision:
     """The decision on a catalog at NOW."""
-    return decide(request or asked(), snapshot(of, live), now=NOW, draw=draw)
+    return decide(request or asked(), snapshot(of, live), now=NOW, draw=draw, balances=balances)
 
 
 def explained(
@@ -64,9 +70,10 @@ def explained(
     *,
     draw: float = 0.5,
     now: datetime = NOW,
+    balances: Balances = EMPTY,
 ) -> Decision:
     """The same with its table and its steps."""
-    return explain(request or asked(), snapshot(of, live), now=now, draw=draw)
+    return explain(request or asked(), snapshot(of, live), now=now, draw=draw, balances=balances)
 
 
 def explained_on(reading: Snapshot, request: Request, draw: float = 0.5) -> Decision:

@@ -6,15 +6,17 @@ from datetime import timedelta
 
 import pytest
 
+from controlplane.budget.model import Account, AccountId, Balance, Budget, BudgetName, Window
 from controlplane.catalog.model import Capability, Deployment, Model
 from controlplane.decision.model import Constraints, Decision, Exclusion
-from controlplane.policy.model import Access, ExecutionLimits
+from controlplane.policy.model import Access, ExecutionLimits, NearEnd, NearEndAction
 from controlplane.snapshot.model import Health, HealthState
 from tests.support.catalogs import NOW, catalog, deployment, model, policy, price
 from tests.support.decisions import asked, candidate, explained, features, fixed, health, weighted
 from turnout_features.model import OutputFormat
 
 ODD = "odd/odd"
+DEGRADING = NearEnd(action=NearEndAction.DEGRADE)
 ORDER = list(Exclusion)
 
 SENTENCES = {
@@ -31,7 +33,12 @@ SENTENCES = {
     Exclusion.COST: "expected to cost $1.00, the request allows $0.010",
     Exclusion.LATENCY: "expected to take 67.00 s, the request allows 10.00 s",
     Exclusion.QUALITY: "reaches quality 0.10 for code, the policy wants 0.80",
+    Exclusion.BUDGET: "odd has $0.0012 of $1.00 left ($1.00 spent, $0.00080 held), and $0.0027 may be needed",
 }
+
+ODD_BUDGET = Budget(name=BudgetName("odd"), limit=1_000_000_000, window=Window.TOTAL, models=frozenset({"odd"}))
+ODD_ACCOUNT = Account(id=AccountId("odd"), window_start=0)
+NEARLY_USED = Balance(spent=998_000_000, reserved=800_000)
 
 
 def odd_model(faults: Set[Exclusion]) -> Model:
@@ -82,10 +89,12 @@ def with_faults(*faults: Exclusion) -> Decision:
     known = catalog(
         models=[good, odd_model(found)],
         deployments=[deployment(good, region="eu"), odd_deployment(found)],
-        policies=[policy(access=denied, limits=ExecutionLimits(fallbacks=0))],
+        policies=[policy(access=denied, limits=ExecutionLimits(fallbacks=0), budget=DEGRADING)],
+        budgets=[ODD_BUDGET],
     )
     request = asked("code", features=features(max_output_tokens=2_000), constraints=asking(found))
-    return explained(request, known, health(odd_health(found)))
+    balances = {ODD_ACCOUNT: NEARLY_USED} if Exclusion.BUDGET in found else {}
+    return explained(request, known, health(odd_health(found)), balances=balances)
 
 
 def test_without_a_fault_it_serves() -> None:
