@@ -9,7 +9,7 @@ from controlplane.store.entries import SqlEntries
 from controlplane.store.ledger import SqlLedger
 from controlplane.store.signals import Signals
 from controlplane.store.sqlite_database import SqliteDatabase
-from controlplane.store.sqlite_file import SqliteFile
+from controlplane.store.sqlite_file import PATIENCE, SqliteFile
 from controlplane.store.sqlite_line import SqliteLine
 from controlplane.store.sqlite_lock import SqliteLock
 from controlplane.store.sqlite_writer import SqliteWriter
@@ -50,7 +50,7 @@ async def read_sqlite(path: Path) -> "SqliteStore":
 
 def _probe(file: SqliteFile, *, writing: bool = True) -> None:
     """Tells early what is wrong."""
-    file.identity()
+    file.demand_same()
     file.open(writing=writing).close()
 
 
@@ -87,4 +87,6 @@ class SqliteStore:
 
 def _truncate_log(connection: sqlite3.Connection) -> None:
     """The write-ahead log holds what pages were before; it is emptied unless somebody reads just now, and else soon after."""
+    connection.execute("PRAGMA busy_timeout = 100")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.execute(PATIENCE)

@@ -12,7 +12,8 @@ from controlplane.store.schema import CURRENT, creation, demand
 _ADVICE = {
     sqlite3.SQLITE_FULL: "there is no room left: free some, or move the database to a larger disk",
     sqlite3.SQLITE_IOERR: "the disk fails or is full: look at it, and at its room",
-    sqlite3.SQLITE_READONLY: "it cannot be written to: make the file and its folder writable for this process",
+    sqlite3.SQLITE_READONLY: "it cannot be written to: it was opened for reading only, or this process may not write to the "
+    "file and its folder",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: make the file and its folder readable and writable for this process",
     sqlite3.SQLITE_PERM: "it cannot be opened: make the file and its folder readable and writable for this process",
     sqlite3.SQLITE_BUSY: "another process holds it: end that one",
@@ -24,8 +25,9 @@ _ADVICE = {
 }
 _PRIMARY = 0xFF
 
+PATIENCE = "PRAGMA busy_timeout = 5000"
 _EVERY = (
-    "PRAGMA busy_timeout = 5000",
+    PATIENCE,
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -16000",
 )
@@ -44,6 +46,7 @@ class SqliteFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._identity: tuple[int, int] | None = None
 
     def create(self) -> None:
         """Make the file with an empty schema if there is none, private to its owner.
@@ -84,15 +87,21 @@ class SqliteFile:
                 raise
             return connection
 
-    def identity(self) -> tuple[int, int]:
-        """Which file this is: it changes if somebody puts another one in its place. Raises StoreUnavailable if there is none."""
+    def demand_same(self) -> None:
+        """Raises StoreUnavailable if the file is gone, or is another one than before: its log would be taken for this one's."""
         try:
             status = self.path.stat()
         except OSError as error:
             raise StoreUnavailable(
                 f"{self.path}: {error.strerror}: put the database back; a new one is made only by a start without one"
             ) from error
-        return status.st_dev, status.st_ino
+        found = status.st_dev, status.st_ino
+        self._identity = self._identity or found
+        if found != self._identity:
+            raise StoreUnavailable(
+                f"{self.path} is another file than the one that was opened: put that one back, or end this process, "
+                "remove what is named -wal and -shm beside it unless it came with the new file, and start again"
+            )
 
     @contextmanager
     def failures(self) -> Iterator[None]:

@@ -14,14 +14,13 @@ T = TypeVar("T")
 
 
 class SqliteLine:
-    """Runs one piece of work after the other. After a failure, and when the file is another one, it connects anew."""
+    """Runs one piece of work after the other; after a failure it connects anew."""
 
     def __init__(self, file: SqliteFile, *, writing: bool) -> None:
         self._file = file
         self._writing = writing
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="turnout-writer" if writing else "turnout-reader")
         self._connection: sqlite3.Connection | None = None
-        self._identity = (0, 0)
         self._closed = False
         self.waiting = 0
         """Pieces of work that are not done."""
@@ -56,11 +55,9 @@ class SqliteLine:
                 raise
 
     def _current(self) -> sqlite3.Connection:
-        identity = self._file.identity()
-        if self._connection is None or identity != self._identity:
-            self._drop()
+        self._file.demand_same()
+        if self._connection is None:
             self._connection = self._file.open(writing=self._writing)
-            self._identity = identity
         return self._connection
 
     def _drop(self) -> None:
