@@ -31,6 +31,7 @@ ACCESS: Mapping[str, Rule] = MappingProxyType(
         **_all("snapshot.v1.SnapshotService", _REPORT, "GetSnapshot"),
         **_all("outcome.v1.OutcomeService", _REPORT, "ReportReceipts"),
         **_all("outcome.v1.OutcomeService", _READ, "SubmitFeedback"),
+        **_all("budget.v1.BudgetService", _READ, "ListBudgets", "GetBudget", "ListAlerts"),
         **_all("insight.v1.InsightService", _READ, "GetReport", "GetSegments"),
         **_all("trust.v1.KeyService", _KEYS, "GetKeySet"),
         **_all("trust.v1.KeyAdminService", _OPERATE, "PrepareKey", "ActivateKey", "RevokeKey"),

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/budget by `make protos`."""

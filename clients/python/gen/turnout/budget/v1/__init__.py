@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/budget/v1 by `make protos`."""
