@@ -27,7 +27,12 @@ def canonical(value: object) -> bytes:
 
 def digest(value: object) -> bytes:
     """SHA-256 of the canonical form, under the name of its type, so that no two kinds share a digest."""
-    return hashlib.sha256(f"turnout.{type(value).__name__}.v1\0".encode() + canonical(value)).digest()
+    return digest_as(type(value).__name__, value)
+
+
+def digest_as(kind: str, value: object) -> bytes:
+    """The digest of a value, or of its plain form, of the type `kind`."""
+    return hashlib.sha256(f"turnout.{kind}.v1\0".encode() + canonical(value)).digest()
 
 
 def catalog_digest(catalog: Catalog) -> bytes:
@@ -44,7 +49,7 @@ def catalog_digest(catalog: Catalog) -> bytes:
     }
     if catalog.budgets:
         form["budgets"] = catalog.budgets
-    return hashlib.sha256(b"turnout.Catalog.v1\0" + canonical(form)).digest()
+    return digest_as("Catalog", form)
 
 
 def etag(value: Model | Deployment) -> str:
@@ -67,7 +72,7 @@ def _plain(value: object) -> object:
         case float():
             # Without the sign of -0, which equals 0.
             return value + 0.0
-        case tuple():
+        case tuple() | list():
             return [_plain(item) for item in value]
         case Set():
             return sorted(str(_plain(item)) for item in value)
