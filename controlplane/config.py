@@ -9,10 +9,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """How a control plane runs. `catalog` None means the packaged default alone."""
+    """How a control plane runs. `catalog` None means the packaged default alone; `store` is the address of the store."""
 
     listen: str
     state: Path
+    store: str
     catalog: Path | None
     issuer: str
     max_concurrent: int
@@ -23,6 +24,9 @@ class Config:
     telemetry: bool
     die_with_parent: bool
 
+
+DATABASE = "turnout.db"
+"""The store in the state folder, where no other is named."""
 
 _TELEMETRY = (
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -38,6 +42,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
     return Config(
         listen=flags.listen,
         state=Path(flags.state),
+        store=flags.store or f"sqlite:{Path(flags.state) / DATABASE}",
         catalog=Path(flags.catalog) if flags.catalog else None,
         issuer=flags.issuer,
         max_concurrent=flags.max_concurrent,
@@ -57,6 +62,12 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7411"), metavar="HOST:PORT", help="port 0 takes any")
     add("--state", default=env.get("TURNOUT_STATE", ".turnout"), metavar="DIR", help="keys, callers, overlay")
+    add(
+        "--store",
+        default=env.get("TURNOUT_STORE", ""),
+        metavar="URL",
+        help=f"sqlite:FILE or postgresql://USER@HOST/NAME; {DATABASE} in the state folder if absent",
+    )
     add(
         "--catalog",
         default=env.get("TURNOUT_CATALOG", ""),

@@ -7,7 +7,8 @@ import os
 import random
 import secrets
 import signal
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,36 +17,58 @@ from pathlib import Path
 
 from controlplane.access.callers import open_callers
 from controlplane.access.model import Caller
+from controlplane.audit.documents import ReferredDocuments
+from controlplane.audit.log_key import open_log_key
+from controlplane.audit.metrics import LogMetrics
+from controlplane.audit.sequencer import Sequencer
+from controlplane.budget.matching import Bearer, bookings, purses
+from controlplane.budget.model import Hold, Used
 from controlplane.catalog.commands import catalog_commands
 from controlplane.catalog.overlay import OverlayFile
+from controlplane.catalog.restore import catalog_document
 from controlplane.catalog.store import CatalogStore
 from controlplane.catalog.watch import CatalogWatch
 from controlplane.classification.ladder import Ladder
 from controlplane.config import Config
 from controlplane.decision.index import SnapshotIndex, index
-from controlplane.outcome.commands import ReportReceipts, SeenReceipts
+from controlplane.journal.model import Append
+from controlplane.outcome.commands import ReportReceipts
+from controlplane.outcome.feedback import SubmitFeedback
+from controlplane.outcome.feedback import Surroundings as FeedbackSurroundings
 from controlplane.outcome.live import LiveView
 from controlplane.outcome.lost import LostReceipts
+from controlplane.outcome.model import Decided
+from controlplane.outcome.sight import Sight
 from controlplane.policy.model import RuleSet
-from controlplane.routing.commands import ClassifyRequest, DecideRoute, ExplainRoute, Surroundings
+from controlplane.records import Records, Shell
+from controlplane.routing.books import Books
+from controlplane.routing.commands import ClassifyRequest, ExplainRoute, Surroundings
+from controlplane.routing.deciding import DecideRoute, owner_of
 from controlplane.routing.memory import DecisionMemory
 from controlplane.rpc.access import ACCESS
 from controlplane.rpc.catalogs import CatalogServicer
+from controlplane.rpc.feedback_codec import feedback_record, tenant_of
 from controlplane.rpc.keys import KeyAdminServicer, KeyCommands, KeyServicer, key_set_message
 from controlplane.rpc.outcomes import OutcomeServicer
+from controlplane.rpc.receipt_reading import ReadReceipt
+from controlplane.rpc.recording import EntryMaker
 from controlplane.rpc.routing import RoutingCommands, RoutingServicer
 from controlplane.rpc.sealing import DecisionSealer, published
 from controlplane.rpc.services import services
 from controlplane.rpc.snapshot_codec import snapshot_message
 from controlplane.rpc.snapshots import SnapshotServicer
+from controlplane.rpc.unfit import unfit_failure
 from controlplane.signing import document
 from controlplane.signing.commands import ActivateKey, GetKeySet, PrepareKey, RevokeKey
 from controlplane.signing.file_store import FileKeyStore
 from controlplane.signing.folder import DiskFolder
 from controlplane.snapshot.holder import SnapshotHolder, snapshot_digest
+from controlplane.snapshot.live_document import live_document
 from controlplane.snapshot.model import Snapshot
 from controlplane.snapshot.publication import Publication
 from controlplane.snapshot.version_file import VersionFile
+from controlplane.store.open import open_store
+from controlplane.store.protocols import Store
 from turnout_features import RulePatterns, prepare_merges
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
@@ -57,6 +80,9 @@ from turnout_wire.uuid7 import RANDOM_BITS, uuid7
 
 _log = logging.getLogger(__name__)
 KEYS, OVERLAY, VERSION = "keys", "overlay.json", "snapshot.json"
+SALT_BYTES = 16
+FLUSH = 5.0
+"""Seconds that what waits to be written has when the control plane ends."""
 TIDY_EVERY = 60.0
 """Seconds between two looks for keys whose time is over."""
 
@@ -136,9 +162,15 @@ class ControlPlane:
     """A control plane, from its start to its end."""
 
     def __init__(
-        self, config: Config, state: State, telemetry: Telemetry, *, draw: Callable[[], float] = random.random
+        self,
+        config: Config,
+        state: State,
+        store: Store,
+        telemetry: Telemetry,
+        *,
+        draw: Callable[[], float] = random.random,
     ) -> None:
-        """`draw` gives one uniform number in [0, 1) for each decision."""
+        """`draw` gives one uniform number in [0, 1) for each decision. Raises KeyFolderError if the log's key is damaged."""
         self._config = config
         self._state = state
         self._telemetry = telemetry
@@ -146,6 +178,15 @@ class ControlPlane:
         self._worked_out = WorkedOut()
         self._snapshots = SnapshotHolder(VersionFile(config.state / VERSION), utc_now)
         self._publication = Publication(config.heartbeat)
+        self._entries = EntryMaker(clock=utc_now, salt=lambda: os.urandom(SALT_BYTES), new_id=new_decision_id)
+        log_key = open_log_key(state.keys_folder, config.issuer, lambda: os.urandom(32))
+        self._records = Records(
+            store,
+            Sequencer(store.tree, log_key, LogMetrics(telemetry.metrics), utc_now),
+            ReferredDocuments(catalog_document, live_document),
+            Shell(clock=utc_now, seconds=time.monotonic, salt=self._entries.salt),
+            shared=not config.store.startswith("sqlite:"),
+        )
         self._watch = CatalogWatch(state.catalog)
         self._rules = Validation()
         self._host = Host(
@@ -159,9 +200,13 @@ class ControlPlane:
     def renew(self) -> None:
         """Publish a new snapshot if catalog, keys or callers changed."""
         catalog = self._state.catalog.current
-        key_set = hashlib.sha256(document.to_json(self._state.keys.ring)).digest()
-        callers = hashlib.sha256(b"".join(sorted(self._state.callers))).digest()
-        self._snapshots.publish(catalog, snapshot_digest(catalog, key_set, callers))
+        self._snapshots.publish(catalog, snapshot_digest(catalog, self._key_set_digest(), self._callers_digest()))
+
+    def _key_set_digest(self) -> bytes:
+        return hashlib.sha256(document.to_json(self._state.keys.ring)).digest()
+
+    def _callers_digest(self) -> bytes:
+        return hashlib.sha256(b"".join(sorted(self._state.callers))).digest()
 
     async def run(self) -> None:
         """Serve until a signal, then let calls finish."""
@@ -174,6 +219,7 @@ class ControlPlane:
 
     async def start(self) -> str:
         """Serve, and give the address. Raises OSError if it is taken."""
+        self._records.start()
         port = await self._host.start(self._config.listen)
         await self._host.set_serving(serving=True)
         self._tasks = [asyncio.create_task(self._watch.run()), asyncio.create_task(self._tidy())]
@@ -185,6 +231,7 @@ class ControlPlane:
             task.cancel()
         self._publication.end()
         await self._host.stop(self._config.drain)
+        await self._records.stop(FLUSH)
         self._telemetry.close()
 
     async def _tidy(self) -> None:
@@ -198,7 +245,16 @@ class ControlPlane:
         key_set = key_set_message(self._state.keys.ring)
         message = snapshot_message(snapshot, key_set, self._state.callers.values(), self._config.issuer)
         self._publication.publish(published(message, self._state.keys))
+        self._record(snapshot)
         _log.info("snapshot published", extra={"version": snapshot.version, "digest": snapshot.digest.hex()[:16]})
+
+    def _record(self, snapshot: Snapshot) -> None:
+        """A new configuration is an entry of the log, and so are new keys; those that are known change nothing."""
+        post, documents = self._records.journal.post, self._records.documents
+        referred, keys = documents.of(snapshot), self._key_set_digest()
+        entry = self._entries.snapshot(snapshot, referred.catalog_digest, keys, self._callers_digest())
+        post(Append(entry=entry, documents=documents.missing(referred)))
+        post(Append(entry=self._entries.keys(self._state.keys.ring, keys)))
 
     def _layers(self) -> tuple[RequestIds, RpcTelemetry, Errors, Deadlines, Access, Validation]:
         return (
@@ -241,16 +297,60 @@ class ControlPlane:
             issuer=self._config.issuer,
         )
         commands = RoutingCommands(
-            decide=DecideRoute(around, DecisionSealer(self._state.keys), DecisionMemory()),
+            decide=DecideRoute(around, DecisionSealer(self._state.keys), DecisionMemory(), self._books()),
             explain=ExplainRoute(around),
             classify=ClassifyRequest(around),
             snapshot=around.snapshot,
         )
         return RoutingServicer(commands, self._rules.check, self._telemetry)
 
+    def _books(self) -> Books:
+        records = self._records
+        return Books(
+            journal=records.journal,
+            recorder=self._entries,
+            documents=records.documents,
+            balances=lambda: records.view.balances,
+            checkpoint=lambda: records.checkpoint,
+            word=unfit_failure,
+        )
+
     def _outcomes(self) -> OutcomeServicer:
-        report = ReportReceipts(self._snapshots, LiveView(), SeenReceipts(), LostReceipts(), utc_now)
-        return OutcomeServicer(report, self._public_key, verify, self._telemetry)
+        records = self._records
+        report = ReportReceipts(
+            Sight(self._snapshots, LiveView(), utc_now),
+            LostReceipts(),
+            records.journal.submit,
+            self._holds_of,
+            records.sequencer.witness,
+        )
+        read = ReadReceipt(public_key=self._public_key, verify=verify, entries=self._entries)
+        return OutcomeServicer(report, read, self._telemetry, self._feedback())
+
+    def _feedback(self) -> SubmitFeedback:
+        return SubmitFeedback(
+            FeedbackSurroundings(
+                submit=self._records.journal.submit,
+                entry=self._records.store.entries.get,
+                tenant_of=tenant_of,
+                body=feedback_record,
+                clock=utc_now,
+                new_id=lambda: new_decision_id(utc_now()),
+                salt=self._entries.salt,
+            )
+        )
+
+    def _holds_of(self, decided: Decided, used: Sequence[Used]) -> tuple[Hold, ...]:
+        """The accounts of now that a run is booked to for which nothing is held."""
+        catalog = self._snapshots.current.catalog
+        bearer = Bearer(
+            tenant=decided.tenant,
+            team=owner_of(catalog, decided.workload),
+            workload=decided.workload,
+            key=decided.presenter,
+        )
+        models = [one.model for one in used]
+        return bookings(purses(catalog.budgets, bearer, models, self._records.view.balances, decided.issued_at))
 
     def _public_key(self, key_id: str) -> bytes | None:
         return next((key.public_key for key in self._state.keys.ring.keys if key.key_id == key_id), None)
@@ -271,13 +371,15 @@ async def serve(config: Config) -> None:
         die_with_parent()
     merges = asyncio.get_running_loop().run_in_executor(None, prepare_merges)
     state = open_state(config)
+    store = await open_store(config.store)
     telemetry = start_telemetry(
         "turnout-control-plane", f"{config.issuer}-{os.getpid()}", version("turnout"), enabled=config.telemetry
     )
     try:
-        control = ControlPlane(config, state, telemetry)
+        control = ControlPlane(config, state, store, telemetry)
         await merges  # which the first caller should not wait for
         await control.run()
     finally:
+        await store.close()
         with suppress(OSError):
             state.keys_folder.close()

@@ -3,11 +3,10 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from controlplane.budget.model import Account, Balance
-from controlplane.journal.model import Operation, Result
+from controlplane.journal.model import Operation, Outcome, Result
 from controlplane.store.protocols import StoreUnavailable, Writer
 
 _log = logging.getLogger(__name__)
@@ -49,20 +48,20 @@ class _Waiting:
 class Journal:
     """Takes operations and commits them in groups. Belongs to one event loop; `run` must run in it.
 
-    `on_balances` hears of every balance that a group touched. `clock` gives seconds and only grows.
+    `heard` hears what came of every group that was written. `clock` gives seconds and only grows.
     """
 
     def __init__(
         self,
         writer: Writer,
         *,
-        on_balances: Callable[[Mapping[Account, Balance]], None],
+        heard: Callable[[Outcome], None],
         clock: Callable[[], float],
         pace: Pace | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._writer = writer
-        self._on_balances = on_balances
+        self._heard = heard
         self._clock = clock
         self._pace = pace or Pace()
         self._sleep = sleep
@@ -155,7 +154,7 @@ class Journal:
         if self._failing:
             self._failing = False
             _log.info("the store is there again")
-        self._on_balances(outcome.balances)
+        self._heard(outcome)
         for waiting, result in zip(group, outcome.results, strict=True):
             if waiting.answer is not None and not waiting.answer.done():
                 waiting.answer.set_result(result)

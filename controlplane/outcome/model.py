@@ -1,8 +1,9 @@
 """Receipts as the control plane reads them."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from controlplane.audit.model import Entry
 from controlplane.catalog.model import DeploymentName
 
 
@@ -22,8 +23,29 @@ class AttemptFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What the decision that a receipt carries says, after its signature was checked.
+
+    `reserved`: something was held for it; `unrecorded`: it was given while the store was away. `checkpoint` is the note of the
+    audit log that it carries.
+    """
+
+    targets: frozenset[str]
+    tenant: str
+    presenter: str
+    workload: str
+    issued_at: datetime
+    reserved: bool
+    unrecorded: bool
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptFacts:
-    """A receipt. `planned` are the deployments of the decision that came with it, None if its envelope does not verify."""
+    """A receipt. `decided` is None if its envelope does not verify.
+
+    `entry` is what is recorded of it, `decision` what is recorded of its decision if that is not known.
+    """
 
     receipt_id: str
     decision_id: str
@@ -31,4 +53,15 @@ class ReceiptFacts:
     result: str
     attempts: tuple[AttemptFacts, ...]
     cost_nanousd: int
-    planned: frozenset[str] | None
+    decided: Decided | None
+    entry: Entry
+    decision: Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedRun:
+    """A run that has begun, and when it must have ended."""
+
+    decision_id: str
+    receipt_id: str
+    until: datetime

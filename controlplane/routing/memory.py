@@ -21,12 +21,8 @@ class DecisionMemory:
             return None
         fingerprint, decision = kept
         if fingerprint != ask.fingerprint:
-            raise Failure(
-                "REQUEST_ID_REUSED",
-                f"request_id {ask.request_id!r} came with another request before; use a new id for a new request",
-                field="request_id",
-            )
-        return decision if decision.issued.expires_at > now else None
+            raise reused(ask.request_id)
+        return decision if decision.expires_at > now else None
 
     def keep(self, ask: Ask, decision: SignedDecision) -> None:
         """Remember what was given."""
@@ -39,3 +35,12 @@ class DecisionMemory:
 
 def _key(ask: Ask) -> tuple[str, str, str]:
     return ask.tenant, ask.presenter, ask.request_id
+
+
+def reused(request_id: str) -> Failure:
+    """What a caller is told who uses an id for two requests."""
+    return Failure(
+        "REQUEST_ID_REUSED",
+        f"request_id {request_id!r} came with another request before; use a new id for a new request",
+        field="request_id",
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from controlplane.budget.model import Purse
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.decision.model import Constraints, Decision, Origin
 from turnout_features.model import Conversation, Features
@@ -87,16 +88,44 @@ class IssuedDecision:
     max_runs: int
     traceparent: str
     request_id: str
+    checkpoint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedDecision:
-    """An issued decision, its serialized form and the signature over it."""
+    """A decision as it goes out: its serialized form, the signature over it, and what of it the control plane itself needs."""
 
-    issued: IssuedDecision
+    decision_id: str
+    snapshot_version: int
+    expires_at: datetime
     payload: bytes
     key_id: str
     signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a caller gets. `issued` is None where the request had its decision before and gets the same one again."""
+
+    signed: SignedDecision
+    issued: IssuedDecision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a decision is a function of, beside the request: time, chance, and what was read.
+
+    `live_digest` is that of health and statistics; `purses` are the accounts of budgets that were looked at.
+    """
+
+    decided_at: datetime
+    draw: float
+    snapshot_version: int
+    snapshot_digest: bytes
+    catalog_digest: bytes
+    live_digest: bytes
+    live_revision: int
+    purses: tuple[Purse, ...] = ()
 
 
 class NoEligibleTarget(Exception):
@@ -104,5 +133,14 @@ class NoEligibleTarget(Exception):
 
     def __init__(self, plan: Decision, decided_at: datetime) -> None:
         super().__init__(f"none of {len(plan.candidates)} deployments may serve the request")
+        self.plan = plan
+        self.decided_at = decided_at
+
+
+class NoRoom(Exception):
+    """Budgets have no room for the request; the plan's shortages say which."""
+
+    def __init__(self, plan: Decision, decided_at: datetime) -> None:
+        super().__init__("no room in a budget")
         self.plan = plan
         self.decided_at = decided_at

@@ -14,8 +14,11 @@ from turnout_wire.times import duration
 
 TABLE_BYTES = 3500
 """What the table of a failure may take: a status goes out as metadata, and gRPC takes 8 KiB of that, in base64."""
-KNOWN_FEATURES: tuple[str, ...] = ()
-"""Features of decisions that this control plane requires of workers."""
+RESERVATION = "reservation"
+"""What a worker must know to run a decision that holds money: it stays within that."""
+
+MOST_ACCOUNTS = 64
+"""As many accounts as a signed decision names; the record has all."""
 
 
 def encode_decision(issued: IssuedDecision) -> bytes:
@@ -39,7 +42,9 @@ def decision_message(issued: IssuedDecision) -> decision_pb2.RouteDecision:
     message.live_revision = issued.live_revision
     message.traceparent = issued.traceparent
     message.request_id = issued.request_id
-    message.required_features.extend(KNOWN_FEATURES)
+    message.checkpoint = issued.checkpoint
+    if issued.plan.holds:
+        message.required_features.append(RESERVATION)
     return message
 
 
@@ -55,12 +60,28 @@ def plan_message(plan: Decision, *, max_runs: int = 1) -> decision_pb2.RouteDeci
         propensity_ppm=_ppm(plan.propensity),
         classification=_summary(plan.classification),
         baseline=_baseline(plan),
+        reservation=_reservation(plan),
     )
 
 
 def _target(target: Target) -> decision_pb2.Target:
     return decision_pb2.Target(
-        deployment=target.deployment, model=target.model, provider=target.provider, estimate=_estimate(target.estimate)
+        deployment=target.deployment,
+        model=target.model,
+        provider=target.provider,
+        estimate=_estimate(target.estimate),
+        max_cost_nanousd=target.max_cost_nanousd,
+    )
+
+
+def _reservation(plan: Decision) -> decision_pb2.Reservation | None:
+    """What is held; where no budget counts money, one call of each target may be made."""
+    if not plan.holds:
+        return None
+    whole = sum(target.max_cost_nanousd for target in plan.targets)
+    return decision_pb2.Reservation(
+        max_cost_nanousd=whole if plan.reserved_nanousd is None else plan.reserved_nanousd,
+        accounts=list(dict.fromkeys(hold.account.id for hold in plan.holds))[:MOST_ACCOUNTS],
     )
 
 

@@ -30,4 +30,5 @@ EXCLUSION = numbers(Exclusion, routing_pb2.Exclusion, "EXCLUSION")
 CAPABILITIES = {number: value for value, number in CAPABILITY.items()}
 TASK_TYPES = {number: value for value, number in TASK_TYPE.items()}
 COMPLEXITIES = {number: value for value, number in COMPLEXITY.items()}
+DOMAINS = {number: value for value, number in DOMAIN.items()}
 PROTOCOLS = {number: value for value, number in PROTOCOL.items()}

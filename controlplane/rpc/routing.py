@@ -1,5 +1,6 @@
 """RoutingService."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -8,22 +9,21 @@ from opentelemetry.trace import Span
 
 from controlplane.decision.contrast import why_not
 from controlplane.policy.model import RuleSet
-from controlplane.routing.commands import ClassifyRequest, DecideRoute, ExplainRoute
-from controlplane.routing.model import Ask, NoEligibleTarget, NoTrace, SignedDecision
+from controlplane.routing.commands import ClassifyRequest, ExplainRoute
+from controlplane.routing.deciding import DecideRoute
+from controlplane.routing.model import Ask, IssuedDecision, NoTrace, SignedDecision
 from controlplane.routing.rules import rule_set_for
 from controlplane.rpc.decision_codec import (
     candidate_message,
     classification_message,
-    no_target_failure,
     plan_message,
 )
+from controlplane.rpc.record_codec import envelope_of
 from controlplane.rpc.routing_codec import ask_from, ask_to_classify, origin_from
 from controlplane.snapshot.model import Snapshot
 from turnout.routing.v1 import routing_pb2
-from turnout.trust.v1 import envelope_pb2
 from turnout_wire.conversation import features_to_proto
 from turnout_wire.failure import Failure
-from turnout_wire.payload_type import PayloadType
 from turnout_wire.server import Call
 from turnout_wire.status import to_status
 from turnout_wire.telemetry import Telemetry, outgoing
@@ -61,8 +61,8 @@ class RoutingServicer:
 
     async def DecideRoute(self, request: routing_pb2.DecideRouteRequest, call: Call) -> routing_pb2.DecideRouteResponse:
         """One signed decision."""
-        signed = self._decide(_ask(request, call))
-        call.decision_id = signed.issued.decision_id
+        signed = await self._decide(_ask(request, call))
+        call.decision_id = signed.decision_id
         return _response(signed)
 
     async def DecideRoutes(
@@ -70,34 +70,27 @@ class RoutingServicer:
     ) -> routing_pb2.DecideRoutesResponse:
         """Many, on one snapshot; a failure is that request's own."""
         snapshot = self._commands.snapshot()
-        results = [self._result(one, call, snapshot) for one in request.requests]
+        # At once, so that the store writes them in one group.
+        results = await asyncio.gather(*(self._result(one, call, snapshot) for one in request.requests))
         return routing_pb2.DecideRoutesResponse(results=results, snapshot_version=snapshot.version)
 
-    def _result(
+    async def _result(
         self, request: routing_pb2.DecideRouteRequest, call: Call, snapshot: Snapshot
     ) -> routing_pb2.RouteResult:
         try:
             self._check(request)
-            return routing_pb2.RouteResult(decision=_response(self._decide(_ask(request, call), snapshot)))
+            return routing_pb2.RouteResult(decision=_response(await self._decide(_ask(request, call), snapshot)))
         except Failure as failure:
             return routing_pb2.RouteResult(error=to_status(failure))
 
-    def _decide(self, ask: Ask, snapshot: Snapshot | None = None) -> SignedDecision:
+    async def _decide(self, ask: Ask, snapshot: Snapshot | None = None) -> SignedDecision:
         try:
-            signed = self._commands.decide(ask, snapshot)
-        except NoEligibleTarget as nothing:
-            self._telemetry.metrics.count("turnout.decisions", {"turnout.reason": "no_eligible_target"})
-            raise no_target_failure(nothing) from nothing
-        plan = signed.issued.plan
-        attributes = {
-            "turnout.model": plan.targets[0].model,
-            "turnout.reason": str(plan.reason_code),
-            "turnout.workload": plan.workload,
-            "turnout.task_type": str(plan.classification.task_type),
-            "turnout.complexity": str(plan.classification.complexity),
-        }
-        self._telemetry.metrics.count("turnout.decisions", attributes)
-        return signed
+            given = await self._commands.decide(ask, snapshot)
+        except Failure as failure:
+            self._telemetry.metrics.count("turnout.decisions", {"turnout.reason": failure.reason.lower()})
+            raise
+        self._telemetry.metrics.count("turnout.decisions", _attributes(given.issued))
+        return given.signed
 
     async def ExplainRoute(
         self, request: routing_pb2.ExplainRouteRequest, call: Call
@@ -146,7 +139,19 @@ def _ask(request: routing_pb2.DecideRouteRequest, call: Call) -> Ask:
     )
 
 
+def _attributes(issued: IssuedDecision | None) -> dict[str, str]:
+    """What decisions are counted by; one that was given again counts as such."""
+    if issued is None:
+        return {"turnout.reason": "given_again"}
+    plan = issued.plan
+    return {
+        "turnout.model": plan.targets[0].model,
+        "turnout.reason": str(plan.reason_code),
+        "turnout.workload": plan.workload,
+        "turnout.task_type": str(plan.classification.task_type),
+        "turnout.complexity": str(plan.classification.complexity),
+    }
+
+
 def _response(signed: SignedDecision) -> routing_pb2.DecideRouteResponse:
-    signature = envelope_pb2.Signature(key_id=signed.key_id, value=signed.signature)
-    envelope = envelope_pb2.Envelope(payload_type=PayloadType.DECISION, payload=signed.payload, signatures=[signature])
-    return routing_pb2.DecideRouteResponse(decision=envelope, snapshot_version=signed.issued.snapshot_version)
+    return routing_pb2.DecideRouteResponse(decision=envelope_of(signed), snapshot_version=signed.snapshot_version)

@@ -30,7 +30,7 @@ def ask_from(
         presenter=caller.name,
         origin=origin_from(request.hints),
         hint=hint_from(request.hints),
-        constraints=_constraints(request.constraints) if request.HasField("constraints") else Constraints(),
+        constraints=constraints_from(request.constraints) if request.HasField("constraints") else Constraints(),
         policy=request.policy,
         pool=request.pool or "default",
         max_runs=request.max_runs or 1,
@@ -80,7 +80,8 @@ def hint_from(hints: routing_pb2.Hints) -> Known:
     return Known(task_type=task, complexity=complexity)
 
 
-def _constraints(message: routing_pb2.Constraints) -> Constraints:
+def constraints_from(message: routing_pb2.Constraints) -> Constraints:
+    """What the caller insists on. Raises Failure."""
     return Constraints(
         min_quality=message.min_quality if message.HasField("min_quality") else None,
         max_cost_nanousd=message.max_cost_nanousd if message.HasField("max_cost_nanousd") else None,

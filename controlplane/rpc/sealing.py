@@ -20,7 +20,14 @@ class DecisionSealer:
         """See Sealer."""
         payload = encode_decision(issued)
         signature = self._signer.sign(pae(PayloadType.DECISION, payload))
-        return SignedDecision(issued=issued, payload=payload, key_id=signature.key_id, signature=signature.value)
+        return SignedDecision(
+            decision_id=issued.decision_id,
+            snapshot_version=issued.snapshot_version,
+            expires_at=issued.expires_at,
+            payload=payload,
+            key_id=signature.key_id,
+            signature=signature.value,
+        )
 
 
 def published(message: snapshot_pb2.Snapshot, signer: Signer) -> Published:

@@ -13,6 +13,8 @@ from typing import Any
 
 from controlplane.config import Config
 from controlplane.config import read_config as read_control
+from controlplane.store.open import open_store
+from controlplane.store.protocols import Store
 from controlplane.wiring import ControlPlane, State, open_state
 from dataplane.config import read_config as read_worker
 from dataplane.report.uplink import connect
@@ -103,6 +105,7 @@ class Control:
 
     config: Config
     state: State
+    store: Store
     plane: ControlPlane
     meter: Meter
     address: str
@@ -130,6 +133,7 @@ class Control:
             return
         self.stopped = True
         await self.plane.stop()
+        await self.store.close()
         self.state.keys_folder.close()
 
 
@@ -140,9 +144,10 @@ async def start_control(
     told = ["--listen", listen, "--state", str(state), "--catalog", str(catalog or ""), "--issuer", "turnout-test"]
     config = read_control([*told, "--heartbeat", str(HEARTBEAT), "--drain", "0"], {})
     opened, meter = open_state(config), Meter()
-    plane = ControlPlane(config, opened, meter.telemetry(), draw=draw)
+    store = await open_store(config.store)
+    plane = ControlPlane(config, opened, store, meter.telemetry(), draw=draw)
     address = await plane.start()
-    return Control(config=config, state=opened, plane=plane, meter=meter, address=address)
+    return Control(config=config, state=opened, store=store, plane=plane, meter=meter, address=address)
 
 
 @dataclass(slots=True, kw_only=True)

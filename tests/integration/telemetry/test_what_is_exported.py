@@ -178,7 +178,7 @@ async def test_an_execution_is_linked_to_its_decision(watched: Watched) -> None:
 async def test_the_steps_of_a_decision_are_events_of_its_span(watched: Watched) -> None:
     decided = by_name(await watched.spans("whole", 5), "/DecideRoute")
     events = dict(decided.events)
-    assert list(events) == ["turnout.classify", "turnout.decide", "turnout.sign"]
+    assert list(events) == ["turnout.classify", "turnout.decide", "turnout.sign", "turnout.record"]
     assert events["turnout.classify"]["task_type"] == "qa"
     assert events["turnout.decide"]["model"] == "small"
     assert events["turnout.sign"]["key_id"]

@@ -3,19 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controlplane.audit.model import Kind
+from controlplane.budget.model import Account, AccountId, Balance, Hold, Measure, Reservation, Used
 from controlplane.catalog.model import DeploymentName
-from controlplane.outcome.commands import ReportReceipts, SeenReceipts, rejection, timings
+from controlplane.journal.model import Issue
+from controlplane.outcome.commands import Report, ReportReceipts, Taken, rejection, timings, used_by
 from controlplane.outcome.live import HealthReport, LiveView, Timing
 from controlplane.outcome.lost import LostReceipts
-from controlplane.outcome.model import AttemptFacts, ReceiptFacts
+from controlplane.outcome.model import AttemptFacts, Decided, ReceiptFacts, StartedRun
+from controlplane.outcome.sight import Sight
 from controlplane.snapshot.holder import SnapshotHolder, Version
 from controlplane.snapshot.model import Health, HealthState
+from tests.support.books import MemoryJournal, entry
 from tests.support.catalogs import catalog
+from turnout_wire.failure import Failure
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 NAME = DeploymentName("openai/gpt-4o")
@@ -127,15 +134,35 @@ ATTEMPT = AttemptFacts(
 
 
 def receipt(number: int = 1, attempts: Sequence[AttemptFacts] = (ATTEMPT,)) -> ReceiptFacts:
+    name = f"r-{number}"
     return ReceiptFacts(
-        receipt_id=f"r-{number}",
+        receipt_id=name,
         decision_id="d",
         worker="w",
         result="succeeded",
         attempts=tuple(attempts),
         cost_nanousd=5,
-        planned=frozenset({NAME}),
+        decided=DECIDED,
+        entry=entry(Kind.RECEIPT, name, NOW, decision_id="d"),
+        decision=entry(Kind.DECISION, "d", NOW, decision_id="d"),
     )
+
+
+DECIDED = Decided(
+    targets=frozenset({NAME}),
+    tenant="acme",
+    presenter="app",
+    workload="default",
+    issued_at=NOW,
+    reserved=False,
+    unrecorded=False,
+    checkpoint="",
+)
+
+
+def stray(number: int = 1) -> ReceiptFacts:
+    name = f"r-{number}"
+    return replace(receipt(number), decided=None, entry=entry(Kind.STRAY, name, NOW))
 
 
 class Versions:
@@ -148,17 +175,35 @@ class Versions:
         pass
 
 
-def reports() -> tuple[ReportReceipts, SnapshotHolder]:
-    holder = SnapshotHolder(Versions(), lambda: NOW)
-    holder.publish(catalog(), bytes(32))
-    return ReportReceipts(holder, LiveView(), SeenReceipts(), LostReceipts(), lambda: NOW), holder
+class Bench:
+    """The use case over a journal in memory; `booked_to` are the accounts of runs for which nothing is held."""
+
+    def __init__(self, *booked_to: Hold) -> None:
+        self.holder = SnapshotHolder(Versions(), lambda: NOW)
+        self.holder.publish(catalog(), bytes(32))
+        self.journal = MemoryJournal()
+        self.witnessed: list[str] = []
+        self._report = ReportReceipts(
+            Sight(self.holder, LiveView(), lambda: NOW),
+            LostReceipts(),
+            self.journal.submit,
+            lambda _decided, _used: booked_to,
+            self._witness,
+        )
+
+    async def _witness(self, note: str) -> None:
+        self.witnessed.append(note)
+
+    async def __call__(self, *receipts: ReceiptFacts, **more: Any) -> Taken:
+        return await self._report(Report(worker="w", receipts=receipts, **more))
 
 
 def test_a_receipt_without_a_decision_of_ours_or_off_its_plan_is_rejected() -> None:
-    assert rejection(receipt()) == ""
-    assert rejection(replace(receipt(), planned=None)) == "SIGNATURE_INVALID"
-    assert rejection(replace(receipt(), planned=frozenset({OTHER}))) == "TARGET_UNKNOWN"
-    assert rejection(receipt(attempts=())) == "", "a run may end before any call"
+    elsewhere = replace(DECIDED, targets=frozenset({OTHER}))
+    assert rejection(DECIDED, [ATTEMPT]) == ""
+    assert rejection(None, [ATTEMPT]) == "SIGNATURE_INVALID"
+    assert rejection(elsewhere, [ATTEMPT]) == "TARGET_UNKNOWN"
+    assert rejection(DECIDED, []) == "", "a run may end before any call"
 
 
 def test_only_successes_say_how_fast_a_target_is() -> None:
@@ -168,47 +213,103 @@ def test_only_successes_say_how_fast_a_target_is() -> None:
     assert [(one.latency.total_seconds(), one.time_to_first_token.total_seconds()) for one in found] == [(2, 1), (2, 2)]
 
 
-def test_a_repeated_receipt_changes_nothing() -> None:
-    report, holder = reports()
-    first = report("w", [receipt(1), receipt(2)], [])
-    again = report("w", [receipt(2), receipt(3), receipt(3)], [])
+async def test_a_repeated_receipt_changes_nothing() -> None:
+    report = Bench()
+    first = await report(receipt(1), receipt(2))
+    again = await report(receipt(2), receipt(3), receipt(3))
     assert ([one.receipt_id for one in first.accepted], first.duplicates) == (["r-1", "r-2"], 0)
     assert ([one.receipt_id for one in again.accepted], again.duplicates) == (["r-3"], 2)
-    assert holder.current.live.statistics[NAME].samples == 3
+    assert report.holder.current.live.statistics[NAME].samples == 3
 
 
-def test_what_is_rejected_teaches_nothing_and_may_come_again_mended() -> None:
-    report, holder = reports()
-    taken = report("w", [replace(receipt(1), planned=None)], [])
+async def test_what_is_rejected_teaches_nothing_is_recorded_apart_and_may_come_again_mended() -> None:
+    report = Bench()
+    taken = await report(stray())
     assert taken.rejected == (("r-1", "SIGNATURE_INVALID"),)
-    assert not holder.current.live.statistics
-    assert len(report("w", [receipt(1)], []).accepted) == 1
+    assert not report.holder.current.live.statistics
+    assert [one.ref for one in report.journal.writer.of(Kind.STRAY)] == ["r-1"]
+    assert len((await report(receipt(1))).accepted) == 1
 
 
-def test_a_report_refreshes_what_decisions_see_under_the_same_version() -> None:
-    report, holder = reports()
-    before = holder.current
-    report("w", [], [state(HealthState.OPEN)])
-    assert holder.current.live.health[NAME].state is HealthState.OPEN
-    assert (holder.current.version, holder.current.digest) == (before.version, before.digest)
-    assert holder.current.live.revision > before.live.revision
+async def test_a_report_refreshes_what_decisions_see_under_the_same_version() -> None:
+    report = Bench()
+    before = report.holder.current
+    await report(health=[state(HealthState.OPEN)])
+    now = report.holder.current
+    assert now.live.health[NAME].state is HealthState.OPEN
+    assert (now.version, now.digest) == (before.version, before.digest)
+    assert now.live.revision > before.live.revision
 
 
-def test_a_report_without_health_leaves_the_workers_last_word_standing() -> None:
-    report, holder = reports()
-    report("w", [], [state(HealthState.OPEN)])
-    report("w", [receipt()], [])
-    assert holder.current.live.health[NAME].state is HealthState.OPEN
+async def test_a_report_without_health_leaves_the_workers_last_word_standing() -> None:
+    report = Bench()
+    await report(health=[state(HealthState.OPEN)])
+    await report(receipt())
+    assert report.holder.current.live.health[NAME].state is HealthState.OPEN
 
 
-def test_the_memory_of_receipts_is_bounded_and_forgets_the_oldest() -> None:
-    seen = SeenReceipts(size=3)
-    assert [seen.add(name) for name in ("a", "b", "a", "c", "d", "a")] == [True, True, False, True, True, True]
-
-
-def test_receipts_that_a_worker_dropped_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    report, _ = reports()
+async def test_receipts_that_a_worker_dropped_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    report = Bench()
     for total in (0, 3, 3, 5):
-        report("w", [], [], total)
+        await report(dropped=total)
     lost = [record for record in caplog.records if record.message == "a worker dropped receipts"]
     assert [(vars(record)["worker"], vars(record)["dropped"]) for record in lost] == [("w", 3), ("w", 2)]
+
+
+async def test_without_a_store_receipts_stay_with_the_worker_and_health_is_taken_all_the_same() -> None:
+    report = Bench()
+    report.journal.writer.failing = True
+    with pytest.raises(Failure, match="send them again") as refused:
+        await report(receipt(), health=[state(HealthState.OPEN)])
+    assert refused.value.reason == "STORE_UNAVAILABLE"
+    assert report.holder.current.live.health[NAME].state is HealthState.OPEN
+    report.journal.writer.failing = False
+    assert len((await report(receipt())).accepted) == 1
+
+
+async def test_a_decision_that_is_not_known_is_taken_from_its_receipt() -> None:
+    report = Bench()
+    await report(receipt())
+    assert [one.kind for one in report.journal.writer.entries] == [Kind.DECISION, Kind.RECEIPT]
+
+
+HOLD = Hold(
+    account=Account(id=AccountId("daily"), window_start=0), measure=Measure.COST, limit=100, amount=0, estimate=0
+)
+
+
+@pytest.mark.parametrize(("which", "booked"), [("reserved", 5), ("unrecorded", 5), ("", None)])
+async def test_a_run_whose_reservation_is_not_known_is_booked_if_it_should_have_had_one(
+    which: str, booked: int | None
+) -> None:
+    report = Bench(HOLD)
+    flags: Any = {which: True} if which else {}
+    await report(replace(receipt(), decided=replace(DECIDED, **flags)))
+    balance = report.journal.writer.balances.get(HOLD.account)
+    assert (balance.spent if balance else None) == booked
+
+
+async def test_a_begun_run_makes_its_reservation_last_and_its_receipt_settles_it() -> None:
+    report, held = Bench(), replace(HOLD, amount=50, estimate=20)
+    reservation = Reservation(decision_id="d", holds=(held,), runs_left=1, expires_at=NOW)
+    decision = entry(Kind.DECISION, "d", NOW, decision_id="d")
+    await report.journal.submit(Issue(entry=decision, reservation=reservation))
+    until = NOW + timedelta(minutes=2)
+    await report(started=[StartedRun(decision_id="d", receipt_id="r-1", until=until)])
+    assert report.journal.writer.reservations["d"].expires_at == until
+    await report(receipt())
+    assert report.journal.writer.balances[HOLD.account] == Balance(spent=5, reserved=0)
+
+
+async def test_checkpoints_that_come_back_are_witnessed() -> None:
+    report = Bench()
+    await report(replace(receipt(), decided=replace(DECIDED, checkpoint="note")))
+    assert report.witnessed == ["note"]
+
+
+def test_what_was_used_is_summed_by_model() -> None:
+    other = replace(ATTEMPT, model="gpt-4o-mini", cost_nanousd=1)
+    assert used_by(receipt(attempts=[ATTEMPT, other, ATTEMPT])) == (
+        Used(model="gpt-4o", cost_nanousd=10, tokens=60),
+        Used(model="gpt-4o-mini", cost_nanousd=1, tokens=30),
+    )

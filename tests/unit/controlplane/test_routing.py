@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 
+from controlplane.audit.model import Kind
+from controlplane.budget.model import Account, Balance, Budget, BudgetName, Window
 from controlplane.classification.ladder import Ladder
 from controlplane.decision.index import index
-from controlplane.decision.model import Constraints, Origin
-from controlplane.policy.model import RuleSet, RuleSetName, Selector
-from controlplane.routing.commands import LIFE, ClassifyRequest, DecideRoute, ExplainRoute, Surroundings
+from controlplane.decision.model import Constraints, Notice, Origin
+from controlplane.policy.model import Durability, RuleSet, RuleSetName, Selector, StoreFailure
+from controlplane.routing.commands import ClassifyRequest, ExplainRoute, Surroundings
+from controlplane.routing.deciding import GRACE, LIFE, RETRY_STORE, ROUNDS, DecideRoute
 from controlplane.routing.memory import DecisionMemory
-from controlplane.routing.model import Ask, IssuedDecision, NoEligibleTarget, Shown, SignedDecision, Told
+from controlplane.routing.model import Ask, Given, IssuedDecision, NoEligibleTarget, NoRoom, Shown, SignedDecision, Told
 from controlplane.routing.rules import rule_set_for
 from controlplane.snapshot.model import Snapshot
+from tests.support.books import MemoryJournal, books
 from tests.support.catalogs import catalog, policy, snapshot, workload
 from turnout_features.model import Conversation, Features, Speaker, Utterance
 from turnout_wire.failure import Failure
@@ -51,7 +55,19 @@ class NoPatterns:
 
 
 def seal(issued: IssuedDecision) -> SignedDecision:
-    return SignedDecision(issued=issued, payload=issued.decision_id.encode(), key_id="k", signature=bytes(64))
+    return SignedDecision(
+        decision_id=issued.decision_id,
+        snapshot_version=issued.snapshot_version,
+        expires_at=issued.expires_at,
+        payload=issued.decision_id.encode(),
+        key_id="k",
+        signature=bytes(64),
+    )
+
+
+def issued_of(given: Given) -> IssuedDecision:
+    assert given.issued is not None, "the same decision was given again"
+    return given.issued
 
 
 def told(**features: Any) -> Told:
@@ -71,7 +87,7 @@ class Bench:
         self.reads = 0
         self.draws = 0
         ids = iter(range(1000))
-        around = Surroundings(
+        self.around = Surroundings(
             snapshot=self._read,
             index=index,
             patterns=lambda _: NoPatterns(),
@@ -82,9 +98,10 @@ class Bench:
             issuer="turnout",
         )
         self.memory = DecisionMemory()
-        self.decide = DecideRoute(around, seal, self.memory)
-        self.explain = ExplainRoute(around)
-        self.classify = ClassifyRequest(around)
+        self.journal = MemoryJournal()
+        self.decide = DecideRoute(self.around, seal, self.memory, books(self.journal))
+        self.explain = ExplainRoute(self.around)
+        self.classify = ClassifyRequest(self.around)
 
     def _read(self) -> Snapshot:
         self.reads += 1
@@ -99,9 +116,9 @@ def with_rules(**more: Any) -> Any:
     return replace(catalog(**more), rule_sets=MappingProxyType({RULES.name: RULES}))
 
 
-def test_a_decision_says_who_for_whom_until_when_and_on_what() -> None:
+async def test_a_decision_says_who_for_whom_until_when_and_on_what() -> None:
     bench = Bench()
-    issued = bench.decide(ask(pool="batch", max_runs=3, request_id="r", traceparent="t")).issued
+    issued = issued_of(await bench.decide(ask(pool="batch", max_runs=3, request_id="r", traceparent="t")))
     assert (issued.issuer, issued.tenant, issued.presenter, issued.audiences) == ("turnout", "acme", "app", ("batch",))
     assert (issued.issued_at, issued.expires_at) == (NOW, NOW + LIFE)
     assert issued.request_digest == b"d" * 32
@@ -110,12 +127,14 @@ def test_a_decision_says_who_for_whom_until_when_and_on_what() -> None:
     assert issued.plan.targets
 
 
-def test_nothing_eligible_is_no_decision_and_comes_with_every_candidate() -> None:
+async def test_nothing_eligible_is_no_decision_and_comes_with_every_candidate() -> None:
     bench = Bench()
-    with pytest.raises(NoEligibleTarget) as refused:
-        bench.decide(ask(constraints=Constraints(max_cost_nanousd=1)))
-    assert len(refused.value.plan.candidates) == 6
-    assert refused.value.decided_at == NOW
+    with pytest.raises(Failure) as refused:
+        await bench.decide(ask(constraints=Constraints(max_cost_nanousd=1)))
+    cause = refused.value.__cause__
+    assert isinstance(cause, NoEligibleTarget)
+    assert len(cause.plan.candidates) == 6
+    assert cause.decided_at == NOW
 
 
 def test_explaining_nothing_eligible_is_an_answer() -> None:
@@ -124,14 +143,14 @@ def test_explaining_nothing_eligible_is_an_answer() -> None:
     assert len(plan.candidates) == 6
 
 
-def test_many_are_decided_on_the_snapshot_that_is_given() -> None:
+async def test_many_are_decided_on_the_snapshot_that_is_given() -> None:
     bench = Bench()
     other = replace(bench.snapshot, version=9)
-    assert bench.decide(ask(), other).issued.snapshot_version == 9
+    assert issued_of(await bench.decide(ask(), other)).snapshot_version == 9
     assert bench.reads == 0
 
 
-def test_a_text_is_only_read_when_it_is_needed() -> None:
+async def test_a_text_is_only_read_when_it_is_needed() -> None:
     """A repeated request is known by its fingerprint, and parsed no more."""
     bench, reads = Bench(), []
 
@@ -141,18 +160,20 @@ def test_a_text_is_only_read_when_it_is_needed() -> None:
 
     shown = Shown(request_digest=b"d" * 32, read=read)
     for _ in range(3):
-        bench.decide(ask(content=shown, request_id="r", fingerprint=b"f"))
+        await bench.decide(ask(content=shown, request_id="r", fingerprint=b"f"))
     assert len(reads) == 1
 
 
 @pytest.mark.parametrize("digest", [b"", b"x" * 32])
-def test_features_of_another_rule_set_are_refused_by_every_use_case(digest: bytes) -> None:
+async def test_features_of_another_rule_set_are_refused_by_every_use_case(digest: bytes) -> None:
     bench = Bench()
     stale = ask(content=Told(features=Features(rule_set_digest=digest), request_digest=b"d" * 32))
-    for use in (bench.decide, bench.explain, bench.classify):
+    for use in (bench.explain, bench.classify):
         with pytest.raises(Failure, match="GetRuleSet") as refused:
             use(stale)
         assert refused.value.reason == "RULE_SET_OUTDATED"
+    with pytest.raises(Failure, match="GetRuleSet"):
+        await bench.decide(stale)
 
 
 # --- memory ------------------------------------------------------------------------------------------------
@@ -162,52 +183,156 @@ def known(request_id: str = "r", fingerprint: bytes = b"f", **more: Any) -> Ask:
     return ask(request_id=request_id, fingerprint=fingerprint, **more)
 
 
-def test_the_same_request_gives_the_same_decision_until_it_expires() -> None:
+async def test_the_same_request_gives_the_same_decision_until_it_expires() -> None:
     bench = Bench()
-    first = bench.decide(known())
+    first = await bench.decide(known())
     bench.clock.now += LIFE - timedelta(seconds=1)
-    assert bench.decide(known()) is first
+    assert (await bench.decide(known())).signed is first.signed
     assert bench.draws == 1
     bench.clock.now += timedelta(seconds=1)
-    again = bench.decide(known())
-    assert again.issued.decision_id != first.issued.decision_id
-    assert bench.decide(known()) is again
+    again = await bench.decide(known())
+    assert again.signed.decision_id != first.signed.decision_id
+    assert (await bench.decide(known())).signed is again.signed
 
 
-def test_another_request_under_the_same_id_is_refused() -> None:
+async def test_another_request_under_the_same_id_is_refused() -> None:
     bench = Bench()
-    first = bench.decide(known())
+    first = await bench.decide(known())
     with pytest.raises(Failure, match="came with another request") as refused:
-        bench.decide(known(fingerprint=b"g"))
+        await bench.decide(known(fingerprint=b"g"))
     assert (refused.value.reason, refused.value.field) == ("REQUEST_ID_REUSED", "request_id")
-    assert bench.decide(known()) is first
+    assert (await bench.decide(known())).signed is first.signed
 
 
-def test_without_a_request_id_nothing_is_remembered() -> None:
+async def test_without_a_request_id_nothing_is_remembered() -> None:
     bench = Bench()
-    assert bench.decide(ask()).issued.decision_id != bench.decide(ask()).issued.decision_id
+    first, second = await bench.decide(ask()), await bench.decide(ask())
+    assert first.signed.decision_id != second.signed.decision_id
 
 
 @pytest.mark.parametrize("other", [{"tenant": "umbrella"}, {"presenter": "clerk"}, {"request_id": "s"}])
-def test_a_request_id_belongs_to_its_caller(other: Mapping[str, str]) -> None:
+async def test_a_request_id_belongs_to_its_caller(other: Mapping[str, str]) -> None:
     bench = Bench()
-    first = bench.decide(known())
-    assert bench.decide(replace(known(fingerprint=b"g"), **other)) is not first  # type: ignore[arg-type]  # names of fields
+    first = await bench.decide(known())
+    asked: Any = replace(known(fingerprint=b"g"), **other)  # type: ignore[arg-type]  # names of fields
+    assert (await bench.decide(asked)).signed is not first.signed
 
 
-def test_a_refused_request_is_not_remembered() -> None:
+async def test_a_refused_request_is_not_remembered() -> None:
     bench = Bench()
-    with pytest.raises(NoEligibleTarget):
-        bench.decide(known(constraints=Constraints(max_cost_nanousd=1)))
-    assert bench.decide(known(fingerprint=b"mended")).issued.plan.targets
+    with pytest.raises(Failure, match="deployments may serve"):
+        await bench.decide(known(constraints=Constraints(max_cost_nanousd=1)))
+    assert issued_of(await bench.decide(known(fingerprint=b"mended"))).plan.targets
 
 
-def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
+async def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     memory, bench = DecisionMemory(size=2), Bench()
-    decided = {name: bench.decide(known(name)) for name in "abc"}
+    decided = {name: (await bench.decide(known(name))).signed for name in "abc"}
     for name, decision in decided.items():
         memory.keep(known(name), decision)
     assert [memory.recall(known(name), NOW) is decided[name] for name in "abc"] == [False, True, True]
+
+
+# --- what is written down ----------------------------------------------------------------------------------
+
+
+def policies(**changes: Any) -> Snapshot:
+    """A snapshot whose one policy is changed."""
+    return snapshot(replace(with_rules(policies=(replace(policy("default"), **changes),))))
+
+
+DAILY = Budget(name=BudgetName("daily"), limit=10_000_000_000, window=Window.DAY)
+
+
+def budgeted(*budgets: Budget, **changes: Any) -> Snapshot:
+    made = with_rules(policies=(replace(policy("default"), **changes),))
+    return snapshot(replace(made, budgets=budgets))
+
+
+async def test_a_decision_is_written_before_it_is_given() -> None:
+    bench = Bench()
+    given = await bench.decide(ask())
+    assert [(one.kind, one.ref) for one in bench.journal.writer.entries] == [(Kind.DECISION, given.signed.decision_id)]
+    assert not bench.journal.kept
+
+
+async def test_a_policy_may_have_it_written_just_after() -> None:
+    bench = Bench(policies(durability=Durability.ASYNC))
+    await bench.decide(ask())
+    assert len(bench.journal.kept) == 1
+
+
+async def test_a_decision_that_holds_money_is_written_before_it_is_given_whatever_the_policy_says() -> None:
+    bench = Bench(budgeted(DAILY, durability=Durability.ASYNC))
+    given = await bench.decide(ask(max_runs=2))
+    held = bench.journal.writer.reservations[given.signed.decision_id]
+    assert not bench.journal.kept
+    assert held.runs_left == 2
+    assert held.expires_at == NOW + LIFE + GRACE
+    (balance,) = bench.journal.writer.balances.values()
+    assert balance.reserved == 2 * held.holds[0].amount > 0
+
+
+async def test_a_refusal_is_written_down_too() -> None:
+    bench = Bench()
+    with pytest.raises(Failure):
+        await bench.decide(ask(constraints=Constraints(max_cost_nanousd=1)))
+    await bench.journal.write_posted()
+    assert [(one.kind, one.body) for one in bench.journal.writer.entries] == [(Kind.REFUSAL, b"NO_ELIGIBLE_TARGET")]
+
+
+async def test_without_a_store_there_is_no_decision() -> None:
+    bench = Bench()
+    bench.journal.writer.failing = True
+    with pytest.raises(Failure, match="cannot be recorded") as refused:
+        await bench.decide(known())
+    assert (refused.value.reason, refused.value.retry_after) == ("STORE_UNAVAILABLE", RETRY_STORE)
+    bench.journal.writer.failing = False
+    assert issued_of(await bench.decide(known())).plan.targets
+
+
+async def test_a_policy_may_go_on_without_a_store_and_says_so_and_holds_nothing() -> None:
+    bench = Bench(budgeted(DAILY, when_store_fails=StoreFailure.GO_ON))
+    bench.journal.writer.failing = True
+    plan = issued_of(await bench.decide(ask())).plan
+    assert Notice.UNRECORDED in plan.notices
+    assert (plan.holds, plan.reserved_nanousd) == ((), None)
+    bench.journal.writer.failing = False
+    await bench.journal.write_posted()
+    assert [one.kind for one in bench.journal.writer.entries] == [Kind.DECISION], "recorded when the store is back"
+    assert not bench.journal.writer.reservations
+
+
+async def test_another_replica_that_decided_the_same_request_has_the_word() -> None:
+    """Two control planes over one store: the second has forgotten nothing, it never knew."""
+    first, second = Bench(), Bench()
+    shared = books(first.journal)
+    second.decide = DecideRoute(second.around, seal, DecisionMemory(), shared)
+    one = await first.decide(known())
+    other = await second.decide(known())
+    assert other.signed == one.signed
+    assert other.issued is None
+    with pytest.raises(Failure, match="came with another request"):
+        await DecideRoute(second.around, seal, DecisionMemory(), shared)(known(fingerprint=b"g"))
+
+
+async def test_money_that_others_took_meanwhile_is_noticed_and_the_decision_made_again() -> None:
+    """The view of balances is old: the store refuses, and tells what it met."""
+    bench = Bench(budgeted(DAILY))
+    await bench.decide(ask())
+    (account,) = bench.journal.writer.balances
+    bench.journal.writer.balances[account] = Balance(spent=DAILY.limit)
+    tried = len(bench.journal.writer.groups)
+    bench.decide = DecideRoute(
+        bench.around, seal, bench.memory, replace(books(bench.journal), balances=dict[Account, Balance])
+    )
+    with pytest.raises(Failure, match="no room") as refused:
+        await bench.decide(ask())
+    cause = refused.value.__cause__
+    assert isinstance(cause, NoRoom)
+    assert [short.balance.spent for short in cause.plan.shortages] == [DAILY.limit]
+    assert len(bench.journal.writer.groups) - tried == ROUNDS
+    assert len(bench.journal.writer.reservations) == 1, "nothing more is held"
 
 
 # --- rule sets ---------------------------------------------------------------------------------------------
@@ -246,7 +371,7 @@ def test_a_request_is_read_with_the_rules_of_the_policy_that_it_will_meet(
     assert rule_set_for(origin, of_policy, sets()).name == expected
 
 
-def test_an_unknown_name_is_refused_by_the_decision_and_not_by_the_rules() -> None:
+async def test_an_unknown_name_is_refused_by_the_decision_and_not_by_the_rules() -> None:
     bench: Bench = Bench(snapshot(sets()))
     cases: list[tuple[Callable[[], Ask], str]] = [
         (lambda: ask(policy="unknown"), "POLICY_UNKNOWN"),
@@ -254,5 +379,5 @@ def test_an_unknown_name_is_refused_by_the_decision_and_not_by_the_rules() -> No
     ]
     for make, reason in cases:
         with pytest.raises(Failure) as refused:
-            bench.decide(make())
+            await bench.decide(make())
         assert refused.value.reason == reason

@@ -296,8 +296,13 @@ class ReceiptRecord(_message.Message):
     RECEIPT_FIELD_NUMBER: _builtins.int
     REPORTER_FIELD_NUMBER: _builtins.int
     TAKEN_AT_FIELD_NUMBER: _builtins.int
+    REJECTED_FIELD_NUMBER: _builtins.int
     reporter: _builtins.str
     """The worker that reported it."""
+    rejected: _builtins.str
+    """Why it fits no decision of ours, as in turnout.errors.v1.Reason without prefix; then nothing was booked, and the receipt keeps
+    the envelope that came with it. Empty if it fits.
+    """
     @_builtins.property
     def receipt(self) -> _receipt_pb2.Receipt:
         """As the worker sent it, its decision left out."""
@@ -312,10 +317,11 @@ class ReceiptRecord(_message.Message):
         receipt: _receipt_pb2.Receipt | None = ...,
         reporter: _builtins.str = ...,
         taken_at: _timestamp_pb2.Timestamp | None = ...,
+        rejected: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "taken_at", b"taken_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "reporter", b"reporter", "taken_at", b"taken_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "rejected", b"rejected", "reporter", b"reporter", "taken_at", b"taken_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,199 @@
+"""Bodies of the audit log's entries: decisions and refusals with all that they were made from, and read back for replay."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from controlplane.budget.model import Account, AccountId, Balance, BudgetName, Measure, Purse
+from controlplane.catalog.model import Complexity, TaskType
+from controlplane.classification.model import Classification, Signal
+from controlplane.decision.model import Constraints, Origin, Request
+from controlplane.routing.model import Ask, Basis, Known, SignedDecision
+from controlplane.rpc.decision_codec import classification_message
+from controlplane.rpc.enums import CAPABILITY, COMPLEXITIES, COMPLEXITY, DOMAINS, TASK_TYPE, TASK_TYPES
+from controlplane.rpc.routing_codec import constraints_from, hint_from, origin_from
+from turnout.audit.v1 import record_pb2
+from turnout.catalog.v1 import catalog_pb2
+from turnout.routing.v1 import routing_pb2
+from turnout.trust.v1 import envelope_pb2
+from turnout_wire.conversation import features_from_proto, features_to_proto
+from turnout_wire.payload_type import PayloadType
+from turnout_wire.times import duration, moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A request and what was decided on, as a record tells them: all arguments of `decide` but the snapshot."""
+
+    request: Request
+    hint: Known
+    basis: Basis
+
+    @property
+    def balances(self) -> Mapping[Account, Balance]:
+        """The balances that the decision saw; accounts that are absent were not used yet."""
+        return {purse.account: purse.balance for purse in self.basis.purses}
+
+
+def decision_record(signed: SignedDecision, ask: Ask, request: Request, basis: Basis, owner: str) -> bytes:
+    """The body of a decision's entry."""
+    return record_pb2.DecisionRecord(
+        decision=envelope_of(signed), asked=_asked(ask, request), basis=_basis(basis), owner=owner
+    ).SerializeToString()
+
+
+def adopted_record(envelope: envelope_pb2.Envelope) -> bytes:
+    """The body of the entry of a decision that is only known from its receipt."""
+    return record_pb2.DecisionRecord(decision=envelope, adopted=True).SerializeToString()
+
+
+def envelope_of(signed: SignedDecision) -> envelope_pb2.Envelope:
+    """A signed decision for the wire."""
+    signature = envelope_pb2.Signature(key_id=signed.key_id, value=signed.signature)
+    return envelope_pb2.Envelope(payload_type=PayloadType.DECISION, payload=signed.payload, signatures=[signature])
+
+
+def refusal_record(
+    reason: str, message: str, ask: Ask, request: Request | None, basis: Basis | None, place: Sequence[str]
+) -> bytes:
+    """The body of a refusal's entry; `place` is workload, owner and policy, each empty where it was not known."""
+    workload, owner, policy = place
+    return record_pb2.RefusalRecord(
+        reason=reason,
+        message=message,
+        tenant=ask.tenant,
+        presenter=ask.presenter,
+        request_id=ask.request_id,
+        request_digest=ask.content.request_digest,
+        workload=workload,
+        owner=owner,
+        policy=policy,
+        asked=_asked(ask, request) if request is not None else None,
+        basis=_basis(basis) if basis is not None else None,
+    ).SerializeToString()
+
+
+def recorded(asked: record_pb2.Asked, basis: record_pb2.Basis, *, tenant: str, key: str) -> Recorded:
+    """What `decision_record` was given, from the record. Raises Failure if a time in it is out of range."""
+    request = Request(
+        features=features_from_proto(asked.features),
+        classification=_classification(asked.classification),
+        origin=origin_from(asked.hints),
+        constraints=constraints_from(asked.constraints) if asked.HasField("constraints") else Constraints(),
+        policy=asked.policy,
+        tenant=tenant,
+        key=key,
+        max_runs=asked.max_runs,
+    )
+    return Recorded(request=request, hint=hint_from(asked.hints), basis=_basis_from(basis))
+
+
+def _asked(ask: Ask, request: Request) -> record_pb2.Asked:
+    return record_pb2.Asked(
+        features=features_to_proto(request.features),
+        hints=_hints(ask.origin, ask.hint),
+        constraints=None if request.constraints == _NONE else _constraints(request.constraints),
+        policy=request.policy,
+        classification=classification_message(request.classification),
+        max_runs=ask.max_runs,
+    )
+
+
+_NONE = Constraints()
+
+
+def _hints(origin: Origin, hint: Known) -> routing_pb2.Hints:
+    return routing_pb2.Hints(
+        workload=origin.workload,
+        feature=origin.feature,
+        endpoint=origin.endpoint,
+        labels=origin.labels,
+        task_type=TASK_TYPE[hint.task_type] if hint.task_type else catalog_pb2.TASK_TYPE_UNSPECIFIED,
+        complexity=COMPLEXITY[hint.complexity] if hint.complexity else catalog_pb2.COMPLEXITY_UNSPECIFIED,
+    )
+
+
+def _constraints(constraints: Constraints) -> routing_pb2.Constraints:
+    """Sets in order, so that the same constraints give the same bytes."""
+    return routing_pb2.Constraints(
+        min_quality=constraints.min_quality,
+        max_cost_nanousd=constraints.max_cost_nanousd,
+        max_latency=duration(constraints.max_latency) if constraints.max_latency is not None else None,
+        providers=sorted(constraints.providers),
+        excluded_providers=sorted(constraints.excluded_providers),
+        regions=sorted(constraints.regions),
+        capabilities=sorted(CAPABILITY[capability] for capability in constraints.capabilities),
+        models=sorted(constraints.models),
+        excluded_models=sorted(constraints.excluded_models),
+    )
+
+
+def _basis(basis: Basis) -> record_pb2.Basis:
+    message = record_pb2.Basis(
+        draw=basis.draw,
+        snapshot_version=basis.snapshot_version,
+        snapshot_digest=basis.snapshot_digest,
+        catalog_digest=basis.catalog_digest,
+        live_digest=basis.live_digest,
+        live_revision=basis.live_revision,
+        purses=[_purse(purse) for purse in basis.purses],
+    )
+    message.decided_at.FromDatetime(basis.decided_at)
+    return message
+
+
+def _purse(purse: Purse) -> record_pb2.Purse:
+    return record_pb2.Purse(
+        budget=purse.budget,
+        account=purse.account.id,
+        window_start=purse.account.window_start,
+        measure=purse.measure,
+        model=purse.model,
+        limit=purse.limit,
+        spent=purse.balance.spent,
+        reserved=purse.balance.reserved,
+    )
+
+
+def _basis_from(message: record_pb2.Basis) -> Basis:
+    return Basis(
+        decided_at=decided_at(message),
+        draw=message.draw,
+        snapshot_version=message.snapshot_version,
+        snapshot_digest=message.snapshot_digest,
+        catalog_digest=message.catalog_digest,
+        live_digest=message.live_digest,
+        live_revision=message.live_revision,
+        purses=tuple(_purse_from(purse) for purse in message.purses),
+    )
+
+
+def _purse_from(message: record_pb2.Purse) -> Purse:
+    return Purse(
+        budget=BudgetName(message.budget),
+        account=Account(id=AccountId(message.account), window_start=message.window_start),
+        measure=Measure(message.measure),
+        limit=message.limit,
+        balance=Balance(spent=message.spent, reserved=message.reserved),
+        model=message.model,
+    )
+
+
+def decided_at(message: record_pb2.Basis) -> datetime:
+    """When it was decided, to the microsecond. Raises Failure if it is out of range."""
+    return moment(message.decided_at, "basis.decided_at")
+
+
+def _classification(message: routing_pb2.Classification) -> Classification:
+    task: TaskType = TASK_TYPES[message.task_type]
+    complexity: Complexity = COMPLEXITIES[message.complexity]
+    return Classification(
+        task_type=task,
+        complexity=complexity,
+        domain=DOMAINS.get(message.domain),
+        confidence=message.confidence,
+        classifier=message.classifier,
+        signals=tuple(
+            Signal(name=signal.name, votes_for=signal.votes_for, weight=signal.weight) for signal in message.signals
+        ),
+    )

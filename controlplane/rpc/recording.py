@@ -1,0 +1,99 @@
+"""Entries of the audit log, made of what happened."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from controlplane.audit.model import Entry, Kind
+from controlplane.decision.model import Request
+from controlplane.routing.books import Place
+from controlplane.routing.model import Ask, Basis, SignedDecision
+from controlplane.rpc.keys import key_set_message
+from controlplane.rpc.record_codec import adopted_record, decision_record, refusal_record
+from controlplane.signing.model import KeyRing
+from controlplane.snapshot.model import Snapshot
+from turnout.audit.v1 import record_pb2
+from turnout.outcome.v1 import receipt_pb2
+from turnout.routing.v1 import decision_pb2
+from turnout_wire.failure import Failure
+from turnout_wire.times import moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryMaker:
+    """Makes entries. `salt` gives 16 random bytes, `new_id` a UUIDv7."""
+
+    clock: Callable[[], datetime]
+    salt: Callable[[], bytes]
+    new_id: Callable[[datetime], str]
+
+    def decision(self, signed: SignedDecision, ask: Ask, request: Request, basis: Basis, owner: str) -> Entry:
+        """See Recorder."""
+        body = decision_record(signed, ask, request, basis, owner)
+        return self._entry(Kind.DECISION, signed.decision_id, body, decision_id=signed.decision_id, at=basis.decided_at)
+
+    def refusal(self, failure: Failure, ask: Ask, request: Request | None, basis: Basis | None, place: Place) -> Entry:
+        """See Recorder."""
+        now = basis.decided_at if basis is not None else self.clock()
+        where = (place.workload, place.owner, place.policy)
+        body = refusal_record(failure.reason, failure.message, ask, request, basis, where)
+        return self._entry(Kind.REFUSAL, self.new_id(now), body, at=now)
+
+    def signed(self, body: bytes) -> SignedDecision:
+        """See Recorder."""
+        envelope = record_pb2.DecisionRecord.FromString(body).decision
+        decision = decision_pb2.RouteDecision.FromString(envelope.payload)
+        return SignedDecision(
+            decision_id=decision.decision_id,
+            snapshot_version=decision.snapshot_version,
+            expires_at=moment(decision.expires_at, "expires_at"),
+            payload=envelope.payload,
+            key_id=envelope.signatures[0].key_id,
+            signature=envelope.signatures[0].value,
+        )
+
+    def receipt(self, receipt: receipt_pb2.Receipt, reporter: str) -> Entry:
+        """The entry of a receipt; its decision is recorded apart."""
+        record = record_pb2.ReceiptRecord(receipt=receipt, reporter=reporter)
+        record.receipt.ClearField("decision")
+        now = self.clock()
+        record.taken_at.FromDatetime(now)
+        return self._entry(
+            Kind.RECEIPT, receipt.receipt_id, record.SerializeToString(), decision_id=receipt.decision_id, at=now
+        )
+
+    def stray(self, receipt: receipt_pb2.Receipt, reporter: str, reason: str) -> Entry:
+        """The entry of a receipt that fits no decision of ours; it keeps what came with it."""
+        record = record_pb2.ReceiptRecord(receipt=receipt, reporter=reporter, rejected=reason)
+        now = self.clock()
+        record.taken_at.FromDatetime(now)
+        return self._entry(
+            Kind.STRAY, receipt.receipt_id, record.SerializeToString(), decision_id=receipt.decision_id, at=now
+        )
+
+    def adopted(self, receipt: receipt_pb2.Receipt) -> Entry:
+        """The entry of a decision that is only known from this receipt."""
+        return self._entry(
+            Kind.DECISION, receipt.decision_id, adopted_record(receipt.decision), decision_id=receipt.decision_id
+        )
+
+    def snapshot(
+        self, snapshot: Snapshot, catalog_digest: bytes, key_set_digest: bytes, callers_digest: bytes
+    ) -> Entry:
+        """The entry of a version of the configuration."""
+        record = record_pb2.SnapshotRecord(
+            version=snapshot.version,
+            digest=snapshot.digest,
+            catalog_digest=catalog_digest,
+            key_set_digest=key_set_digest,
+            callers_digest=callers_digest,
+        )
+        return self._entry(Kind.SNAPSHOT, str(record.version), record.SerializeToString(deterministic=True))
+
+    def keys(self, ring: KeyRing, digest: bytes) -> Entry:
+        """The entry of a key set; `digest` names it."""
+        record = record_pb2.KeysRecord(key_set=key_set_message(ring))
+        return self._entry(Kind.KEYS, digest.hex(), record.SerializeToString(deterministic=True))
+
+    def _entry(self, kind: Kind, ref: str, body: bytes, *, decision_id: str = "", at: datetime | None = None) -> Entry:
+        return Entry(kind=kind, ref=ref, decision_id=decision_id, at=at or self.clock(), salt=self.salt(), body=body)
