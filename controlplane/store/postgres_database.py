@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from itertools import count
 
+import asyncpg
+
 from controlplane.store.postgres_session import MET_ANOTHER, Connection, Server, Session, fetch, unavailable
 from controlplane.store.protocols import Statement, StoreUnavailable, Value
 
@@ -48,7 +50,7 @@ class PostgresDatabase:
             return await fetch(connection, numbered(sql), *values)
 
     async def write(self, statements: Sequence[Statement]) -> None:
-        """See Database. Raises asyncpg.UniqueViolationError if something is there already."""
+        """See Database. What is there already that may be there once was written by another replica: StoreUnavailable."""
         met: Exception | None = None
         for attempt in range(ATTEMPTS):
             if attempt:
@@ -58,6 +60,8 @@ class PostgresDatabase:
                     for statement in statements:
                         await connection.executemany(numbered(statement.sql), statement.rows)
                     return
+            except asyncpg.UniqueViolationError as error:
+                raise StoreUnavailable(f"PostgreSQL: another replica was first: {error}") from error
             except MET_ANOTHER as error:
                 met = error
         raise StoreUnavailable("PostgreSQL: too many writers want the same rows; try again later") from met

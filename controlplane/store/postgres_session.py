@@ -86,7 +86,7 @@ def invalid_url() -> ValueError:
 
 
 @contextmanager
-def unavailable(connection: Connection | None = None) -> Iterator[None]:
+def unavailable(connection: "Connection | None" = None) -> Iterator[None]:
     """Turns failures of the server, or of `connection`, into StoreUnavailable; faults of the SQL pass."""
     try:
         yield

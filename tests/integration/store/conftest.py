@@ -9,7 +9,7 @@ import pytest_asyncio
 from controlplane.store.open import open_store
 from controlplane.store.protocols import Store
 
-KINDS = ("sqlite",)
+KINDS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(params=KINDS)
