@@ -47,7 +47,7 @@ from turnout_wire.telemetry import RpcTelemetry, Telemetry, start_telemetry
 _log = logging.getLogger(__name__)
 GUARDED_DECISIONS = 50_000
 """Decisions that the replay guard remembers, at 300 bytes each: 60 s of 800 a second, more than one worker runs."""
-FEATURES = frozenset[str]()
+FEATURES = frozenset({"reservation"})
 """Features of decisions that this worker knows."""
 
 

@@ -56,6 +56,7 @@ _FATES: Mapping[SkipReason, Fate] = MappingProxyType(
         SkipReason.BULKHEAD_FULL: Fate.FULL,
         SkipReason.RETRY_BUDGET: Fate.FAILED,
         SkipReason.SAME_MODEL: Fate.REJECTED,
+        SkipReason.RESERVATION: Fate.FAILED,
     }
 )
 
@@ -105,13 +106,15 @@ def cause_of(ending: Ending, account: Account, *, now: float) -> Cause:
                 metadata=metadata,
             )
         case EndKind.COST_LIMIT:
-            return Cause(
-                reason="COST_LIMIT",
-                message=f"the decision's `max_cost_nanousd` is spent{_story(account)}: ask for one with a higher limit",
-                metadata=metadata,
-            )
+            return Cause(reason="COST_LIMIT", message=_poverty(account), metadata=metadata)
         case _:
             return _exhausted(ending, account, metadata, now)
+
+
+def _poverty(account: Account) -> str:
+    if any(refusal.reason is SkipReason.RESERVATION for _, refusal in account.refusals()):
+        return f"what budgets hold for the run has no room for another call{_story(account)}: ask for a new decision"
+    return f"the decision's `max_cost_nanousd` is spent{_story(account)}: ask for one with a higher limit"
 
 
 def crashed(account: Account) -> Cause:

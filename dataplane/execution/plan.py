@@ -146,7 +146,9 @@ def run_plan(
     """Yield what to do next and be sent what happened; end with the result.
 
     Targets are called in order, at most `limits.max_attempts` times together, and no call begins when the time or the
-    money is gone. The same target is called again only after a throttle or a call that never left the worker, and only
+    money is gone. Where budgets hold something for the run, a target is passed over if its dearest call may go beyond that, and
+    one that has cost something is not called again, so that no run takes more than is held for it in any account.
+    The same target is called again only after a throttle or a call that never left the worker, and only
     while every target behind it can still have its turn. A target that is refused is passed over. When no target is left
     but open breakers kept some away, the one that opens first is waited for if that is soon. Otherwise, and only where
     nothing could be called at all, the first of them that no provider's hint holds is asked for one forced call: one
@@ -165,11 +167,15 @@ def _serve(progress: "_Progress", index: int, *, forced: bool = False) -> Genera
     """Call one target until it is done with; the ending if the run is over with it."""
     tries = 0
     while (ending := progress.stop()) is None:
+        if not progress.affords(index):
+            progress.hear((yield progress.pass_over(index)))
+            return None
         report = yield progress.attempt(index, tries=tries, forced=forced)
         progress.hear(report)
         if not isinstance(report, Called):
             progress.refuse(index, report)
             return None
+        progress.called[index] = progress.called.get(index, 0) + report.cost_nanousd
         tries += 1
         end = report.end
         match next_step(end):
@@ -214,7 +220,8 @@ class _Progress:
     """What a plan knows so far."""
 
     __slots__ = (
-        "alone", "attempts", "bounds", "last", "limits", "now", "refusals", "settings", "spent", "targets", "unfit",
+        "alone", "attempts", "beyond", "bounds", "called", "last", "limits", "now", "refusals", "settings", "spent", "targets",
+        "unfit",
     )  # fmt: skip
 
     def __init__(self, *, targets: tuple[Target, ...], limits: Limits, bounds: Bounds, settings: PlanSettings) -> None:
@@ -228,6 +235,8 @@ class _Progress:
         self.last: CallEnd | None = None
         self.refusals: dict[int, Refusal] = {}
         self.unfit: set[str] = set()
+        self.called: dict[int, int] = {}
+        self.beyond: set[int] = set()
         self.alone = False
 
     def hear(self, report: Report) -> None:
@@ -256,9 +265,25 @@ class _Progress:
         return None
 
     def exhausted(self) -> Ending:
-        """The end when no target is left."""
-        late = self.now >= self.bounds.end_by
-        return Ending(kind=EndKind.DEADLINE if late else EndKind.EXHAUSTED, last=self.last)
+        """The end when no target is left; COST_LIMIT if money alone kept away all that were not called."""
+        if self.now >= self.bounds.end_by:
+            return Ending(kind=EndKind.DEADLINE, last=self.last)
+        everyone = set(range(len(self.targets)))
+        poor = self.beyond and self.beyond | self.called.keys() == everyone
+        return Ending(kind=EndKind.COST_LIMIT if poor else EndKind.EXHAUSTED, last=self.last)
+
+    def pass_over(self, index: int) -> Skip:
+        """targets[`index`] is dearer than what is left of what is held."""
+        if index not in self.called:
+            self.beyond.add(index)
+        return Skip(index=index, target=self.targets[index], reason=SkipReason.RESERVATION)
+
+    def affords(self, index: int) -> bool:
+        """Whether what is held for the run has room for one more call of targets[`index`]."""
+        reserved = self.limits.reserved_nanousd
+        if reserved is None:
+            return True
+        return not self.called.get(index) and self.spent + self.targets[index].max_cost_nanousd <= reserved
 
     def attempt(self, index: int, *, tries: int, forced: bool) -> Attempt:
         """The next call, with its even share of what is left of the time."""

@@ -27,6 +27,7 @@ class SkipReason(StrEnum):
     BULKHEAD_FULL = "bulkhead_full"
     RETRY_BUDGET = "retry_budget"
     SAME_MODEL = "same_model"
+    RESERVATION = "reservation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

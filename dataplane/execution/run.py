@@ -1,7 +1,7 @@
 """What a run is given and what it gives."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dataplane.chat.model import ChatRequest, ChatResponse, Finished, TextDelta, ToolCallDelta, Usage, UsageReport
 from dataplane.execution.receipt import Receipt
@@ -23,6 +23,15 @@ class Run:
     snapshot: WorkerSnapshot
     time_left: timedelta | None = None
     envelope: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A run for which budgets hold something begins: the id that its receipt will have, and when it must have ended."""
+
+    decision_id: str
+    receipt_id: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,26 +27,34 @@ from dataplane.execution.plan import (
     run_plan,
 )
 from dataplane.execution.receipt import Receipt, RunResult
-from dataplane.execution.run import Broken, Completed, Failed, Run, RunEvent, RunOutcome
+from dataplane.execution.run import Begun, Broken, Completed, Failed, Run, RunEvent, RunOutcome
 from dataplane.execution.wait import Waiting
 from dataplane.provider.model import Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSettings:
-    """The worker's name in receipts, and how it plans and calls."""
+    """The worker's name in receipts, and how it plans and calls.
+
+    `afterwards` is the time that a run may take beyond its limit, to close what it opened and to report.
+    """
 
     worker: str
+    afterwards: timedelta = timedelta(seconds=30)
     plan: PlanSettings = field(default_factory=PlanSettings)
     call: CallSettings = field(default_factory=CallSettings)
+
+
+def _nobody(_: Begun) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
     """What runs are done with.
 
-    `sink` takes every receipt, once, before the caller is answered; it must neither wait nor raise. `new_id` makes the
-    receipts' UUIDs.
+    `sink` takes every receipt, once, before the caller is answered; `begun` hears before the first call of every run that budgets
+    hold something for. Both must neither wait nor raise. `new_id` makes the receipts' UUIDs.
     """
 
     provider: Provider
@@ -56,6 +64,7 @@ class Equipment:
     observer: RunObserver
     sink: Callable[[Receipt], None]
     new_id: Callable[[], str]
+    begun: Callable[[Begun], None] = _nobody
 
 
 class Runner:
@@ -97,6 +106,7 @@ class _Execution:
         self._streaming = streaming
         self._account = Account(run, clock=equipment.clock)
         self._live: LiveCall | None = None
+        self._receipt_id = equipment.new_id()
 
     async def events(self) -> AsyncGenerator[RunEvent, None]:
         """Drive the plan to its end; the last event is the terminal one."""
@@ -132,13 +142,26 @@ class _Execution:
 
     def _plan(self) -> Generator[Step, Report, Ending]:
         decision, started = self._run.decision, self._account.started
-        times = [time for time in (decision.limits.deadline, self._run.time_left) if time is not None]
+        longest = min(time for time in (decision.limits.deadline, self._run.time_left) if time is not None)
+        if decision.limits.reserved_nanousd is not None:
+            self._tell(longest)
         bounds = Bounds(
             started=started,
-            end_by=started + min(times).total_seconds(),
+            end_by=started + longest.total_seconds(),
             expires=started + (decision.expires_at - self._account.started_at).total_seconds(),
         )
         return run_plan(decision.targets, decision.limits, bounds, self._settings.plan)
+
+    def _tell(self, longest: timedelta) -> None:
+        begun = Begun(
+            decision_id=self._run.decision.decision_id,
+            receipt_id=self._receipt_id,
+            until=self._account.started_at + longest + self._settings.afterwards,
+        )
+        try:
+            self._with.begun(begun)
+        except Exception as error:  # noqa: BLE001 - whoever listens badly must not cost the caller the answer
+            log_crash("the begin of a run was not taken", error, decision_id=begun.decision_id)
 
     def _begin(self, attempt: Attempt) -> LiveCall | Refusal:
         admitted = self._with.gate.admit(attempt, self._run.snapshot)
@@ -245,7 +268,7 @@ class _Execution:
         receipt = self._account.close(
             result,
             worker=self._settings.worker,
-            receipt_id=self._with.new_id(),
+            receipt_id=self._receipt_id,
             now=self._with.clock.monotonic(),
             error_reason=error_reason,
             finish_reason=finish_reason,

@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Something to call, and its estimates for when the provider gives no usage."""
+    """Something to call, and its estimates for when the provider gives no usage.
+
+    `max_cost_nanousd` is the most that one call of it may cost.
+    """
 
     deployment: str
     model: str
@@ -14,17 +17,22 @@ class Target:
     cost_nanousd: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    max_cost_nanousd: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of the execution; `max_cost_nanousd` 0 is none."""
+    """Bounds of the execution; `max_cost_nanousd` 0 is none.
+
+    `reserved_nanousd` is what budgets hold for one run, None where they hold nothing.
+    """
 
     max_attempts: int
     max_output_tokens: int
     deadline: timedelta
     max_cost_nanousd: int = 0
     max_runs: int = 1
+    reserved_nanousd: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

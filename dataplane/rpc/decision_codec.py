@@ -90,7 +90,7 @@ def _decision(message: RouteDecision) -> PermittedDecision:
         expires_at=_time("expires_at", message.expires_at),
         request_digest=message.request_digest,
         targets=tuple(map(_target, message.targets)),
-        limits=_limits(message.limits),
+        limits=_limits(message),
         required_features=frozenset(message.required_features),
         traceparent=message.traceparent,
         snapshot_version=message.snapshot_version,
@@ -109,16 +109,19 @@ def _target(message: decision_pb2.Target) -> Target:
         cost_nanousd=estimate.cost_nanousd,
         input_tokens=estimate.input_tokens,
         output_tokens=estimate.output_tokens,
+        max_cost_nanousd=message.max_cost_nanousd,
     )
 
 
-def _limits(message: decision_pb2.Limits) -> Limits:
+def _limits(message: RouteDecision) -> Limits:
+    limits = message.limits
     return Limits(
-        max_attempts=message.max_attempts,
-        max_output_tokens=message.max_output_tokens,
-        deadline=_span("limits.deadline", message.deadline),
-        max_cost_nanousd=message.max_cost_nanousd,
-        max_runs=message.max_runs,
+        max_attempts=limits.max_attempts,
+        max_output_tokens=limits.max_output_tokens,
+        deadline=_span("limits.deadline", limits.deadline),
+        max_cost_nanousd=limits.max_cost_nanousd,
+        max_runs=limits.max_runs,
+        reserved_nanousd=message.reservation.max_cost_nanousd if message.HasField("reservation") else None,
     )
 
 

@@ -1,10 +1,11 @@
 """What holds for a plan whatever its targets answer."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 
-from hypothesis import assume, given
+from hypothesis import assume, find, given
 from hypothesis import strategies as st
 
 from dataplane.execution.plan import (
@@ -58,7 +59,7 @@ class Course:
 
 @st.composite
 def calls(draw: st.DrawFn, now: float, attempt: Attempt) -> Called:
-    """An end of a call within its time."""
+    """An end of a call within its time, and within the most that it may cost."""
     verdict = draw(st.sampled_from(list(Verdict)))
     error = draw(st.sampled_from(ERRORS[verdict]))
     cut = error.startswith("timeout") and draw(st.booleans())
@@ -72,7 +73,7 @@ def calls(draw: st.DrawFn, now: float, attempt: Attempt) -> Called:
             committed=error in ("", "stream_cut") and draw(st.booleans()),
             cut=cut,
         ),
-        cost_nanousd=draw(st.integers(0, 1000)),
+        cost_nanousd=draw(st.integers(0, attempt.target.max_cost_nanousd)),
     )
 
 
@@ -86,15 +87,24 @@ def refusals(draw: st.DrawFn, now: float) -> Refusal:
 
 
 @st.composite
-def courses(draw: st.DrawFn) -> Course:
-    """A plan driven to its end by a world that answers anything."""
+def courses(draw: st.DrawFn, *, held: bool | None = None) -> Course:
+    """A plan driven to its end by a world that answers anything. `held`: whether budgets hold something, either if None.
+
+    What is held has room for the first target at least, as in every decision.
+    """
     models = draw(st.lists(st.sampled_from("pqr"), min_size=1, max_size=6))
-    targets = tuple(Target(deployment=f"d{index}", model=model, provider="any") for index, model in enumerate(models))
+    targets = tuple(
+        Target(deployment=f"d{index}", model=model, provider="any", max_cost_nanousd=draw(st.integers(1, 1000)))
+        for index, model in enumerate(models)
+    )
+    reserving = draw(st.booleans()) if held is None else held
+    first = targets[0].max_cost_nanousd
     limits = Limits(
         max_attempts=draw(st.integers(1, 6)),
         max_output_tokens=1,
         deadline=timedelta(seconds=30),
         max_cost_nanousd=draw(st.sampled_from([0, 500, 1500])),
+        reserved_nanousd=first + draw(st.integers(0, 2000)) if reserving else None,
     )
     bounds = Bounds(started=100.0, end_by=100.0 + draw(st.floats(0, 40)), expires=100.0 + draw(st.floats(0, 60)))
     course = Course(targets=targets, limits=limits, bounds=bounds)
@@ -223,3 +233,50 @@ def test_targets_are_tried_in_the_order_of_the_decision(course: Course) -> None:
         if isinstance(step, Attempt | Skip) and not getattr(step, "forced", False)
     ]
     assert indexes == sorted(indexes)
+
+
+def spent(course: Course) -> int:
+    """What all calls of a course cost together."""
+    return sum(report.cost_nanousd for _, _, report in course.attempts())
+
+
+@given(courses(held=True))
+def test_no_run_costs_more_than_is_held_for_it(course: Course) -> None:
+    assert course.limits.reserved_nanousd is not None
+    assert spent(course) <= course.limits.reserved_nanousd
+
+
+@given(courses(held=True))
+def test_no_target_costs_more_than_its_dearest_call_however_often_it_is_called(course: Course) -> None:
+    """What is held for one model is the dearest call of each of its targets, so this keeps every account."""
+    costs: Counter[int] = Counter()
+    for _, attempt, report in course.attempts():
+        costs[attempt.index] += report.cost_nanousd
+    assert all(cost <= course.targets[index].max_cost_nanousd for index, cost in costs.items())
+
+
+def test_a_plan_that_ignored_what_is_held_would_overspend() -> None:
+    """The control: the same world without a reservation costs more than the first target's dearest call."""
+    found = find(courses(held=False), lambda course: spent(course) > course.targets[0].max_cost_nanousd)
+    assert spent(found) > found.targets[0].max_cost_nanousd
+
+
+@given(courses(held=True))
+def test_a_target_is_passed_over_for_money_only_if_its_dearest_call_would_go_beyond(course: Course) -> None:
+    cost, own = 0, Counter[int]()
+    for _, step, report in course.steps:
+        if isinstance(step, Skip) and step.reason is SkipReason.RESERVATION:
+            assert own[step.index] or cost + step.target.max_cost_nanousd > (course.limits.reserved_nanousd or 0)
+        if isinstance(step, Attempt) and isinstance(report, Called):
+            cost += report.cost_nanousd
+            own[step.index] += report.cost_nanousd
+
+
+@given(courses(held=True))
+def test_a_run_that_money_alone_ended_says_so(course: Course) -> None:
+    called = {attempt.index for _, attempt, _ in course.attempts()}
+    poor = {s.index for _, s, _ in course.steps if isinstance(s, Skip) and s.reason is SkipReason.RESERVATION} - called
+    if course.ending and course.ending.kind is EndKind.EXHAUSTED:
+        assert (
+            not poor or len(course.attempts()) == course.limits.max_attempts or len(poor | called) < len(course.targets)
+        )
