@@ -16,6 +16,7 @@ from dataplane.execution.bulkhead import Bulkheads
 from dataplane.execution.clock import Clock, SystemClock
 from dataplane.execution.gate import Gate
 from dataplane.execution.receipt import Receipt
+from dataplane.execution.run import Begun
 from dataplane.execution.runner import Equipment, Runner, RunnerSettings
 from dataplane.execution.wait import Waiting, WaitSettings
 from dataplane.permit.context import Context
@@ -25,8 +26,9 @@ from dataplane.provider.credential import CredentialMissing, Credentials
 from dataplane.provider.http_provider import HttpProvider
 from dataplane.report.health_codec import TargetHealthMessage as TargetHealth
 from dataplane.report.health_codec import health_message
-from dataplane.report.receipt_codec import receipt_message
+from dataplane.report.receipt_codec import receipt_message, started_message
 from dataplane.report.reporter import ReceiptQueue, Reporter
+from dataplane.report.started import StartedRuns
 from dataplane.report.uplink import TIMEOUT, Uplink, connect
 from dataplane.rpc.access import ACCESS
 from dataplane.rpc.content import Content
@@ -79,6 +81,7 @@ class Worker:
         self._clock = clock or SystemClock()
         self._snapshots = SnapshotHolder(self._clock.monotonic, config.staleness_bound)
         self._queue = ReceiptQueue(config.receipt_queue, self._dropped)
+        self._started = StartedRuns(config.receipt_queue, self._start_dropped)
         self._transport = AiohttpTransport()
         self._observer = RunTelemetry(telemetry)
         self._gate = self._make_gate(config.secrets)
@@ -145,7 +148,9 @@ class Worker:
         _log.warning("breaker %s", changed.change.after, extra={"target": str(changed.key)})
 
     def _make_reporter(self, uplink: Uplink) -> Reporter:
-        return Reporter(self._config.worker, self._queue, self._health, uplink.report, growing_wait)
+        return Reporter(
+            self._config.worker, self._queue, self._health, uplink.report, growing_wait, started=self._started
+        )
 
     def _health(self) -> list[TargetHealth]:
         snapshot = self._snapshots.current
@@ -218,13 +223,22 @@ class Worker:
                 sink=self._take_receipt,
                 observer=self._observer,
                 new_id=lambda: str(uuid.uuid4()),
+                begun=self._take_begin,
             ),
         )
 
     def _dropped(self) -> None:
         self._telemetry.metrics.count("turnout.receipts.dropped", {"turnout.worker": self._config.worker})
 
+    def _start_dropped(self) -> None:
+        self._telemetry.metrics.count("turnout.starts.dropped", {"turnout.worker": self._config.worker})
+
+    def _take_begin(self, begun: Begun) -> None:
+        self._started.put(started_message(begun))
+        self._reporter.nudge()
+
     def _take_receipt(self, receipt: Receipt) -> None:
+        self._started.ended(receipt.receipt_id)
         self._queue.put(receipt_message(receipt, with_decision=True))
         facts = {
             "decision_id": receipt.decision_id,

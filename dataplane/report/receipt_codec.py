@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from dataplane.execution.receipt import AttemptRecord, Receipt, RunResult
+from dataplane.execution.run import Begun
 from dataplane.provider.model import Verdict
 from dataplane.rpc.chat_codec import FINISH_REASON, usage_message
-from turnout.outcome.v1 import receipt_pb2
+from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 from turnout.trust.v1 import envelope_pb2
 from turnout_wire.times import duration
 
@@ -39,6 +40,13 @@ def receipt_message(receipt: Receipt, *, with_decision: bool) -> receipt_pb2.Rec
         message.time_to_first_token.FromTimedelta(receipt.time_to_first_token)
     if with_decision:
         message.decision.CopyFrom(envelope_pb2.Envelope.FromString(receipt.envelope))
+    return message
+
+
+def started_message(begun: Begun) -> outcome_pb2.StartedRun:
+    """A run that begins, for the wire."""
+    message = outcome_pb2.StartedRun(decision_id=begun.decision_id, receipt_id=begun.receipt_id)
+    message.until.FromDatetime(begun.until)
     return message
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import grpc
 import grpc.aio
 
+from dataplane.report.started import StartedRuns
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 
 _log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class ReceiptQueue:
 
 
 class Reporter:
-    """Sends the queue for ever; what is not answered is sent again, with growing waits."""
+    """Sends the queue, and which runs began, for ever; what is not answered is sent again, with growing waits."""
 
     def __init__(
         self,
@@ -87,6 +88,7 @@ class Reporter:
         send: Send,
         wait: Callable[[int], float],
         pace: Pace | None = None,
+        started: StartedRuns | None = None,
     ) -> None:
         self._worker = worker
         self._queue = queue
@@ -94,11 +96,12 @@ class Reporter:
         self._send = send
         self._wait = wait
         self._pace = pace or Pace()
+        self._started = started or StartedRuns(1)
         self._sending = asyncio.Lock()
         self._batch = self._pace.batch
 
     def nudge(self) -> None:
-        """Report soon, because health changed."""
+        """Report soon, because health changed or a run began."""
         self._queue.changed.set()
 
     async def run(self) -> None:
@@ -136,17 +139,24 @@ class Reporter:
 
     async def _report(self) -> bool:
         async with self._sending:
-            batch = self._queue.first(self._batch)
+            batch, started = self._queue.first(self._batch), self._started.first()
             request = outcome_pb2.ReportReceiptsRequest(
-                worker=self._worker, receipts=batch, health=self._health(), dropped=self._queue.dropped
+                worker=self._worker,
+                receipts=batch,
+                health=self._health(),
+                dropped=self._queue.dropped,
+                started=started,
             )
             try:
                 response = await self._send(request)
             except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
+                    self._started.told(started)  # whatever is wrong with them, no receipt may wait for it
                 self._not_taken(error, batch)
                 return False
             self._batch = self._pace.batch
             self._queue.confirm(batch)
+            self._started.told(started)
         decisions = {receipt.receipt_id: receipt.decision_id for receipt in batch}
         for rejected in response.rejected:
             told = {"receipt_id": rejected.receipt_id, "decision_id": decisions.get(rejected.receipt_id, "")}

@@ -38,7 +38,7 @@ from dataplane.execution.observer import (
     Waited,
 )
 from dataplane.execution.receipt import Receipt
-from dataplane.execution.run import Run, RunEvent
+from dataplane.execution.run import Begun, Run, RunEvent
 from dataplane.execution.runner import Equipment, Runner, RunnerSettings
 from dataplane.execution.wait import Waiting, WaitSettings
 from dataplane.permit.model import Limits, PermittedDecision, Target
@@ -267,6 +267,7 @@ class Rig:
         self.provider = ScriptedProvider(scripts)
         self.recorder = Recorder()
         self.receipts: list[Receipt] = []
+        self.begun: list[Begun] = []
         self.snapshot = snapshot(*(deployments or [deployment(name) for name in scripts]))
         self.board = BreakerBoard(
             BoardSettings(target=target_breaker or BreakerSettings()), draw=draw, notify=self.recorder.breaker_changed
@@ -290,6 +291,7 @@ class Rig:
                 observer=observer or self.recorder,
                 sink=self.receipts.append,
                 new_id=lambda: str(UUID(int=next(numbers))),
+                begun=self.begun.append,
             ),
         )
 

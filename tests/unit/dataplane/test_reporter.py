@@ -9,6 +9,7 @@ import grpc.aio
 import pytest
 
 from dataplane.report.reporter import Pace, ReceiptQueue, Reporter
+from dataplane.report.started import MOST_AT_ONCE, StartedRuns
 from tests.support.virtual_time import pause, run
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 
@@ -259,3 +260,71 @@ def test_going_down_sends_what_is_left_and_says_how_much_could_not_be_sent() -> 
     assert run(main(Control())) == (0, 0.0)
     assert run(main(Control(down))) == (0, 1.0)
     assert run(main(Control(then=down))) == (10, 5.0)
+
+
+def started(number: int) -> outcome_pb2.StartedRun:
+    return outcome_pb2.StartedRun(receipt_id=f"r-{number}", decision_id=f"d-{number}")
+
+
+def begun(request: Request) -> list[int]:
+    return [int(one.receipt_id.removeprefix("r-")) for one in request.started]
+
+
+def with_starts(control: Control, *numbers: int, waits: int = 60) -> list[list[int]]:
+    """The runs that began in each report of `waits` seconds, where these began before the first."""
+
+    async def main() -> None:
+        runs = StartedRuns(10)
+        for number in numbers:
+            runs.put(started(number))
+        reporter = Reporter("w-1", ReceiptQueue(10), one_health, control, float, PACE, runs)
+        reporter.nudge()
+        task = asyncio.create_task(reporter.run())
+        await pause(waits)
+        task.cancel()
+
+    run(main())
+    return [begun(request) for request in control.requests]
+
+
+def test_a_run_that_began_is_told_once_and_soon() -> None:
+    control = Control()
+    told = with_starts(control, 1, 2)
+    assert (told[0], [number for later in told[1:] for number in later]) == ([1, 2], [])
+    assert control.at[0] <= PACE.gather + 0.001
+
+
+def test_a_begin_that_nobody_heard_is_told_again_with_growing_waits() -> None:
+    away = refused(grpc.StatusCode.UNAVAILABLE)
+    control = Control(away, away)
+    assert with_starts(control, 1, waits=4) == [[1], [1], [1]]
+    assert [round(at) for at in control.at] == [0, 1, 3]
+
+
+def test_a_begin_that_is_malformed_is_not_told_again() -> None:
+    control = Control(refused(grpc.StatusCode.INVALID_ARGUMENT))
+    assert with_starts(control, 1, waits=4)[:2] == [[1], []]
+
+
+def test_a_run_that_ended_is_told_by_its_receipt_alone() -> None:
+    runs = StartedRuns(10)
+    runs.put(started(1))
+    runs.ended("r-1")
+    runs.ended("r-2")
+    assert (len(runs), runs.first()) == (0, [])
+
+
+def test_begins_that_find_no_place_are_counted() -> None:
+    drops: list[None] = []
+    runs = StartedRuns(2, lambda: drops.append(None))
+    for number in range(5):
+        runs.put(started(number))
+    assert ([one.receipt_id for one in runs.first()], runs.dropped, len(drops)) == (["r-3", "r-4"], 3, 3)
+
+
+def test_a_report_carries_no_more_begins_than_it_may() -> None:
+    runs = StartedRuns(2 * MOST_AT_ONCE)
+    for number in range(MOST_AT_ONCE + 1):
+        runs.put(started(number))
+    runs.told(runs.first())
+    assert [one.receipt_id for one in runs.first()] == [f"r-{MOST_AT_ONCE}"]

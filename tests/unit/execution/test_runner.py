@@ -1,7 +1,7 @@
 """Whole runs: which target answers, what the caller is told, what the receipt states."""
 
 import asyncio
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -195,6 +195,56 @@ def test_the_money_of_a_decision_is_a_limit() -> None:
     assert failure_of(outcome).reason == "COST_LIMIT"
     assert rig.provider.called() == ["a"]
     assert outcome.receipt.cost_estimated
+
+
+def held_for(name: str, most: int) -> Target:
+    """A target whose dearest call costs so much."""
+    return replace(target(name), max_cost_nanousd=most)
+
+
+def test_a_target_that_is_dearer_than_what_is_held_is_passed_over() -> None:
+    hung, targets = (
+        failure("timeout_first_token"),
+        [held_for("a", 750_000), held_for("b", 800_000), held_for("c", 500_000)],
+    )
+    outcome, rig = outcome_of({"a": [hung], "b": [answer()], "c": [answer()]}, *targets, reserved_nanousd=1_300_000)
+    assert outcome.response
+    assert rig.provider.called() == ["a", "c"]
+    assert outcome.receipt.skipped == (SkippedTarget(deployment="b", reason=SkipReason.RESERVATION),)
+
+
+def test_without_a_reservation_the_dearer_target_is_called() -> None:
+    hung, targets = failure("timeout_first_token"), [held_for("a", 750_000), held_for("b", 800_000)]
+    _, rig = outcome_of({"a": [hung], "b": [answer()]}, *targets)
+    assert rig.provider.called() == ["a", "b"]
+
+
+def test_a_run_that_money_alone_ends_says_so() -> None:
+    hung, targets = failure("timeout_first_token"), [held_for("a", 750_000), held_for("b", 800_000)]
+    outcome, rig = outcome_of({"a": [hung], "b": [answer()]}, *targets, reserved_nanousd=1_300_000)
+    failed = failure_of(outcome)
+    assert failed.reason == "COST_LIMIT"
+    assert "what budgets hold for the run has no room for another call" in failed.message
+    assert failed.metadata["targets"] == "a: timeout_first_token; b: reservation"
+    assert rig.provider.called() == ["a"]
+
+
+def test_a_call_that_cost_nothing_leaves_room_for_the_next() -> None:
+    targets = [held_for("a", 750_000), held_for("b", 800_000)]
+    outcome, rig = outcome_of({"a": [failure("http_500")], "b": [answer()]}, *targets, reserved_nanousd=800_000)
+    assert outcome.response
+    assert rig.provider.called() == ["a", "b"]
+
+
+def test_the_begin_of_a_run_that_something_is_held_for_is_told_with_the_id_of_its_receipt() -> None:
+    outcome, rig = outcome_of({"a": [answer()]}, held_for("a", 750_000), reserved_nanousd=800_000)
+    (begun,) = rig.begun
+    assert (begun.decision_id, begun.receipt_id) == (outcome.receipt.decision_id, outcome.receipt.receipt_id)
+    assert begun.until - outcome.receipt.started_at == timedelta(seconds=30) + RunnerSettings(worker="w").afterwards
+
+
+def test_the_begin_of_another_run_is_nobodys_business() -> None:
+    assert outcome_of({"a": [answer()]})[1].begun == []
 
 
 def test_the_callers_deadline_counts_where_it_is_shorter() -> None:
