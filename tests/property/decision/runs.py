@@ -18,7 +18,7 @@ from turnout_wire.failure import Failure
 def explained(world: World) -> Decision:
     """The decision with its table. Worlds whose constraints contradict are left out; no other failure may come."""
     try:
-        decision = explain(world.request, world.snapshot, now=NOW, draw=world.draw)
+        decision = explain(world.request, world.snapshot, now=NOW, draw=world.draw, balances=world.balances)
     except Failure as refused:
         assume(refused.reason != "CONSTRAINTS_CONTRADICT")
         raise
@@ -28,7 +28,7 @@ def explained(world: World) -> Decision:
 
 def decided(world: World) -> Decision:
     """The decision of a world whose constraints do not contradict."""
-    return decide(world.request, world.snapshot, now=NOW, draw=world.draw)
+    return decide(world.request, world.snapshot, now=NOW, draw=world.draw, balances=world.balances)
 
 
 def bench_of(world: World, decision: Decision) -> Bench:

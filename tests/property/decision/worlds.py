@@ -5,13 +5,14 @@ one go, forty times quicker than field by field, and what it shrinks to is plain
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from controlplane.budget.matching import EMPTY, Balances
 from controlplane.catalog.model import (
     Capability,
     Complexity,
@@ -61,6 +62,7 @@ class World:
     request: Request
     snapshot: Snapshot
     draw: float
+    balances: Balances = field(default_factory=lambda: EMPTY)
 
 
 class Choices:
