@@ -1,6 +1,6 @@
 """Balances as this process last saw them: what decisions count on before the store has the last word."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from controlplane.budget.model import Account, Balance
 
@@ -18,11 +18,16 @@ class BalanceView:
     def __init__(self, accounts: int = ACCOUNTS) -> None:
         self._size = accounts
         self._balances: dict[Account, Balance] = {}
+        self._listeners: list[Callable[[Mapping[Account, Balance]], None]] = []
 
     @property
     def balances(self) -> Mapping[Account, Balance]:
         """By account; those that are absent are not known, or were never used."""
         return self._balances
+
+    def on_update(self, listener: Callable[[Mapping[Account, Balance]], None]) -> None:
+        """Call `listener` with all balances that come."""
+        self._listeners.append(listener)
 
     def update(self, balances: Mapping[Account, Balance]) -> None:
         """Take balances that the store told."""
@@ -31,3 +36,5 @@ class BalanceView:
             self._balances[account] = balance
         for account in list(self._balances)[: max(len(self._balances) - self._size, 0)]:
             del self._balances[account]
+        for listener in self._listeners:
+            listener(balances)

@@ -30,17 +30,19 @@ def page_of(names: Sequence[str], *, listing: str, size: int, token: str) -> Pag
     `names` are sorted; `listing` is what they are names of, so that a token of one list is refused by another. A name
     that is gone meanwhile still marks its place. Raises Failure PAGE_TOKEN_INVALID.
     """
-    first = bisect_right(names, _after(token, listing)) if token else 0
+    first = bisect_right(names, place_of(token, listing)) if token else 0
     last = first + min(size or DEFAULT_SIZE, LARGEST_SIZE)
     more = last < len(names)
-    return Page(entries=tuple(names[first:last]), next_page_token=_token(listing, names[last - 1]) if more else "")
+    return Page(entries=tuple(names[first:last]), next_page_token=token_of(names[last - 1], listing) if more else "")
 
 
-def _token(listing: str, name: str) -> str:
+def token_of(name: str, listing: str) -> str:
+    """The token for what comes after `name` in a list of `listing`."""
     return base64.urlsafe_b64encode(json.dumps([listing, name]).encode()).decode()
 
 
-def _after(token: str, listing: str) -> str:
+def place_of(token: str, listing: str) -> str:
+    """The name that `token` stands for. Raises Failure PAGE_TOKEN_INVALID."""
     try:
         match json.loads(base64.b64decode(token, altchars=b"-_", validate=True)):
             case [of, str(name)] if of == listing:

@@ -6,7 +6,7 @@ it costs 120-190 µs a call and emits deprecated attributes.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +42,16 @@ class Metrics:
         """Record into the histogram `name`."""
         if self._meter is not None:
             self._instrument(name, unit, self._meter.create_histogram).record(value, dict(attributes))
+
+    def gauge(self, name: str, read: Callable[[], Iterable[tuple[float, Attributes]]], unit: str = "1") -> None:
+        """Report what `read` gives whenever metrics are exported; it is called in the exporter's thread."""
+        if self._meter is not None:
+            from opentelemetry.metrics import CallbackOptions, Observation  # without a collector nobody pays for it
+
+            def observe(_: CallbackOptions) -> list[Observation]:
+                return [Observation(value, dict(attributes)) for value, attributes in read()]
+
+            self._meter.create_observable_gauge(name, callbacks=[observe], unit=unit)
 
     def _instrument(self, name: str, unit: str, create: Callable[..., Any]) -> Any:
         found = self._instruments.get(name)

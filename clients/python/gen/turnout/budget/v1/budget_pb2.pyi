@@ -435,7 +435,7 @@ class GetBudgetResponse(_message.Message):
     """The configuration that the budget is from."""
     @_builtins.property
     def budget(self) -> Global___Budget:
-        """How it is configured; to a caller that is not an operator only its own tenant is named in it, and no other callers."""
+        """How it is configured; to a caller no other tenants are named in it, and of a shared one no other callers."""
 
     @_builtins.property
     def statuses(self) -> _containers.RepeatedCompositeFieldContainer[Global___BudgetStatus]:
