@@ -17,7 +17,7 @@ REAL := $(VENV)/.real
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo up test test-real bench lint format protos protos-baseline docs picture lock clean
+.PHONY: help env demo up test test-slow test-real bench lint format protos protos-baseline docs picture lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,8 +60,11 @@ up: $(RUNTIME) ## Start both planes for real use and stay up
 
 # --- checking ------------------------------------------------------------------------------------
 
-test: lint ## Check everything: lint and all tests but those against a real model
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not real" $(ARGS)
+test: lint ## Check everything: lint and all tests but the slow ones and those against a real model
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not real and not slow" $(ARGS)
+
+test-slow: $(DEV) ## Kill processes under load for minutes, and count what was lost
+	@$(PY) -m pytest -s -m slow tests/slow $(ARGS)
 
 test-real: $(REAL) ## Run both planes against a real model served on this machine
 	@$(PY) -m pytest -s -m real tests/real $(ARGS)

@@ -110,15 +110,18 @@ async def site(
     models: Mapping[str, Mapping[str, object]] | None = None,
     variables: Mapping[str, str] | None = None,
     log_level: str = "info",
+    more: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Site]:
     """Start everything in `folder` on ports that the system gives, and end it all.
 
-    `models` are profiles of the sandbox by model, on top of its own ones without any delay.
+    `models` are profiles of the sandbox by model, on top of its own ones without any delay; `more` are sections of the
+    catalog.
     """
     async with Processes() as processes:
         sandbox = await processes.start(sandbox_program(folder, models or {}))
         catalog = folder / "turnout.yaml"
-        catalog.write_text(sandbox_catalog(dict.fromkeys(PROVIDERS, sandbox.address)), encoding="utf-8")
+        written = json.loads(sandbox_catalog(dict.fromkeys(PROVIDERS, sandbox.address)))
+        catalog.write_text(json.dumps({**written, **(more or {})}), encoding="utf-8")
         settings = StackSettings(
             state=folder / "state",
             catalog=catalog,
