@@ -19,13 +19,14 @@ from sqlalchemy.pool import NullPool
 from controlplane.store.address import PostgresAddress, SqliteAddress, address
 from controlplane.store.protocols import StoreUnavailable
 from controlplane.store.schema import Dialect, demand_known
+from controlplane.store.sqlite_file import SqliteFile
 from controlplane.store.sqlite_lock import SqliteLock
 
 _STEPS = Path(__file__).parent / "migrations"
 
 
-async def migrate(url: str) -> None:
-    """Bring the database at `url` to the schema of this software: all of it or nothing.
+async def migrate(url: str) -> str | None:
+    """Bring the database at `url` to the schema of this software: all of it or nothing. The revision that it had.
 
     Raises:
         SchemaMismatch: the database is newer than this software.
@@ -35,9 +36,9 @@ async def migrate(url: str) -> None:
     try:
         match address(url):
             case SqliteAddress(path=path):
-                await asyncio.to_thread(_migrate_file, path)
+                return await asyncio.to_thread(_migrate_file, path)
             case PostgresAddress(url=server):
-                await _migrate_server(server)
+                return await _migrate_server(server)
     except (DBAPIError, OSError, asyncpg.PostgresError) as error:
         raise StoreUnavailable(f"the schema was not changed: {error}") from error
 
@@ -61,12 +62,14 @@ def _settings(output: TextIO | None = None, **attributes: object) -> Config:
     return settings
 
 
-def _migrate_file(path: Path) -> None:
+def _migrate_file(path: Path) -> str | None:
     engine = create_engine("sqlite://", creator=lambda: _connect(path), poolclass=NullPool)
     # The driver begins no transaction before it changes tables, so it is told to leave transactions alone.
     event.listen(engine, "begin", _begin)
-    with SqliteLock(path), engine.begin() as connection:
-        _upgrade(connection)
+    with SqliteLock(path):
+        SqliteFile(path).make()
+        with engine.begin() as connection:
+            return _upgrade(connection)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -77,21 +80,23 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-async def _migrate_server(url: str) -> None:
+async def _migrate_server(url: str) -> str | None:
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=NullPool
     )
     async with engine.begin() as connection:
-        await connection.run_sync(_upgrade_alone)
+        return await connection.run_sync(_upgrade_alone)
 
 
-def _upgrade_alone(connection: Connection) -> None:
+def _upgrade_alone(connection: Connection) -> str | None:
     """Replicas that start together take turns; the lock ends with the transaction."""
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('turnout.schema'))"))
-    _upgrade(connection)
+    return _upgrade(connection)
 
 
-def _upgrade(connection: Connection) -> None:
-    if found := MigrationContext.configure(connection).get_current_revision():
+def _upgrade(connection: Connection) -> str | None:
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found:
         demand_known(found)
     command.upgrade(_settings(connection=connection), "head")
+    return found

@@ -48,13 +48,8 @@ class SqliteFile:
         self.path = path
         self._identity: tuple[int, int] | None = None
 
-    def create(self) -> None:
-        """Make the file with an empty schema if there is none, private to its owner.
-
-        Raises:
-            SchemaMismatch: it is there, with another schema.
-            StoreUnavailable: it cannot be made or read.
-        """
+    def make(self) -> None:
+        """Make an empty file if there is none, private to its owner. Raises StoreUnavailable."""
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             _sync(self.path.parent)
@@ -62,6 +57,10 @@ class SqliteFile:
             raise StoreUnavailable(
                 f"{self.path}: {error.strerror}: give the path of a file that can be written"
             ) from error
+
+    def create(self) -> None:
+        """Make the file with its tables if there is none. Raises StoreUnavailable."""
+        self.make()
         with self.failures():
             connection = self._connect(_EVERY + _WRITING)
             try:

@@ -3,6 +3,7 @@
 from turnout_cli.app import app
 from turnout_cli.catalog import catalog
 from turnout_cli.keys import keys
+from turnout_cli.store import backup, db, restore
 
 __all__ = ["app", "main"]
 
@@ -10,6 +11,9 @@ app.add_typer(keys, name="keys", help="The keys that decisions are signed with: 
 app.add_typer(
     catalog, name="catalog", help="The configuration document, turnout.yaml: check one, or see the packaged one."
 )
+app.add_typer(db, name="db", help="The store: change its schema, and check that everything in it fits together.")
+app.command()(backup)
+app.command()(restore)
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from turnout_cli.stack import read_run_file
 
 DEFAULT_STATE = ".turnout"
+DATABASE = "turnout.db"
+"""The store in the state folder, where no other is named."""
 
 
 class NotRunning(Exception):
@@ -31,6 +33,12 @@ def environment() -> Mapping[str, str]:
 def state_folder() -> Path:
     """Where `turnout up` keeps its state."""
     return Path(os.environ.get("TURNOUT_STATE", DEFAULT_STATE))
+
+
+def store_address(store: str, state: Path | None) -> str:
+    """Where the store is: `store`, or that of the folder `state` if one is named, or TURNOUT_STORE, or that of the state folder."""
+    named = store or ("" if state else os.environ.get("TURNOUT_STORE", ""))
+    return named or f"sqlite:{(state or state_folder()) / DATABASE}"
 
 
 def connection(*, operator: bool = False) -> Connection:
