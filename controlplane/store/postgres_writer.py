@@ -1,7 +1,8 @@
-"""Writes groups of operations to PostgreSQL: everything that needs no balance comes before the lock, little after it."""
+"""Writes groups of operations to PostgreSQL, with the balances that everybody wants locked for as short as can be."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import asyncpg
@@ -51,15 +52,15 @@ SELECT b.account, b.window_start, b.spent, b.reserved
 FROM balance b
 JOIN unnest($1::text[], $2::bigint[]) AS k(account, window_start) ON (b.account, b.window_start) = (k.account, k.window_start)
 ORDER BY b.account, b.window_start
-FOR UPDATE OF b
 """
+_LOCKED_BALANCES = _BALANCES + "FOR UPDATE OF b"
 _NEW_BALANCES = """
 INSERT INTO balance (account, window_start, spent, reserved)
 SELECT account, window_start, 0, 0 FROM unnest($1::text[], $2::bigint[]) AS k(account, window_start)
 ORDER BY account, window_start
 ON CONFLICT DO NOTHING
 """
-_SAVE = """
+_SAVE_RECORDS = """
 WITH new_entry AS (
   INSERT INTO entry (kind, ref, decision_id, at_us, leaf, salt, body)
   SELECT kind, ref, decision_id, at_us, leaf, salt, body
@@ -90,16 +91,20 @@ WITH new_entry AS (
   SELECT decision_id, state, expires_us, body
   FROM unnest($23::text[], $24::text[], $25::bigint[], $26::text[]) AS n(decision_id, state, expires_us, body)
   ORDER BY decision_id
-), changed_reservation AS (
-  UPDATE reservation r SET state = n.state, expires_us = n.expires_us, body = n.body
-  FROM unnest($27::text[], $28::text[], $29::bigint[], $30::text[]) AS n(decision_id, state, expires_us, body)
-  WHERE r.decision_id = n.decision_id
 )
+UPDATE reservation r SET state = n.state, expires_us = n.expires_us, body = n.body
+FROM unnest($27::text[], $28::text[], $29::bigint[], $30::text[]) AS n(decision_id, state, expires_us, body)
+WHERE r.decision_id = n.decision_id
+"""
+_SAVE_BALANCES = """
 UPDATE balance b SET spent = n.spent, reserved = n.reserved
-FROM unnest($31::text[], $32::bigint[], $33::bigint[], $34::bigint[]) AS n(account, window_start, spent, reserved)
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) AS n(account, window_start, spent, reserved)
 WHERE (b.account, b.window_start) = (n.account, n.window_start)
 """
-"""All in one statement, for each one more makes everybody who waits for a balance wait longer."""
+
+
+class Unforeseen(Exception):
+    """The balances came out otherwise than they looked, and with them what is to be recorded."""
 
 
 class PostgresWriter:
@@ -124,12 +129,15 @@ class PostgresWriter:
         """
         needed = needs(operations)
         met: Exception | None = None
+        foreseen = True
         for attempt in range(ATTEMPTS):
-            if attempt:
+            if met is not None:
                 await self._sleep(self._draw() * 0.005 * 2.0**attempt)
             try:
                 async with self._session.use() as connection, connection.transaction():
-                    return await _group(connection, operations, needed)
+                    return await _group(connection, operations, needed, foreseen=foreseen)
+            except Unforeseen:
+                foreseen = False
             except (asyncpg.UniqueViolationError, *MET_ANOTHER) as error:
                 met = error
         if isinstance(met, asyncpg.UniqueViolationError):
@@ -137,17 +145,44 @@ class PostgresWriter:
         raise StoreUnavailable("PostgreSQL: too many groups want the same rows; try again later") from met
 
 
-async def _group(connection: Connection, operations: Sequence[Operation], needed: Needs) -> Outcome:
-    requests = await _requests(connection, needed.requests)
-    refs = await _refs(connection, needed.refs)
-    reservations = await _reservations(connection, needed.reservations)
-    documents = await _documents(connection, operations)
-    accounts = accounts_of(needed, reservations.values())
-    balances = await _balances(connection, accounts)
-    found = Found(requests=requests, refs=refs, reservations=reservations, balances=balances)
-    changes, outcome = apply(operations, found)
-    await _save(connection, changes, found, documents)
+async def _group(connection: Connection, operations: Sequence[Operation], needed: Needs, *, foreseen: bool) -> Outcome:
+    """Write a group. If `foreseen`, records are written by how the balances look before they are locked.
+
+    That is most of the work, and nearly always right: whoever waits for a balance need not wait for it.
+    """
+    read = await _read(connection, operations, needed)
+    accounts = accounts_of(needed, read.found.reservations.values())
+    expected = None
+    if foreseen and accounts:
+        expected, _ = apply(operations, replace(read.found, balances=await _look(connection, accounts)))
+        await _save_records(connection, expected, read)
+    balances = await _lock(connection, accounts)
+    changes, outcome = apply(operations, replace(read.found, balances=balances))
+    if expected is None:
+        await _save_records(connection, changes, read)
+    elif replace(expected, balances={}) != replace(changes, balances={}):
+        raise Unforeseen
+    if changes.balances:
+        new = _columns((rows.balance_row(*item) for item in changes.balances.items()), 4)
+        await connection.execute(_SAVE_BALANCES, *new)
     return outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What was read before the balances. `documents` are those that are there: most of a group's are, and they are large."""
+
+    found: Found
+    documents: frozenset[bytes]
+
+
+async def _read(connection: Connection, operations: Sequence[Operation], needed: Needs) -> _Read:
+    found = Found(
+        requests=await _requests(connection, needed.requests),
+        refs=await _refs(connection, needed.refs),
+        reservations=await _reservations(connection, needed.reservations),
+    )
+    return _Read(found=found, documents=await _documents(connection, operations))
 
 
 async def _requests(connection: Connection, keys: Collection[RequestKey]) -> Mapping[RequestKey, AlreadyDecided]:
@@ -180,31 +215,40 @@ async def _documents(connection: Connection, operations: Iterable[Operation]) ->
     return frozenset(row[0] for row in await fetch(connection, _DOCUMENTS, list(digests)))
 
 
-async def _balances(connection: Connection, accounts: Sequence[Account]) -> Mapping[Account, Balance]:
+async def _look(connection: Connection, accounts: Sequence[Account]) -> Mapping[Account, Balance]:
+    """The balances as they are, which may change at once."""
+    return dict(map(rows.balance, await fetch(connection, _BALANCES, *_account_columns(accounts))))
+
+
+async def _lock(connection: Connection, accounts: Sequence[Account]) -> Mapping[Account, Balance]:
     """The balances, locked; an account that was never used gets a row first, for only a row can be locked."""
     if not accounts:
         return {}
-    columns = _columns([(account.id, account.window_start) for account in accounts], 2)
-    found = await fetch(connection, _BALANCES, *columns)
+    columns = _account_columns(accounts)
+    found = await fetch(connection, _LOCKED_BALANCES, *columns)
     if len(found) < len(accounts):
         await connection.execute(_NEW_BALANCES, *columns)
-        found = await fetch(connection, _BALANCES, *columns)
+        found = await fetch(connection, _LOCKED_BALANCES, *columns)
     return dict(map(rows.balance, found))
 
 
-async def _save(connection: Connection, changes: Changes, found: Found, documents: frozenset[bytes]) -> None:
-    """Write `changes`. `documents` are there already: most of a group's are, and they are large."""
-    old, new = _parted(changes.requests, lambda request: request.key in found.requests)
-    moved, begun = _parted(changes.reservations, lambda one: one.decision_id in found.reservations)
+def _account_columns(accounts: Iterable[Account]) -> list[list[object]]:
+    return _columns(((account.id, account.window_start) for account in accounts), 2)
+
+
+async def _save_records(connection: Connection, changes: Changes, read: _Read) -> None:
+    """Everything but balances."""
+    old, new = _parted(changes.requests, lambda request: request.key in read.found.requests)
+    moved, begun = _parted(changes.reservations, lambda one: one.decision_id in read.found.reservations)
+    documents = [one for one in changes.documents if one.digest not in read.documents]
     await connection.execute(
-        _SAVE,
+        _SAVE_RECORDS,
         *_columns(map(rows.entry_row, changes.entries), 7),
-        *_columns(((one.digest, one.kind, one.body) for one in changes.documents if one.digest not in documents), 3),
+        *_columns(((one.digest, one.kind, one.body) for one in documents), 3),
         *_columns(map(rows.request_row, new), 6),
         *_columns(map(rows.request_row, old), 6),
         *_columns(map(rows.reservation_row, begun), 4),
         *_columns(map(rows.reservation_row, moved), 4),
-        *_columns((rows.balance_row(*item) for item in changes.balances.items()), 4),
     )
 
 

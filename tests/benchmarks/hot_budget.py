@@ -1,0 +1,48 @@
+"""How fast several control planes spend one budget on PostgreSQL: `python -m tests.benchmarks.hot_budget`."""
+
+import asyncio
+import sys
+
+from tests.support.hot_budget import HELD, Load, Verdict, check_then_add, drive
+from tests.support.postgres import PostgresServer, running_postgres
+
+PROCESSES, CLIENTS = 4, 100
+PAIRS, KILL_AFTER = 60_000, 5.0
+NAIVE_PAIRS, NAIVE_CLIENTS = 5_000, 100
+
+
+async def measure(server: PostgresServer, *, kill_after: float | None) -> Verdict:
+    """Exhaust a budget that has room for some `PAIRS` decisions; nothing may be overspent or left reserved."""
+    load = Load(
+        url=await server.database(),
+        limit=PAIRS * HELD * 3 // 4,
+        processes=PROCESSES,
+        clients=CLIENTS,
+        kill_after=kill_after,
+    )
+    verdict = await drive(load)
+    assert verdict.highest <= verdict.limit
+    assert verdict.balance.spent == verdict.receipts + verdict.estimated
+    assert verdict.balance.reserved == verdict.open_sum == 0
+    return verdict
+
+
+def told(name: str, verdict: Verdict) -> str:
+    """One line."""
+    rate, spent = round(verdict.pairs_per_second), verdict.balance.spent
+    return f"{name}: {rate:,} reserve + settle a second; limit {verdict.limit:,}, spent {spent:,}, reserved 0"
+
+
+async def main() -> None:
+    """Without a kill, with one, and the control."""
+    with running_postgres(durable=True) as server:
+        print(told("all live", await measure(server, kill_after=None)))
+        print(told("one killed", await measure(server, kill_after=KILL_AFTER)))
+        limit = NAIVE_PAIRS * HELD
+        spent = await check_then_add(await server.database(), limit=limit, clients=NAIVE_CLIENTS)
+        print(f"check, then add: limit {limit:,}, spent {spent:,}: {spent / limit - 1:.1%} too much")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
