@@ -21,8 +21,12 @@ from controlplane.audit.documents import ReferredDocuments
 from controlplane.audit.log_key import open_log_key
 from controlplane.audit.metrics import LogMetrics
 from controlplane.audit.sequencer import Sequencer
+from controlplane.budget.alert_log import AlertLog
+from controlplane.budget.alerts import AlertWatch
+from controlplane.budget.commands import Accounts, BudgetCommands, GetBudget, ListAlerts, ListBudgets
 from controlplane.budget.matching import Bearer, bookings, purses
-from controlplane.budget.model import Hold, Used
+from controlplane.budget.metrics import BudgetMetrics
+from controlplane.budget.model import Budget, Hold, Used
 from controlplane.catalog.commands import catalog_commands
 from controlplane.catalog.overlay import OverlayFile
 from controlplane.catalog.restore import catalog_document
@@ -46,6 +50,7 @@ from controlplane.routing.commands import ClassifyRequest, ExplainRoute, Surroun
 from controlplane.routing.deciding import DecideRoute, owner_of
 from controlplane.routing.memory import DecisionMemory
 from controlplane.rpc.access import ACCESS
+from controlplane.rpc.budgets import BudgetServicer
 from controlplane.rpc.catalogs import CatalogServicer
 from controlplane.rpc.feedback_codec import feedback_record, tenant_of
 from controlplane.rpc.keys import KeyAdminServicer, KeyCommands, KeyServicer, key_set_message
@@ -187,6 +192,7 @@ class ControlPlane:
             Shell(clock=utc_now, seconds=time.monotonic, salt=self._entries.salt),
             shared=not config.store.startswith("sqlite:"),
         )
+        self._alerts = self._alert_watch()
         self._watch = CatalogWatch(state.catalog)
         self._rules = Validation()
         self._host = Host(
@@ -219,7 +225,7 @@ class ControlPlane:
 
     async def start(self) -> str:
         """Serve, and give the address. Raises OSError if it is taken."""
-        self._records.start()
+        self._records.start(self._alerts.run())
         port = await self._host.start(self._config.listen)
         await self._host.set_serving(serving=True)
         self._tasks = [asyncio.create_task(self._watch.run()), asyncio.create_task(self._tidy())]
@@ -242,6 +248,7 @@ class ControlPlane:
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._worked_out.prepare(snapshot)
+        self._alerts.watch(snapshot.catalog.budgets)
         key_set = key_set_message(self._state.keys.ring)
         message = snapshot_message(snapshot, key_set, self._state.callers.values(), self._config.issuer)
         self._publication.publish(published(message, self._state.keys))
@@ -278,12 +285,33 @@ class ControlPlane:
             {
                 "RoutingService": self._routing(),
                 "CatalogService": catalog,
+                "BudgetService": self._budget_service(),
                 "SnapshotService": snapshots,
                 "OutcomeService": self._outcomes(),
                 "KeyService": KeyServicer(keys),
                 "KeyAdminService": KeyAdminServicer(keys, changed=self.renew),
             }
         )
+
+    def _budgets(self) -> Sequence[Budget]:
+        return self._snapshots.current.catalog.budgets
+
+    def _alert_watch(self) -> AlertWatch:
+        records = self._records
+        metrics = BudgetMetrics(self._telemetry.metrics, self._budgets, lambda: records.view.balances, utc_now)
+        watch = AlertWatch(records.journal.submit, records.store.ledger, metrics, utc_now, self._entries.salt)
+        records.view.on_update(watch.heard)
+        return watch
+
+    def _budget_service(self) -> BudgetServicer:
+        store = self._records.store
+        accounts = Accounts(store.ledger, utc_now)
+        commands = BudgetCommands(
+            list_budgets=ListBudgets(accounts, self._budgets),
+            get_budget=GetBudget(accounts, self._budgets),
+            list_alerts=ListAlerts(AlertLog(store.database)),
+        )
+        return BudgetServicer(commands, lambda: self._snapshots.current)
 
     def _routing(self) -> RoutingServicer:
         around = Surroundings(
@@ -298,7 +326,7 @@ class ControlPlane:
         )
         commands = RoutingCommands(
             decide=DecideRoute(around, DecisionSealer(self._state.keys), DecisionMemory(), self._books()),
-            explain=ExplainRoute(around),
+            explain=ExplainRoute(around, lambda: self._records.view.balances),
             classify=ClassifyRequest(around),
             snapshot=around.snapshot,
         )

@@ -98,7 +98,7 @@ def test_every_metric_is_in_operations() -> None:
     recorded = {
         name
         for path in sources
-        for name in re.findall(r"metrics\.(?:count|record)\(\s*\"([\w.]+)\"", path.read_text(encoding="utf-8"))
+        for name in re.findall(r"metrics\.(?:count|record|gauge)\(\s*\"([\w.]+)\"", path.read_text(encoding="utf-8"))
     }
     table = OPERATIONS.text.partition("| metric | from |")[2].partition("\n\n")[0]
     told = {name for row in re.findall(r"^\| (`[^|]+)\|", table, re.M) for name in re.findall(r"`([\w.]+)`", row)}

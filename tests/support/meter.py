@@ -1,7 +1,7 @@
 """A meter that counts in plain numbers, and lets a test wait until something was counted."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from turnout_wire.telemetry import Metrics, Telemetry
@@ -14,6 +14,7 @@ class Meter:
 
     def __init__(self) -> None:
         self.counted: list[tuple[str, dict[str, Any], float]] = []
+        self._gauges: dict[str, Callable[[Any], Any]] = {}
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     def telemetry(self) -> Telemetry:
@@ -47,6 +48,14 @@ class Meter:
         return _Instrument(name, self)
 
     create_histogram = create_counter
+
+    def create_observable_gauge(self, name: str, callbacks: Sequence[Callable[[Any], Any]], unit: str = "1") -> None:  # noqa: ARG002
+        """As a meter of OpenTelemetry."""
+        (self._gauges[name],) = callbacks
+
+    def gauge(self, name: str) -> list[tuple[float, dict[str, Any]]]:
+        """What a gauge shows now."""
+        return [(seen.value, dict(seen.attributes)) for seen in self._gauges[name](None)]
 
     def count(self, name: str, value: float, attributes: dict[str, Any]) -> None:
         """Keep one count."""
