@@ -13,18 +13,25 @@ def leaf(entry: Entry) -> bytes:
 
     The digest is SHA-256 over salt and body. Names cannot hold line breaks. Raises ValueError if one does.
     """
-    lines = (
-        "turnout.leaf.v1",
-        entry.kind.value,
-        entry.ref,
-        entry.decision_id,
-        str(microseconds(entry.at)),
-        body_digest(entry.salt, entry.body).hex(),
-    )
-    text = "\n".join(lines)
-    if text.count("\n") != len(lines) - 1:
+    digest = body_digest(entry.salt, entry.body).hex()
+    data = leaf_of(entry.kind.value, entry.ref, entry.decision_id, entry.at, digest)
+    if data.count(b"\n") != LINES:
         raise ValueError(f"{entry.kind} {entry.ref!r}: a name with a line break cannot be logged")
-    return text.encode() + b"\n"
+    return data
+
+
+LINES = 6
+"""Of a leaf."""
+
+
+def leaf_of(kind: str, ref: str, decision_id: str, at: datetime, digest: str) -> bytes:
+    """The leaf of an entry with these names and this digest of its body, in hex."""
+    return "\n".join(("turnout.leaf.v1", kind, ref, decision_id, str(microseconds(at)), digest, "")).encode()
+
+
+def digest_in(leaf: bytes) -> str:
+    """The digest of the body that a leaf commits to, in hex; something else if it is no leaf."""
+    return leaf.decode(errors="replace").rstrip("\n").rpartition("\n")[2]
 
 
 def body_digest(salt: bytes, body: bytes) -> bytes:

@@ -94,6 +94,17 @@ class Sequencer:
             except Forked as fork:
                 self._alarm(str(fork))
 
+    async def catch_up(self) -> None:
+        """Sequence what waits and return, unless another replica leads. Raises StoreUnavailable."""
+        async with self._tree.lead() as leading:
+            try:
+                edge = await self._resume() if leading else None
+                while edge is not None:
+                    edge, count = await self._step(edge)
+                    edge = edge if count else None
+            except Forked as fork:
+                self._alarm(str(fork))
+
     async def witness(self, note: str) -> bool:
         """Take a checkpoint that comes back from outside; False if no key of this log signed it, which says nothing.
 
