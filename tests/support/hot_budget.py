@@ -30,7 +30,7 @@ _LOST, _LOST_STARTED = 50, 51
 """One of so many decisions is never run; another is begun and never reported."""
 _TRIES = 10
 """How often in a row a client may be told to come again before it takes the rest for lost."""
-_JOIN = 60.0
+_JOIN = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

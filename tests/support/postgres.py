@@ -109,9 +109,11 @@ class PostgresServer:
 
     def _end(self, number: int) -> None:
         if self._process is not None:
+            died = self._process.poll() is not None
             self._process.send_signal(number)
             self._process.wait(_END)
             self._process = None
+            assert not died, (self._folder / "log").read_text()
 
 
 @contextmanager
@@ -124,8 +126,10 @@ def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
         server.start()
         yield server
     finally:
-        server.stop()
-        shutil.rmtree(folder)
+        try:
+            server.stop()
+        finally:
+            shutil.rmtree(folder)
 
 
 def _programs() -> Path:
