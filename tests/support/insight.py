@@ -23,7 +23,7 @@ from controlplane.insight.facts import (
 )
 from controlplane.insight.projector import Pace, Projector, Source
 from controlplane.insight.rollups import Rollups
-from controlplane.store.protocols import Statement, StoredEntry, StoreUnavailable, Value
+from controlplane.store.protocols import Database, Statement, StoredEntry, StoreUnavailable, Value
 from controlplane.store.schema import creation
 
 NOON = 1_763_726_400_000_000
@@ -101,7 +101,7 @@ class Log:
             salt=b"", body=b"",
         )  # fmt: skip
 
-    def projector(self, database: TinyDatabase, *, batch: int = 1000, features: int = 1000) -> Projector:
+    def projector(self, database: Database, *, batch: int = 1000, features: int = 1000) -> Projector:
         """One that folds it."""
         source = Source(entries=self.entries, size=self.size, read=self.read)
         return Projector(source, Rollups(database), pace=Pace(batch=batch, features=features))

@@ -1,0 +1,200 @@
+"""Asking the rollups: totals and groups over a window."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from controlplane.audit.leaf import microseconds
+from controlplane.insight.contribution import BUCKET, COUNTERS
+from controlplane.insight.figures import Figures
+from controlplane.insight.rollups import as_bytes, as_int, marks
+from controlplane.insight.sketch import merged, spread
+from controlplane.store.protocols import Database, Value
+
+HOUR, DAY = 3_600, 86_400
+
+
+class Dimension(StrEnum):
+    """What figures can be grouped by; all but time can be filtered by."""
+
+    WORKLOAD = "workload"
+    OWNER = "owner"
+    FEATURE = "feature"
+    MODEL = "model"
+    DEPLOYMENT = "deployment"
+    TASK_TYPE = "task_type"
+    COMPLEXITY = "complexity"
+    TENANT = "tenant"
+    TIME = "time"
+
+
+Filters = Mapping[Dimension, Sequence[str]]
+Group = tuple[str | int, ...]
+"""The value of each dimension that was asked for, in order; of time the begin of the bucket in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Seconds since 1970, from `since` to before `until`, and the width of the buckets in it."""
+
+    since: int
+    until: int
+    bucket: int
+
+
+def window(since: datetime, until: datetime, bucket: int = 0) -> Window:
+    """The window in whole buckets. `bucket` 0 chooses by its length: 5 minutes up to 6 hours, hours up to 4 days, then days."""
+    first, last = microseconds(since) // 1_000_000, -(-microseconds(until) // 1_000_000)
+    length = last - first
+    width = bucket or (BUCKET if length <= 6 * HOUR else HOUR if length <= 4 * DAY else DAY)
+    finest = BUCKET if length <= 2 * DAY else HOUR
+    step = min(width, finest)
+    return Window(since=first - first % step, until=last, bucket=width)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Figures in all and by group, the groups in order of time where that is one, then of requests, the most first."""
+
+    window: Window
+    totals: Figures
+    rows: Sequence[tuple[Group, Figures]]
+
+
+@dataclass(slots=True)
+class _Counted:
+    counters: tuple[int, ...] = (0,) * len(COUNTERS)
+    tallies: dict[str, int] = field(default_factory=dict)
+    latency: list[bytes] = field(default_factory=list)
+    first_token: list[bytes] = field(default_factory=list)
+
+    def add(self, other: "_Counted") -> None:
+        self.counters = tuple(map(sum, zip(self.counters, other.counters, strict=True)))
+        for name, count in other.tallies.items():
+            self.tallies[name] = self.tallies.get(name, 0) + count
+        self.latency += other.latency
+        self.first_token += other.first_token
+
+    def merge(self) -> None:
+        """Make one sketch of each kind, so that adding this to others costs little."""
+        self.latency = [merged(self.latency)] if self.latency else []
+        self.first_token = [merged(self.first_token)] if self.first_token else []
+
+    def figures(self) -> Figures:
+        counters = dict(zip(COUNTERS, self.counters, strict=True))
+        self.merge()
+        return Figures(
+            counters=counters,
+            tallies=self.tallies,
+            latency=spread(
+                next(iter(self.latency), None), count=counters["latency_count"], total_us=counters["latency_us"]
+            ),
+            first_token=spread(
+                next(iter(self.first_token), None),
+                count=counters["first_token_count"],
+                total_us=counters["first_token_us"],
+            ),
+        )
+
+
+class Reports:
+    """Reads the rollups. Every method raises StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def report(self, span: Window, group_by: Sequence[Dimension], filters: Filters) -> Report:
+        """Totals and groups."""
+        groups: defaultdict[Group, _Counted] = defaultdict(_Counted)
+        for group, counters in await self._counters(span, group_by, filters):
+            groups[group].counters = counters
+        for row in await self._grouped("tally", _TALLIED, span, (*group_by, "name"), filters):
+            *names, name, count = row
+            groups[_group(names)].tallies[str(name)] = as_int(count)
+        await self._add_sketches(groups, span, group_by, filters)
+        return _report(span, group_by, groups)
+
+    async def counted(
+        self, span: Window, group_by: Sequence[Dimension], filters: Filters
+    ) -> list[tuple[Group, Mapping[str, int]]]:
+        """Counters alone, by group."""
+        found = await self._counters(span, group_by, filters)
+        return [(group, dict(zip(COUNTERS, counters, strict=True))) for group, counters in found]
+
+    async def times(self, span: Window, group_by: Sequence[Dimension], filters: Filters) -> Mapping[Group, Figures]:
+        """Counters and times, by group."""
+        groups: defaultdict[Group, _Counted] = defaultdict(_Counted)
+        for group, counters in await self._counters(span, group_by, filters):
+            groups[group].counters = counters
+        await self._add_sketches(groups, span, group_by, filters)
+        return {group: counted.figures() for group, counted in groups.items()}
+
+    async def _counters(
+        self, span: Window, group_by: Sequence[Dimension], filters: Filters
+    ) -> list[tuple[Group, tuple[int, ...]]]:
+        width = len(group_by)
+        rows = await self._grouped("rollup", _COUNTED, span, group_by, filters)
+        return [(_group(row[:width]), tuple(map(as_int, row[width:]))) for row in rows]
+
+    async def _add_sketches(
+        self, groups: "defaultdict[Group, _Counted]", span: Window, group_by: Sequence[Dimension], filters: Filters
+    ) -> None:
+        for row in await self._listed("sketch", "c.latency, c.first_token", span, group_by, filters):
+            *names, latency, first_token = row
+            counted = groups[_group(names)]
+            counted.latency += filter(None, (as_bytes(latency),))
+            counted.first_token += filter(None, (as_bytes(first_token),))
+
+    async def _grouped(
+        self, table: str, sums: str, span: Window, by: Sequence[str], filters: Filters
+    ) -> list[tuple[Value, ...]]:
+        """Sums by group. By segment first, which is a number, and by the segments' names then."""
+        return await self._listed(table, sums, span, by, filters, grouped=True)
+
+    async def _listed(
+        self, table: str, what: str, span: Window, by: Sequence[str], filters: Filters, *, grouped: bool = False
+    ) -> list[tuple[Value, ...]]:
+        names = [_expression(name, span) for name in by]
+        wanted, values = conditions(filters)
+        sql = f"SELECT {', '.join([*names, what])} FROM {table} c JOIN segment s ON s.id = c.segment "  # noqa: S608 - names of ours
+        sql += f"WHERE c.begins >= ? AND c.begins < ?{wanted}"
+        if grouped and names:
+            sql += f" GROUP BY {', '.join(names)}"
+        rows = await self._database.fetch(sql, span.since, span.until, *values)
+        return [row for row in rows if row[-1] is not None or not grouped]
+
+
+_COUNTED = ", ".join(f"CAST(SUM(c.{name}) AS BIGINT)" for name in COUNTERS)
+_TALLIED = "CAST(SUM(c.count) AS BIGINT)"
+
+
+def conditions(filters: Filters) -> tuple[str, list[str]]:
+    """What to add to a WHERE about the segments `s`, and its values."""
+    asked = [(dimension, values) for dimension, values in filters.items() if values]
+    text = "".join(f" AND s.{dimension.value} IN ({marks(values)})" for dimension, values in asked)
+    return text, [value for _, values in asked for value in values]
+
+
+def _expression(name: str, span: Window) -> str:
+    if name == Dimension.TIME:
+        return f"c.begins - c.begins % {span.bucket}"
+    return f"c.{name}" if name == "name" else f"s.{name}"
+
+
+def _group(values: Iterable[Value]) -> Group:
+    return tuple(value if isinstance(value, int) else str(value) for value in values)
+
+
+def _report(span: Window, group_by: Sequence[Dimension], groups: Mapping[Group, _Counted]) -> Report:
+    totals = _Counted()
+    for counted in groups.values():
+        counted.merge()
+        totals.add(counted)
+    rows = [(group, counted.figures()) for group, counted in groups.items() if any(counted.counters)]
+    if not group_by:
+        rows = []
+    time = group_by.index(Dimension.TIME) if Dimension.TIME in group_by else None
+    rows.sort(key=lambda row: (row[0][time] if time is not None else 0, -row[1].requests, tuple(map(str, row[0]))))
+    return Report(window=span, totals=totals.figures(), rows=rows)
