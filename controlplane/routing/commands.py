@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from controlplane.budget.matching import EMPTY, Balances
 from controlplane.classification.model import Classification
 from controlplane.classification.rules import Hint
 from controlplane.decision.engine import explain
@@ -91,10 +92,11 @@ class ReadRequest:
 
 
 class ExplainRoute:
-    """What would be decided, without signing; nothing eligible is an answer here, not a failure."""
+    """What would be decided, without signing; nothing eligible, or no room in a budget, is an answer here, not a failure."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Surroundings, balances: Callable[[], Balances] = lambda: EMPTY) -> None:
         self._around = around
+        self._balances = balances
         self._read = ReadRequest(around)
 
     def __call__(self, ask: Ask) -> tuple[Decision, Reading]:
@@ -102,7 +104,14 @@ class ExplainRoute:
         reading = self._read(ask, self._around.snapshot())
         around = self._around
         indexed = around.index(reading.snapshot)
-        plan = explain(reading.request, reading.snapshot, now=around.clock(), draw=around.draw(), indexed=indexed)
+        plan = explain(
+            reading.request,
+            reading.snapshot,
+            now=around.clock(),
+            draw=around.draw(),
+            balances=self._balances(),
+            indexed=indexed,
+        )
         return plan, reading
 
 

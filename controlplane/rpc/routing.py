@@ -98,7 +98,7 @@ class RoutingServicer:
         """Every candidate and why not."""
         plan, reading = self._commands.explain(_ask(request.request, call))
         return routing_pb2.ExplainRouteResponse(
-            decision=plan_message(plan) if plan.targets else None,
+            decision=plan_message(plan, max_runs=reading.request.max_runs) if plan.targets else None,
             classification=classification_message(plan.classification),
             candidates=[candidate_message(candidate) for candidate in plan.candidates],
             quality_floor=routing_pb2.QualityFloor(

@@ -1,11 +1,15 @@
 """Runs a scenario through the pure core: features, classification, decision. No server, no signature, no clock."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from controlplane.budget.matching import Balances
+from controlplane.budget.model import Account, AccountId, Balance
+from controlplane.budget.refusal import refusal
+from controlplane.budget.windows import span
 from controlplane.catalog.load import load
 from controlplane.catalog.model import Complexity, DeploymentName, TaskType
 from controlplane.classification.ladder import Ladder
@@ -27,6 +31,9 @@ from turnout_wire.conversation import conversation as conversation_from
 from turnout_wire.failure import Failure
 from turnout_wire.layers import Validation
 
+TENANT, CALLER = "default", "local"
+"""Who asks: the caller that every state folder begins with."""
+
 _catalog = cache(load)
 
 
@@ -34,12 +41,28 @@ def run(scenario: Scenario) -> Seen:
     """What comes of `scenario`."""
     try:
         request, reading = request_of(scenario), snapshot_of(scenario)
-        told = explain(request, reading, now=NOW, draw=scenario.draw)
-        made = decide(request, reading, now=NOW, draw=scenario.draw)
+        seeing = balances_of(scenario, NOW)
+        told = explain(request, reading, now=NOW, draw=scenario.draw, balances=seeing)
+        made = decide(request, reading, now=NOW, draw=scenario.draw, balances=seeing)
     except Failure as failure:
         return Seen(failure=failure.reason, failed_field=failure.field, message=failure.message)
     assert (made.targets, made.reason_text, made.propensity) == (told.targets, told.reason_text, told.propensity)
     return seen(told, request.features)
+
+
+def balances_of(scenario: Scenario, now: datetime) -> Balances:
+    """What is booked and held, in the windows of `now`. Raises KeyError for an account of no budget."""
+    budgets = {str(budget.name): budget for budget in _catalog(scenario.catalog).budgets}
+    return {
+        Account(
+            id=AccountId(written), window_start=span(budgets[written.partition("{")[0]].window, now).start
+        ): Balance(spent=_amount(figures, "spent"), reserved=_amount(figures, "reserved"))
+        for written, figures in scenario.balances.items()
+    }
+
+
+def _amount(figures: Mapping[str, float], name: str) -> int:
+    return round(figures.get(f"{name}_usd", 0) * 1_000_000_000) or int(figures.get(name, 0))
 
 
 def snapshot_of(scenario: Scenario) -> Snapshot:
@@ -69,6 +92,9 @@ def request_of(scenario: Scenario) -> Request:
         origin=origin,
         constraints=constraints_of(asked.constraints),
         policy=asked.policy,
+        tenant=TENANT,
+        key=CALLER,
+        max_runs=asked.max_runs,
     )
 
 
@@ -111,8 +137,10 @@ def constraints_of(written: Mapping[str, object]) -> Constraints:
 def seen(told: Decision, features: Features) -> Seen:
     """An explained decision as a scenario tells of it."""
     taken = told.classification
+    refused = refusal(told, NOW) if told.shortages else None
     return Seen(
-        failure="" if told.targets else "NO_ELIGIBLE_TARGET",
+        failure="" if told.targets else refused.reason if refused else "NO_ELIGIBLE_TARGET",
+        message=refused.message if refused else "",
         task_type=taken.task_type,
         complexity=taken.complexity,
         domain=taken.domain or "",
@@ -123,6 +151,9 @@ def seen(told: Decision, features: Features) -> Seen:
         model=told.targets[0].model if told.targets else "",
         targets=tuple(target.deployment for target in told.targets),
         costs_nanousd=tuple(target.estimate.cost_nanousd for target in told.targets),
+        dearest_nanousd=tuple(target.max_cost_nanousd for target in told.targets),
+        reserved_nanousd=told.reserved_nanousd or 0,
+        accounts=tuple(dict.fromkeys(str(hold.account.id) for hold in told.holds)),
         reason=told.reason_code or "",
         says=told.reason_text if told.targets else "",
         notices=tuple(str(notice) for notice in told.notices) if told.targets else (),

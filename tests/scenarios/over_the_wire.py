@@ -1,12 +1,13 @@
 """Runs a scenario against a control plane of this process, over gRPC on loopback: DecideRoute and ExplainRoute."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import grpc.aio
 
+from tests.scenarios.in_process import balances_of
 from tests.scenarios.scenario import Asked, Scenario, Seen
 from tests.support.backbone import Control, start_control
 from tests.support.line import Line, Told, told
@@ -16,7 +17,11 @@ from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 from turnout.routing.v1 import decision_pb2, routing_pb2
 from turnout_wire.chat_payload import CHAT_REQUEST
 
-PLANNED = ("policy", "workload", "stage", "targets", "limits", "reason", "propensity_ppm", "classification", "baseline")
+BUDGETS = ("BUDGET_EXHAUSTED", "BUDGET_IN_FLIGHT", "RATE_LIMITED")
+
+PLANNED = ("policy", "workload", "stage", "targets", "limits", "reason", "propensity_ppm", "classification", "baseline",
+    "reservation",
+)  # fmt: skip
 """What of a decision follows from the plan alone, so that the explanation has it too."""
 
 READY = "openai/gpt-4o"
@@ -35,6 +40,7 @@ class Desk:
     async def run(self, scenario: Scenario) -> Seen:
         """What comes of `scenario`."""
         self._draws[:] = [scenario.draw]
+        self._control.see(balances_of(scenario, datetime.now(UTC)))
         await self._worker(report(scenario.health))
         request = request_of(scenario.asked)
         explained = await self._explained(request)
@@ -43,6 +49,8 @@ class Desk:
             assert isinstance(decided, Told)
             assert (decided.reason, decided.field) == (explained.reason, explained.field.removeprefix("request."))
             return Seen(failure=decided.reason, failed_field=decided.field, message=decided.message)
+        if isinstance(decided, Told) and decided.reason in BUDGETS:
+            return seen(explained, None, decided.reason, decided.message)
         if isinstance(decided, Told):
             table = decided.detail(routing_pb2.CandidateTable)
             assert list(table.candidates) == list(explained.candidates)
@@ -115,7 +123,11 @@ def request_of(asked: Asked) -> routing_pb2.DecideRouteRequest:
         complexity=catalog_pb2.Complexity.Value(f"COMPLEXITY_{(asked.complexity or 'unspecified').upper()}"),
     )
     return routing_pb2.DecideRouteRequest(
-        payload=payload_of(asked), hints=hints, policy=asked.policy, constraints=constraints_of(asked.constraints)
+        payload=payload_of(asked),
+        hints=hints,
+        policy=asked.policy,
+        constraints=constraints_of(asked.constraints),
+        max_runs=asked.max_runs,
     )
 
 
@@ -161,11 +173,17 @@ def constraints_of(written: Mapping[str, Any]) -> routing_pb2.Constraints | None
     return message
 
 
-def seen(explained: routing_pb2.ExplainRouteResponse, decided: decision_pb2.RouteDecision | None, failure: str) -> Seen:
+def seen(
+    explained: routing_pb2.ExplainRouteResponse,
+    decided: decision_pb2.RouteDecision | None,
+    failure: str,
+    message: str = "",
+) -> Seen:
     """The two answers as a scenario tells of them."""
     taken, plan = explained.classification, decided or decision_pb2.RouteDecision()
     return Seen(
         failure=failure,
+        message=message,
         task_type=_word(catalog_pb2.TaskType.Name(taken.task_type), "TASK_TYPE"),
         complexity=_word(catalog_pb2.Complexity.Name(taken.complexity), "COMPLEXITY"),
         domain=_word(catalog_pb2.Domain.Name(taken.domain), "DOMAIN"),
@@ -176,6 +194,9 @@ def seen(explained: routing_pb2.ExplainRouteResponse, decided: decision_pb2.Rout
         model=plan.targets[0].model if plan.targets else "",
         targets=tuple(target.deployment for target in plan.targets),
         costs_nanousd=tuple(target.estimate.cost_nanousd for target in plan.targets),
+        dearest_nanousd=tuple(target.max_cost_nanousd for target in plan.targets),
+        reserved_nanousd=plan.reservation.max_cost_nanousd,
+        accounts=tuple(plan.reservation.accounts),
         reason=_word(decision_pb2.ReasonCode.Name(plan.reason.code), "REASON_CODE"),
         says=plan.reason.text,
         notices=tuple(_word(decision_pb2.Notice.Name(notice), "NOTICE") for notice in plan.reason.notices),

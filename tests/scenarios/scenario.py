@@ -33,18 +33,23 @@ class Asked:
     policy: str = ""
     task_type: str = ""
     complexity: str = ""
+    max_runs: int = 1
     constraints: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One of a file: what is asked in which state, and what must come of it (a subset of the fields of Seen)."""
+    """One of a file: what is asked in which state, and what must come of it (a subset of the fields of Seen).
+
+    `balances` by account id: `spent_usd` and `reserved_usd`, or `spent` and `reserved` where requests or tokens are counted.
+    """
 
     file: str
     name: str
     catalog: Path | None
     asked: Asked
     health: Mapping[str, str]
+    balances: Mapping[str, Mapping[str, float]]
     draw: float
     expected: Mapping[str, Any]
 
@@ -69,6 +74,9 @@ class Seen:
     model: str = ""
     targets: tuple[str, ...] = ()
     costs_nanousd: tuple[int, ...] = ()
+    dearest_nanousd: tuple[int, ...] = ()
+    reserved_nanousd: int = 0
+    accounts: tuple[str, ...] = ()
     reason: str = ""
     says: str = ""
     notices: tuple[str, ...] = ()
@@ -98,7 +106,7 @@ def read(path: Path) -> list[Scenario]:
 
 
 def _scenario(file: str, catalog: Path | None, entry: dict[str, Any]) -> Scenario:
-    _known(file, entry, {"name", "ask", "health", "draw", "expect"})
+    _known(file, entry, {"name", "ask", "health", "balances", "draw", "expect"})
     where = f"{file}: {entry['name']}"
     _known(where, entry["expect"], EXPECTED)
     return Scenario(
@@ -107,6 +115,7 @@ def _scenario(file: str, catalog: Path | None, entry: dict[str, Any]) -> Scenari
         catalog=catalog,
         asked=_asked(where, entry["ask"]),
         health=entry.get("health", {}),
+        balances=entry.get("balances", {}),
         draw=entry.get("draw", 0.5),
         expected=entry["expect"],
     )

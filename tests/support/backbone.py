@@ -11,6 +11,7 @@ from pathlib import Path
 from random import random
 from typing import Any
 
+from controlplane.budget.model import Account, Balance
 from controlplane.config import Config
 from controlplane.config import read_config as read_control
 from controlplane.store.open import open_store
@@ -120,6 +121,11 @@ class Control:
         """A connection of that caller."""
         self.lines.append(Line(self.address, self.token(name)))
         return self.lines[-1]
+
+    def see(self, balances: Mapping[Account, Balance]) -> None:
+        """Let it count on these balances, and on nothing that it saw before."""
+        view = self.plane._records.view
+        view.update({**dict.fromkeys(view.balances, Balance()), **balances})
 
     async def stop(self) -> None:
         """Go down, hanging up on everybody; the second time does nothing."""
