@@ -41,7 +41,8 @@ def body_digest(salt: bytes, body: bytes) -> bytes:
 
 def microseconds(at: datetime) -> int:
     """Since 1970, exactly."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_microseconds(value: int) -> datetime:

@@ -194,18 +194,18 @@ class _Group:
     def _settle_run(self, reservation: Reservation, run_id: str, used: Sequence[Used]) -> bool:
         """Whether it came too late for its reservation, or beyond the runs that this was for."""
         known = next((run for run in reservation.runs if run.run_id == run_id), None)
-        self._book(reservation.holds, used)
-        if known is not None and known.state is RunState.ESTIMATED:
-            for hold in reservation.holds:
-                self._move(hold.account, spent=-hold.estimate)
+        estimated = known is not None and known.state is RunState.ESTIMATED
         due = reservation.state is ReservationState.OPEN and reservation.runs_left > 0
-        if due:
-            self._release(reservation, 1)
-        left = reservation.runs_left - 1 if due else reservation.runs_left
+        for hold in reservation.holds:
+            spent = booked(hold, used) - (hold.estimate if estimated else 0)
+            self._move(hold.account, spent=spent, reserved=-hold.amount if due else 0)
+        left = reservation.runs_left - due
         self._keep(
-            replace(
-                reservation,
+            Reservation(
+                decision_id=reservation.decision_id,
+                holds=reservation.holds,
                 runs_left=left,
+                expires_at=reservation.expires_at,
                 state=ReservationState.SETTLED if due and left == 0 else reservation.state,
                 runs=_with_run(reservation.runs, Run(run_id=run_id, state=RunState.SETTLED)),
             )

@@ -22,6 +22,7 @@ from controlplane.journal.model import AlreadyDecided, KnownRequest, RequestKey
 from controlplane.store.protocols import Checkpoint, StoredEntry, Tile, Value
 
 Row = Sequence[Any]
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 ENTRY = "kind, ref, decision_id, at_us, leaf, salt, body"
 """The columns of `entry_row`, in its order."""
@@ -95,8 +96,7 @@ def reservation_row(reservation: Reservation) -> tuple[str, str, int, str]:
         ],
         [(run.run_id, run.state) for run in reservation.runs],
     )
-    text = json.dumps(body, separators=(",", ":"))
-    return reservation.decision_id, reservation.state.value, microseconds(reservation.expires_at), text
+    return reservation.decision_id, reservation.state.value, microseconds(reservation.expires_at), _JSON.encode(body)
 
 
 def reservation(row: Row) -> Reservation:
