@@ -1,25 +1,20 @@
-"""How fast several control planes spend one budget on PostgreSQL: `python -m tests.benchmarks.hot_budget`."""
+"""How fast several control planes spend one budget on PostgreSQL, and one on SQLite: `python -m tests.benchmarks.hot_budget`."""
 
 import asyncio
 import sys
+import tempfile
 
 from tests.support.hot_budget import HELD, Load, Verdict, check_then_add, drive
-from tests.support.postgres import PostgresServer, running_postgres
+from tests.support.postgres import running_postgres
 
 PROCESSES, CLIENTS = 4, 100
 PAIRS, KILL_AFTER = 60_000, 5.0
 NAIVE_PAIRS, NAIVE_CLIENTS = 5_000, 100
 
 
-async def measure(server: PostgresServer, *, kill_after: float | None) -> Verdict:
+async def measure(url: str, *, processes: int = PROCESSES, kill_after: float | None = None) -> Verdict:
     """Exhaust a budget that has room for some `PAIRS` decisions; nothing may be overspent or left reserved."""
-    load = Load(
-        url=await server.database(),
-        limit=PAIRS * HELD * 3 // 4,
-        processes=PROCESSES,
-        clients=CLIENTS,
-        kill_after=kill_after,
-    )
+    load = Load(url=url, limit=PAIRS * HELD * 3 // 4, processes=processes, clients=CLIENTS, kill_after=kill_after)
     verdict = await drive(load)
     assert verdict.highest <= verdict.limit
     assert verdict.balance.spent == verdict.receipts + verdict.estimated
@@ -34,10 +29,12 @@ def told(name: str, verdict: Verdict) -> str:
 
 
 async def main() -> None:
-    """Without a kill, with one, and the control."""
+    """SQLite; PostgreSQL without a kill, with one, and the control."""
+    with tempfile.TemporaryDirectory() as folder:
+        print(told("SQLite, one process", await measure(f"sqlite:{folder}/turnout.db", processes=1)))
     with running_postgres(durable=True) as server:
-        print(told("all live", await measure(server, kill_after=None)))
-        print(told("one killed", await measure(server, kill_after=KILL_AFTER)))
+        print(told("all live", await measure(await server.database())))
+        print(told("one killed", await measure(await server.database(), kill_after=KILL_AFTER)))
         limit = NAIVE_PAIRS * HELD
         spent = await check_then_add(await server.database(), limit=limit, clients=NAIVE_CLIENTS)
         print(f"check, then add: limit {limit:,}, spent {spent:,}: {spent / limit - 1:.1%} too much")

@@ -157,16 +157,17 @@ def _settled(decision_id: str, cost: int) -> Settle:
 
 async def _highest(url: str) -> int:
     """The most that was seen booked and held at one moment, until cancelled."""
-    connection = await asyncpg.connect(url)
+    store = await open_store(url, read_only=True)
     highest = 0
     try:
         while True:
-            highest = max(highest, await connection.fetchval("SELECT COALESCE(MAX(spent + reserved), 0) FROM balance"))
+            balances = await store.ledger.balances([HOT])
+            highest = max([highest, *(one.spent + one.reserved for one in balances.values())])
             await asyncio.sleep(0.02)
     except asyncio.CancelledError:
         return highest
     finally:
-        connection.terminate()
+        await store.close()
 
 
 async def _verdict(load: Load, shares: Sequence[Share], highest: int) -> Verdict:
