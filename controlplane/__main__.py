@@ -8,8 +8,11 @@ from controlplane.access.callers import CallersInvalid
 from controlplane.catalog.document.problem import CatalogInvalid
 from controlplane.config import read_config
 from controlplane.signing.folder import KeyFolderError
+from controlplane.store.protocols import SchemaMismatch, StoreUnavailable
 from controlplane.wiring import serve
 from turnout_wire.logs import start_logs
+
+_STORE = (SchemaMismatch, StoreUnavailable)
 
 
 def main() -> int:
@@ -18,7 +21,7 @@ def main() -> int:
     start_logs("turnout-control-plane", config.log_level)
     try:
         uvloop.run(serve(config))
-    except (OSError, CallersInvalid, CatalogInvalid, KeyFolderError) as error:
+    except (OSError, ValueError, CallersInvalid, CatalogInvalid, KeyFolderError, *_STORE) as error:
         sys.stderr.write(f"turnout control plane: {error}\n")
         return 1
     return 0
