@@ -40,6 +40,14 @@ LIMITS = {
 USED = (0.0, 0.5, 0.92, 0.999, 1.0, 1.2)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paying:
+    """An account that pays for calls of one model."""
+
+    budget: Budget
+    account: Account
+
+
 def budget(choose: Choices, name: str) -> Budget:
     """A budget for all in most cases."""
     measure = choose.of((Measure.COST, Measure.COST, Measure.REQUESTS, Measure.TOKENS))
@@ -75,12 +83,19 @@ def with_budgets(plain: World, source: bytes) -> World:
     request = replace(plain.request, tenant="acme", key=choose.of(("app", "batch")), max_runs=choose.of((1, 1, 2, 10)))
     known = replace(catalog, budgets=budgets, policies=MappingProxyType(policies), models=MappingProxyType(models))
     found = replace(plain, request=request, snapshot=replace(plain.snapshot, catalog=known))
-    return replace(found, balances={each.account: _balance(choose, each.budget) for each in every_account(found)})
+    return replace(found, balances={each.account: _balance(choose, each, found) for each in every_account(found)})
 
 
-def _balance(choose: Choices, of: Budget) -> Balance:
-    spent = int(of.limit * choose.of(USED))
-    return Balance(spent=spent, reserved=int(max(of.limit - spent, 0) * choose.of((0.0, 0.0, 0.5, 0.99, 1.0))))
+def _balance(choose: Choices, of: Paying, world: World) -> Balance:
+    """Any; or what leaves just enough, or not quite enough, for one or two calls of a deployment."""
+    limit = of.budget.limit
+    if choose.number(2):
+        spent = int(limit * choose.of(USED))
+        return Balance(spent=spent, reserved=int(max(limit - spent, 0) * choose.of((0.0, 0.0, 0.5, 0.99, 1.0))))
+    call = dearest_call(world, choose.of(world.snapshot.catalog.deployments))
+    room = need(of, call) * world.request.max_runs * choose.of((2, 3, 4)) // 2 - choose.of((0, 0, 1))
+    used = max(limit - room, 0)
+    return choose.of((Balance(spent=used), Balance(reserved=used)))
 
 
 def _costless(model: Model) -> bool:
@@ -93,14 +108,6 @@ budgeted = st.builds(
     draws,
     st.binary(min_size=100, max_size=100),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paying:
-    """An account that pays for calls of one model."""
-
-    budget: Budget
-    account: Account
 
 
 def accounts(world: World, model: str) -> list[Paying]:

@@ -6,11 +6,17 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from controlplane.budget.model import Budget, BudgetName, Measure, Window
+from controlplane.rpc.decision_codec import MOST_ACCOUNTS
 from dataplane.permit.model import PermittedDecision
 from dataplane.permit.presented import Presented
 from dataplane.permit.refusal import Refusal, RefusalReason
 from dataplane.rpc.decision_codec import presented
+from dataplane.wiring import FEATURES
 from tests.conformance.vectors import reader
+from tests.property.decision.runs import sealed
+from tests.support.catalogs import catalog, snapshot
+from tests.support.decisions import decided
 from tools.envelope_cases import BODY, CONTENT_TYPE, ISSUER, LIFE, NOW, decision, encoded, limits, sealed_decision
 from turnout.inference.v1.payload_pb2 import Payload
 from turnout.routing.v1.decision_pb2 import Limits, RouteDecision
@@ -49,6 +55,38 @@ def test_every_field_arrives() -> None:
     assert (read.limits.deadline, read.limits.max_cost_nanousd) == (timedelta(seconds=30), 0)
     assert (read.required_features, read.traceparent) == (frozenset({"escalation"}), message.traceparent)
     assert (read.snapshot_version, read.reason, read.workload, read.request_id) == (7, "cheapest", "default", "r-1")
+
+
+def planned(*budgets: Budget) -> PermittedDecision:
+    """A decision under these budgets, as a worker reads it."""
+    shown = snapshot(catalog(budgets=budgets))
+    read = reader()(sealed(decided(of=shown.catalog), shown))
+    assert isinstance(read, PermittedDecision)
+    return read
+
+
+def test_what_is_held_arrives_and_only_workers_that_know_of_it_may_run_it() -> None:
+    money = Budget(name=BudgetName("daily"), limit=10**12, window=Window.DAY)
+    read = planned(money)
+    dearest = [target.max_cost_nanousd for target in read.targets]
+    assert min(dearest) > 0
+    assert read.limits.reserved_nanousd == sum(dearest)
+    assert read.required_features == {"reservation"} <= FEATURES
+
+
+def test_where_no_budget_counts_money_each_target_may_be_called() -> None:
+    read = planned(Budget(name=BudgetName("rate"), limit=600, window=Window.MINUTE, measure=Measure.REQUESTS))
+    assert read.limits.reserved_nanousd == sum(target.max_cost_nanousd for target in read.targets)
+
+
+def test_without_budgets_a_worker_need_not_know_of_them() -> None:
+    read = planned()
+    assert (read.limits.reserved_nanousd, read.required_features) == (None, frozenset())
+
+
+def test_no_more_accounts_are_named_than_a_decision_may() -> None:
+    many = [Budget(name=BudgetName(f"b{number:03}"), limit=10**12) for number in range(MOST_ACCOUNTS + 1)]
+    assert planned(*many).limits.reserved_nanousd
 
 
 def test_times_are_cut_to_microseconds() -> None:
