@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from controlplane.audit.leaf import microseconds
 from controlplane.audit.model import Kind
 from controlplane.insight.contribution import BUCKET, COUNTERS
-from controlplane.insight.report import DAY, HOUR
+from controlplane.insight.report import DAY, FINE_KEPT, HOUR, HOURS_KEPT
 from controlplane.insight.rollups import ADD_DROPPED, PUT_SKETCH, Rollups, advance, as_bytes, as_int, batches, marks
 from controlplane.insight.sketch import merged
 from controlplane.store.protocols import Database, Statement, StoreUnavailable, Value
@@ -27,7 +27,8 @@ class Retention:
     """How long each kind is kept; None means for ever. Leaves of the log always are.
 
     `decisions`: the list of decisions, which feedback needs for 30 days; of these `most_decisions` at most. `orphans`: what was
-    heard of decisions that are not known. `hours`, `days`: the age at which buckets of 5 minutes become hours, and hours days.
+    heard of decisions that are not known. `hours`, `days`: the age at which buckets of 5 minutes become hours, and from which only
+    days are left.
     `bodies`: the bodies of decisions, receipts and the like, without which nothing can be replayed or explained; `documents`
     that no body of that age refers to go with them. `reservations`: those that ended, which a late receipt still finds.
     """
@@ -35,8 +36,8 @@ class Retention:
     decisions: timedelta = timedelta(days=35)
     most_decisions: int = 5_000_000
     orphans: timedelta = timedelta(days=1)
-    hours: timedelta = timedelta(hours=48)
-    days: timedelta = timedelta(days=30)
+    hours: timedelta = FINE_KEPT
+    days: timedelta = HOURS_KEPT
     rollups: timedelta = timedelta(days=400)
     bodies: timedelta | None = timedelta(days=90)
     requests: timedelta = timedelta(hours=1)
@@ -92,8 +93,8 @@ class Keeping:
     async def round(self) -> Mapping[str, int]:
         """Compact, and drop everything whose time is over: how much of each kind. Raises StoreUnavailable."""
         now, retention = self._clock(), self._retention
-        await self._compact(before(now, retention.hours, HOUR), BUCKET, HOUR)
-        await self._compact(before(now, retention.days, DAY), HOUR, DAY)
+        await self._compact(before(now, retention.hours, HOUR))
+        await self._forget_hours(before(now, retention.days, DAY))
         dropped = {
             "rollups": await self._drop_rollups(before(now, retention.rollups, DAY)),
             "decisions": await self._drop_decisions(microseconds(now - retention.decisions)),
@@ -109,45 +110,50 @@ class Keeping:
         await self._count(dropped)
         return dropped
 
-    async def _compact(self, end: int, width: int, wider: int) -> None:
-        """Make buckets of `width` that begin before `end` into `wider` ones, the oldest first, one wide bucket in each transaction.
+    async def _compact(self, end: int) -> None:
+        """Make buckets of 5 minutes that begin before `end` into hours and into days, a day in each transaction.
 
-        What comes late into an old bucket is made wider in the next round, and added.
+        So hours and days tell the same. What comes late into an old bucket is added to both in the next round.
         """
         while True:
-            sql = "SELECT MIN(begins) FROM rollup WHERE width = ? AND begins < ?"
-            oldest = (await self._database.fetch(sql, width, end))[0][0]
-            sql = "SELECT MIN(begins) FROM tally WHERE width = ? AND begins < ?"
-            tallied = (await self._database.fetch(sql, width, end))[0][0]
-            found = [as_int(value) for value in (oldest, tallied) if value is not None]
+            found = []
+            for table in ("rollup", "tally"):
+                sql = f"SELECT MIN(begins) FROM {table} WHERE width = ? AND begins < ?"  # noqa: S608 - names of ours
+                found += [as_int(row[0]) for row in await self._database.fetch(sql, BUCKET, end) if row[0] is not None]
             if not found:
                 return
-            first = min(found) - min(found) % wider
+            day = min(found) - min(found) % DAY
+            hours = range(day, min(day + DAY, end), HOUR)
+            widened = [statement for hour in hours for statement in await self._widened(hour, hour, HOUR, hour + HOUR)]
+            widened += await self._widened(day, day, DAY, min(day + DAY, end))
             cursor = await self._rollups.cursor()
-            await self._database.write(
-                [
-                    *advance(cursor, cursor.next_index),
-                    *await self._widened(first, width, wider),
-                    *_narrow(first, width, wider),
-                ]
-            )
+            narrow = _deleted(BUCKET, day, min(day + DAY, end))
+            await self._database.write([*advance(cursor, cursor.next_index), *widened, *narrow])
 
-    async def _widened(self, first: int, width: int, wider: int) -> list[Statement]:
-        span = (first, first + wider)
+    async def _forget_hours(self, end: int) -> None:
+        """Hours that begin before `end`: the days say the same."""
+        if await self._count_of("rollup", "width = ? AND begins < ?", HOUR, end):
+            cursor = await self._rollups.cursor()
+            await self._database.write([*advance(cursor, cursor.next_index), *_deleted(HOUR, 0, end)])
+
+    async def _widened(self, into: int, first: int, wider: int, end: int) -> list[Statement]:
+        """Statements that add what is in the narrow buckets from `first` to before `end` to the wide one that begins at `into`."""
         groups: defaultdict[int, list[tuple[bytes | None, bytes | None]]] = defaultdict(list)
-        sql = (
-            "SELECT segment, latency, first_token FROM sketch "
-            "WHERE begins >= ? AND begins < ? AND (width = ? OR (width = ? AND begins = ?))"
-        )
-        for segment, latency, first_token in await self._database.fetch(sql, *span, width, wider, first):
+        narrow = "SELECT segment, latency, first_token FROM sketch WHERE width = ? AND begins >= ? AND begins < ?"
+        wide = "SELECT segment, latency, first_token FROM sketch WHERE width = ? AND begins = ?"
+        rows = await self._database.fetch(narrow, BUCKET, first, end)
+        fresh = {row[0] for row in rows}
+        rows += [row for row in await self._database.fetch(wide, wider, into) if row[0] in fresh]
+        for segment, latency, first_token in rows:
             groups[as_int(segment)].append((as_bytes(latency), as_bytes(first_token)))
         sketches = [
-            (first, segment, wider, _one(latency for latency, _ in each), _one(token for _, token in each))
+            (into, segment, wider, _one(latency for latency, _ in each), _one(token for _, token in each))
             for segment, each in groups.items()
         ]
+        values = (into, wider, BUCKET, first, end)
         return [
-            Statement(sql=_WIDEN_COUNTERS, rows=[(first, wider, *span, width)]),
-            Statement(sql=_WIDEN_TALLIES, rows=[(first, wider, *span, width)]),
+            Statement(sql=_WIDEN_COUNTERS, rows=[values]),
+            Statement(sql=_WIDEN_TALLIES, rows=[values]),
             *([Statement(sql=PUT_SKETCH, rows=sketches)] if sketches else []),
         ]
 
@@ -233,11 +239,11 @@ def _one(sketches: Iterable[bytes | None]) -> bytes | None:
     return merged(found) if found else None
 
 
-def _narrow(first: int, width: int, wider: int) -> list[Statement]:
+def _deleted(width: int, first: int, end: int) -> list[Statement]:
     return [
         Statement(
-            sql=f"DELETE FROM {table} WHERE begins >= ? AND begins < ? AND width = ?",  # noqa: S608 - names of ours
-            rows=[(first, first + wider, width)],
+            sql=f"DELETE FROM {table} WHERE width = ? AND begins >= ? AND begins < ?",  # noqa: S608 - names of ours
+            rows=[(width, first, end)],
         )
         for table in ("rollup", "tally", "sketch")
     ]
@@ -253,12 +259,12 @@ _ADDED = ", ".join(f"{name} = rollup.{name} + excluded.{name}" for name in COUNT
 _WIDEN_COUNTERS = (
     f"INSERT INTO rollup (begins, segment, width, {', '.join(COUNTERS)}) "  # noqa: S608 - names of ours
     f"SELECT CAST(? AS BIGINT), segment, CAST(? AS INTEGER), {_SUMS} FROM rollup "
-    "WHERE begins >= ? AND begins < ? AND width = ? GROUP BY segment "
+    "WHERE width = ? AND begins >= ? AND begins < ? GROUP BY segment "
     f"ON CONFLICT (begins, segment, width) DO UPDATE SET {_ADDED}"
 )
 _WIDEN_TALLIES = (
     "INSERT INTO tally (begins, segment, width, name, count) "
     "SELECT CAST(? AS BIGINT), segment, CAST(? AS INTEGER), name, SUM(count) FROM tally "
-    "WHERE begins >= ? AND begins < ? AND width = ? GROUP BY segment, name "
+    "WHERE width = ? AND begins >= ? AND begins < ? GROUP BY segment, name "
     "ON CONFLICT (begins, segment, width, name) DO UPDATE SET count = tally.count + excluded.count"
 )

@@ -23,7 +23,7 @@ class Pace:
     log is looked at again when there was nothing new, and after the store failed; `features`: names of features at most.
     """
 
-    batch: int = 1_000
+    batch: int = 256
     idle: float = 0.5
     again: float = 2.0
     features: int = 1_000
@@ -112,7 +112,8 @@ class Projector:
 
     async def _fold(self, cursor: Cursor, entries: Sequence[StoredEntry]) -> Cursor:
         told, dropped = await self._told(cursor, entries)
-        changes = fold(told, await self._known(told))
+        # In a thread, for decisions are made in this loop and should not wait for figures.
+        changes = await asyncio.to_thread(fold, told, await self._known(told))
         dropped["observations"] = changes.overflow
         saved = await self._rollups.save(changes, cursor, cursor.next_index + len(entries), dropped)
         self._stuck_at = -1
@@ -126,7 +127,7 @@ class Projector:
         if self._alone and self._stuck_at == cursor.next_index:
             return [], {"unreadable": len(entries)}
         self._stuck_at = cursor.next_index if self._alone else -1
-        read = [self._read(entry) for entry in entries]
+        read = await asyncio.to_thread(lambda: [self._read(entry) for entry in entries])
         told, others = await self._bounded([one for one in read if one is not None])
         return told, {"features": others, "unreadable": sum(one is None for one in read)}
 
@@ -173,3 +174,9 @@ class Projector:
 
 def _unheard(kind: str, count: int) -> None:
     """Somebody else counts."""
+
+
+async def progress_of(rollups: Rollups, size: int) -> tuple[Progress, Mapping[str, int]]:
+    """How far the figures follow a log of `size`, whoever folds it, and how much was dropped. Raises StoreUnavailable."""
+    folded = (await rollups.cursor()).next_index
+    return Progress(folded=folded, behind=max(0, size - folded)), await rollups.dropped()

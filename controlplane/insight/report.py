@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from controlplane.audit.leaf import microseconds
@@ -13,7 +13,7 @@ from controlplane.insight.rollups import as_bytes, as_int, marks
 from controlplane.insight.sketch import merged, spread
 from controlplane.store.protocols import Database, Value
 
-HOUR, DAY = 3_600, 86_400
+HOUR, DAY, MILLION = 3_600, 86_400, 1_000_000
 
 
 class Dimension(StrEnum):
@@ -35,6 +35,10 @@ Group = tuple[str | int, ...]
 """The value of each dimension that was asked for, in order; of time the begin of the bucket in seconds since 1970."""
 
 
+HOURS_KEPT, FINE_KEPT = timedelta(days=30), timedelta(hours=48)
+"""The age at which hours, and buckets of 5 minutes, are there no more; see keeping.py."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """Seconds since 1970, from `since` to before `until`, and the width of the buckets in it."""
@@ -43,15 +47,34 @@ class Window:
     until: int
     bucket: int
 
+    def parts(self) -> tuple[tuple[int, int, int], ...]:
+        """Which buckets to read, as (width, from, before): what was not made wider yet, and of the rest whole days as days.
 
-def window(since: datetime, until: datetime, bucket: int = 0) -> Window:
-    """The window in whole buckets. `bucket` 0 chooses by its length: 5 minutes up to 6 hours, hours up to 4 days, then days."""
-    first, last = microseconds(since) // 1_000_000, -(-microseconds(until) // 1_000_000)
+        Days and hours tell the same; days are fewer. Hours are for what is no whole day, and for buckets that are finer.
+        """
+        first, last = -(-self.since // DAY) * DAY, self.until // DAY * DAY
+        if self.bucket < DAY or first >= last:
+            return (BUCKET, self.since, self.until), (HOUR, self.since, self.until)
+        return (
+            (BUCKET, self.since, self.until),
+            (DAY, first, last),
+            (HOUR, self.since, first),
+            (HOUR, last, self.until),
+        )
+
+
+def window(since: datetime, until: datetime, now: datetime, bucket: int = 0) -> Window:
+    """The window in whole buckets as fine as there still are at its begin.
+
+    `bucket` 0 chooses their width by its length: 5 minutes up to 6 hours, hours up to 4 days, then days.
+    """
+    first, last = microseconds(since) // MILLION, -(-microseconds(until) // MILLION)
     length = last - first
-    width = bucket or (BUCKET if length <= 6 * HOUR else HOUR if length <= 4 * DAY else DAY)
-    finest = BUCKET if length <= 2 * DAY else HOUR
-    step = min(width, finest)
-    return Window(since=first - first % step, until=last, bucket=width)
+    finest = BUCKET if now - since < FINE_KEPT else HOUR if now - since < HOURS_KEPT else DAY
+    width = max(finest, bucket or (BUCKET if length <= 6 * HOUR else HOUR if length <= 4 * DAY else DAY))
+    if finest == DAY:
+        last = -(-last // DAY) * DAY
+    return Window(since=first - first % finest, until=last, bucket=width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +181,13 @@ class Reports:
     ) -> list[tuple[Value, ...]]:
         names = [_expression(name, span) for name in by]
         wanted, values = conditions(filters)
-        sql = f"SELECT {', '.join([*names, what])} FROM {table} c JOIN segment s ON s.id = c.segment "  # noqa: S608 - names of ours
-        sql += f"WHERE c.begins >= ? AND c.begins < ?{wanted}"
+        parts = span.parts()
+        read = f"SELECT * FROM {table} WHERE width = ? AND begins >= ? AND begins < ?"  # noqa: S608 - names of ours
+        sql = f"SELECT {', '.join([*names, what])} FROM ({' UNION ALL '.join([read] * len(parts))}) c "  # noqa: S608
+        sql += f"JOIN segment s ON s.id = c.segment WHERE 1 = 1{wanted}"
         if grouped and names:
             sql += f" GROUP BY {', '.join(names)}"
-        rows = await self._database.fetch(sql, span.since, span.until, *values)
+        rows = await self._database.fetch(sql, *(value for part in parts for value in part), *values)
         return [row for row in rows if row[-1] is not None or not grouped]
 
 

@@ -78,7 +78,7 @@ class Segments:
         what it is derived from additive (within a day weights differ by 5 % at most).
         """
         end = microseconds(now) // MILLION
-        past = Window(since=end - LOOK_BACK * int(HALF_LIFE.total_seconds()), until=end + 1, bucket=DAY)
+        past = _last(end, LOOK_BACK)
         days = await self._reports.counted(past, (*BY, Dimension.TIME), filters)
         decayed: defaultdict[tuple[str, ...], _Decayed] = defaultdict(_Decayed)
         for (*names, begins), counters in days:
@@ -86,10 +86,15 @@ class Segments:
             weight = 2.0 ** (-age / HALF_LIFE.total_seconds())
             for name in _NAMES:
                 decayed[tuple(map(str, names))].add(name, counters[name], weight)
-        recent = Window(since=end - TIMES * int(HALF_LIFE.total_seconds()), until=end + 1, bucket=DAY)
-        times = await self._reports.times(recent, BY, filters)
+        times = await self._reports.times(_last(end, TIMES), BY, filters)
         found = [_segment(names, sums, times.get(names)) for names, sums in decayed.items() if sums["decided"]]
         return sorted(found, key=lambda each: (-each.decided, each.workload, each.model, each.task_type))
+
+
+def _last(end: int, half_lives: int) -> Window:
+    """The days so far back, whole at its begin."""
+    since = end - half_lives * int(HALF_LIFE.total_seconds())
+    return Window(since=since - since % DAY, until=end + 1, bucket=DAY)
 
 
 def _segment(names: tuple[str, ...], sums: _Decayed, times: Figures | None) -> Segment:

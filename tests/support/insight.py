@@ -69,10 +69,10 @@ class TinyDatabase:
 
 
 def counted(database: TinyDatabase) -> dict[str, int]:
-    """All counters and tallies over everything; only those that are not zero."""
+    """All counters and tallies over everything, hours left out that days repeat; only those that are not zero."""
     sums = ", ".join(f"SUM({name})" for name in COUNTERS)
-    counters = zip(COUNTERS, database.all(f"SELECT {sums} FROM rollup")[0], strict=True)  # noqa: S608 - names of ours
-    tallies = database.all("SELECT name, SUM(count) FROM tally GROUP BY name")
+    counters = zip(COUNTERS, database.all(f"SELECT {sums} FROM rollup WHERE width <> 3600")[0], strict=True)  # noqa: S608 - names of ours
+    tallies = database.all("SELECT name, SUM(count) FROM tally WHERE width <> 3600 GROUP BY name")
     return {str(name): int(value) for name, value in [*counters, *tallies] if value}
 
 

@@ -150,9 +150,9 @@ CREATE TABLE segment (
 );
 
 CREATE TABLE rollup (
+    width INTEGER NOT NULL,
     begins BIGINT NOT NULL,
     segment BIGINT NOT NULL,
-    width INTEGER NOT NULL,
     decided BIGINT NOT NULL,
     refused BIGINT NOT NULL,
     executed BIGINT NOT NULL,
@@ -177,25 +177,25 @@ CREATE TABLE rollup (
     latency_us BIGINT NOT NULL,
     first_token_count BIGINT NOT NULL,
     first_token_us BIGINT NOT NULL,
-    PRIMARY KEY (begins, segment, width)
+    PRIMARY KEY (width, begins, segment)
 );
 
 CREATE TABLE tally (
+    width INTEGER NOT NULL,
     begins BIGINT NOT NULL,
     segment BIGINT NOT NULL,
-    width INTEGER NOT NULL,
     name TEXT COLLATE "C" NOT NULL,
     count BIGINT NOT NULL,
-    PRIMARY KEY (begins, segment, width, name)
+    PRIMARY KEY (width, begins, segment, name)
 );
 
 CREATE TABLE sketch (
+    width INTEGER NOT NULL,
     begins BIGINT NOT NULL,
     segment BIGINT NOT NULL,
-    width INTEGER NOT NULL,
     latency BYTEA NOT NULL,
     first_token BYTEA,
-    PRIMARY KEY (begins, segment, width)
+    PRIMARY KEY (width, begins, segment)
 );
 
 CREATE TABLE fold_cursor (

@@ -153,9 +153,9 @@ CREATE TABLE segment (
 );
 
 CREATE TABLE rollup (
+    width INTEGER NOT NULL,
     begins BIGINT NOT NULL,
     segment BIGINT NOT NULL,
-    width INTEGER NOT NULL,
     decided BIGINT NOT NULL,
     refused BIGINT NOT NULL,
     executed BIGINT NOT NULL,
@@ -180,27 +180,27 @@ CREATE TABLE rollup (
     latency_us BIGINT NOT NULL,
     first_token_count BIGINT NOT NULL,
     first_token_us BIGINT NOT NULL,
-    PRIMARY KEY (begins, segment, width)
+    PRIMARY KEY (width, begins, segment)
 )
  WITHOUT ROWID;
 
 CREATE TABLE tally (
+    width INTEGER NOT NULL,
     begins BIGINT NOT NULL,
     segment BIGINT NOT NULL,
-    width INTEGER NOT NULL,
     name TEXT NOT NULL,
     count BIGINT NOT NULL,
-    PRIMARY KEY (begins, segment, width, name)
+    PRIMARY KEY (width, begins, segment, name)
 )
  WITHOUT ROWID;
 
 CREATE TABLE sketch (
+    width INTEGER NOT NULL,
     begins BIGINT NOT NULL,
     segment BIGINT NOT NULL,
-    width INTEGER NOT NULL,
     latency BLOB NOT NULL,
     first_token BLOB,
-    PRIMARY KEY (begins, segment, width)
+    PRIMARY KEY (width, begins, segment)
 )
  WITHOUT ROWID;
 

@@ -54,7 +54,7 @@ class Kept:
 
 async def report(database: TinyDatabase) -> Report:
     """By model, over everything."""
-    span = Window(since=0, until=NOON // 10**6 + 400 * DAY, bucket=DAY)
+    span = Window(since=0, until=NOON // 10**6 // DAY * DAY + 400 * DAY, bucket=DAY)
     return await Reports(database).report(span, (Dimension.MODEL,), {})
 
 
@@ -65,16 +65,16 @@ def widths(database: TinyDatabase) -> set[object]:
 
 
 @pytest.mark.parametrize(
-    ("age", "width"), [(timedelta(days=5), HOUR), (timedelta(days=40), DAY)], ids=["hours", "days"]
+    ("age", "wide"), [(timedelta(days=5), {HOUR, DAY}), (timedelta(days=40), {DAY})], ids=["hours", "days"]
 )
-async def test_compaction_keeps_totals_and_percentiles(age: timedelta, width: int) -> None:
+async def test_compaction_keeps_totals_and_percentiles(age: timedelta, wide: set[object]) -> None:
     database = await folded(facts())
     before, counters = await report(database), counted(database)
     cells = len(database.all("SELECT * FROM rollup"))
     await Kept(database).after(age)
     after = await report(database)
-    assert widths(database) == {width}
-    assert len(database.all("SELECT * FROM rollup")) < cells / 3
+    assert widths(database) == wide
+    assert len(database.all("SELECT * FROM rollup WHERE width <> 3600")) < cells / 3
     assert counted(database) == counters
     for old, new in zip(
         [before.totals, *(row[1] for row in before.rows)], [after.totals, *(row[1] for row in after.rows)], strict=True
@@ -109,12 +109,12 @@ async def test_what_comes_late_into_a_bucket_that_was_made_wider_is_added() -> N
     log.facts += late
     await log.projector(database, batch=10_000).step()
     await kept.after(timedelta(days=10))
-    assert widths(database) == {HOUR}
+    assert widths(database) == {HOUR, DAY}
     assert counted(database) == counted(await folded(facts()))
 
 
 @pytest.mark.parametrize("committed", [False, True])
-@pytest.mark.parametrize("write", [2, 3, 5, 9])
+@pytest.mark.parametrize("write", [1, 2, 3])
 async def test_a_crash_while_compacting_loses_and_doubles_nothing(write: int, committed: bool) -> None:
     database = await folded(facts())
     counters = counted(database)

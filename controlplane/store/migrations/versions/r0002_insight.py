@@ -74,11 +74,11 @@ def _rollups() -> None:
 
 
 def _cell() -> "list[sa.Column[int]]":
-    """A bucket of time, by its begin and width in seconds, and a segment."""
+    """A bucket of time, by its width and begin in seconds, and a segment."""
     return [
+        sa.Column("width", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("begins", sa.BigInteger(), primary_key=True, autoincrement=False),
         sa.Column("segment", sa.BigInteger(), primary_key=True, autoincrement=False),
-        sa.Column("width", sa.Integer(), primary_key=True, autoincrement=False),
     ]
 
 

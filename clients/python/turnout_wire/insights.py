@@ -1,0 +1,120 @@
+"""Asking a control plane for figures; they come as plain values."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+import grpc.aio
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from turnout.insight.v1 import insight_pb2
+from turnout_wire.failure import Failure
+from turnout_wire.hosting import CHANNEL_OPTIONS
+from turnout_wire.status import from_call
+
+Plain = Mapping[str, Any]
+DIMENSIONS = tuple(name.removeprefix("DIMENSION_").lower() for name in insight_pb2.Dimension.keys()[1:])
+"""What figures can be grouped by."""
+
+
+class Insights:
+    """Calls InsightService of one control plane. Every method raises Failure."""
+
+    def __init__(self, control: str, token: str, timeout: float = 30.0) -> None:
+        self._channel = grpc.aio.insecure_channel(control, options=CHANNEL_OPTIONS)
+        self._metadata = (("authorization", f"Bearer {token}"),)
+        self._timeout = timeout
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._channel.close()
+
+    async def report(
+        self,
+        *,
+        since: datetime,
+        until: datetime,
+        group_by: Sequence[str] = (),
+        filters: Mapping[str, Any] | None = None,
+        bucket: timedelta | None = None,
+        limit: int = 1000,
+    ) -> Plain:
+        """Figures over a window: `totals`, and `rows` with `group` and `figures`, at most `limit` of them.
+
+        `group_by` are names of `DIMENSIONS`; `filters` are fields of the contract's Filter, such as `models`. Fields are as in
+        the contract: times are datetimes, durations seconds, closed sets words, counts by name a dict, what is absent None.
+        """
+        request = insight_pb2.GetReportRequest(
+            group_by=[_dimension(name) for name in group_by],
+            filter=insight_pb2.Filter(**dict(filters or {})),
+            page_size=limit,
+        )
+        request.since.FromDatetime(since)
+        request.until.FromDatetime(until)
+        if bucket is not None:
+            request.bucket.FromTimedelta(bucket)
+        return plain(await self._call("GetReport", request, insight_pb2.GetReportResponse))
+
+    async def segments(self, limit: int = 1000) -> Plain:
+        """What was learned: `segments`, by weight, at most `limit` of them."""
+        request = insight_pb2.GetSegmentsRequest(page_size=limit)
+        return plain(await self._call("GetSegments", request, insight_pb2.GetSegmentsResponse))
+
+    async def _call(self, method: str, request: Message, response: type[Message]) -> Message:
+        path = f"/turnout.insight.v1.InsightService/{method}"
+        call: Any = self._channel.unary_unary(
+            path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
+        )
+        try:
+            answer: Message = await call(request, timeout=self._timeout, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            raise from_call(error.code(), error.details() or "", error.trailing_metadata()) from error
+        return answer
+
+
+def _dimension(name: str) -> insight_pb2.Dimension.ValueType:
+    if name not in DIMENSIONS:
+        raise Failure("INVALID_FIELD", f"by: {name!r} is none of {', '.join(DIMENSIONS)}", field="group_by")
+    return insight_pb2.Dimension.Value(f"DIMENSION_{name.upper()}")
+
+
+def plain(message: Message) -> dict[str, Any]:
+    """A message as plain values by field name; optional fields and messages that are absent are None."""
+    return {field.name: _field(message, field) for field in message.DESCRIPTOR.fields}
+
+
+def _field(message: Message, field: Any) -> Any:
+    value = getattr(message, field.name)
+    if field.is_repeated:
+        if field.message_type is not None and field.message_type.name in ("Count", "Dropped"):
+            return {getattr(each, each.DESCRIPTOR.fields[0].name): each.count for each in value}
+        return [_value(each, field) for each in value]
+    if field.has_presence and not message.HasField(field.name):
+        return None
+    return _value(value, field)
+
+
+def _value(value: Any, field: Any) -> Any:
+    if isinstance(value, Timestamp):
+        return value.ToDatetime(tzinfo=UTC)
+    if isinstance(value, Duration):
+        return value.ToMicroseconds() / 1e6
+    if isinstance(value, Message):
+        return plain(value)
+    if field.enum_type is not None:
+        return _word(field.enum_type.values_by_number[value].name, field.enum_type.values_by_number[0].name)
+    return value
+
+
+def _word(name: str, zero: str) -> str:
+    """A value of a closed set: without the prefix that all of it have, and `unknown` for none."""
+    prefix = zero.removesuffix("UNSPECIFIED")
+    return "unknown" if name == zero else name.removeprefix(prefix).lower()
