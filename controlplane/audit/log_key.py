@@ -8,7 +8,7 @@ from controlplane.signing.folder import Folder, KeyFolderError
 from controlplane.signing.private_key import from_pem, to_pem
 from turnout_wire.ed25519 import Ed25519Signer
 
-PRIVATE, EARLIER = "audit.pem", "audit.earlier"
+PRIVATE, PUBLIC, EARLIER = "audit.pem", "audit.pub", "audit.earlier"
 _SCRATCH = ".new"
 
 
@@ -41,7 +41,7 @@ class LogKey:
 
 
 def open_log_key(folder: Folder, issuer: str, seed: Callable[[], bytes]) -> LogKey:
-    """The key in `audit.pem`, made on the first start; `seed` gives 32 random bytes.
+    """The key in `audit.pem`, made on the first start; `seed` gives 32 random bytes. `audit.pub` has what verifiers need.
 
     Replicas have the same file. Whoever replaces it writes what `turnout audit key` said of the old one into
     `audit.earlier`, a line for each key, so that the checkpoints before are still believed.
@@ -49,10 +49,18 @@ def open_log_key(folder: Folder, issuer: str, seed: Callable[[], bytes]) -> LogK
     Raises KeyFolderError if a file is damaged.
     """
     if PRIVATE not in folder.names():
-        folder.write(PRIVATE + _SCRATCH, to_pem(seed()))
-        folder.rename(PRIVATE + _SCRATCH, PRIVATE)
-        folder.sync()
-    return read_log_key(folder, issuer)
+        _replace(folder, PRIVATE, to_pem(seed()))
+    found = read_log_key(folder, issuer)
+    public = f"{found.key}\n".encode()
+    if PUBLIC not in folder.names() or folder.read(PUBLIC) != public:
+        _replace(folder, PUBLIC, public)
+    return found
+
+
+def _replace(folder: Folder, name: str, data: bytes) -> None:
+    folder.write(name + _SCRATCH, data)
+    folder.rename(name + _SCRATCH, name)
+    folder.sync()
 
 
 def read_log_key(folder: Folder, issuer: str) -> LogKey:
@@ -71,6 +79,11 @@ def _earlier(folder: Folder) -> tuple[NoteKey, ...]:
     if EARLIER not in folder.names():
         return ()
     try:
-        return tuple(NoteKey.parse(line) for line in folder.read(EARLIER).decode().split())
+        return verifier_keys(folder.read(EARLIER).decode())
     except ValueError as error:
         raise KeyFolderError(f"{folder.where(EARLIER)}: {error}; write one verifier key a line") from error
+
+
+def verifier_keys(text: str) -> tuple[NoteKey, ...]:
+    """Verifier keys, one a line. Raises ValueError."""
+    return tuple(map(NoteKey.parse, text.split()))

@@ -1,6 +1,7 @@
 """The `turnout` command."""
 
 from turnout_cli.app import app
+from turnout_cli.audit import audit
 from turnout_cli.catalog import catalog
 from turnout_cli.keys import keys
 from turnout_cli.store import backup, db, restore
@@ -12,6 +13,11 @@ app.add_typer(
     catalog, name="catalog", help="The configuration document, turnout.yaml: check one, or see the packaged one."
 )
 app.add_typer(db, name="db", help="The store: change its schema, and check that everything in it fits together.")
+app.add_typer(
+    audit,
+    name="audit",
+    help="The audit log: verify it offline, reconcile it with what was executed, export it, keep a checkpoint.",
+)
 app.command()(backup)
 app.command()(restore)
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controlplane.audit.log_key import EARLIER, PRIVATE, open_log_key, read_log_key
+from controlplane.audit.log_key import EARLIER, PRIVATE, PUBLIC, open_log_key, read_log_key
 from controlplane.audit.note import NoteInvalid, NoteKey
 from controlplane.signing.file_store import FileKeyStore
 from controlplane.signing.folder import KeyFolderError
@@ -21,6 +21,14 @@ def test_a_key_is_made_once_and_found_again() -> None:
     again = open_log_key(folder, "turnout", lambda: seed_of(2))
     assert again.key == made.key == read_log_key(folder, "turnout").key
     assert folder.disk == folder.seen
+
+
+def test_what_verifiers_need_lies_beside_it_and_follows_it() -> None:
+    folder = MemoryFolder()
+    open_log_key(folder, "turnout", lambda: seed_of(1))
+    folder.remove(PRIVATE)
+    made = open_log_key(folder, "turnout", lambda: seed_of(2))
+    assert folder.read(PUBLIC).decode() == f"{made.key}\n"
 
 
 def test_its_checkpoints_are_its_own() -> None:
