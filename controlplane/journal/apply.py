@@ -278,10 +278,10 @@ def _stands(known: KnownRequest, asked: KnownRequest, now: datetime) -> bool:
 
 
 def booked(hold: Hold, used: Iterable[Used]) -> int:
-    """What a run that used `used` takes from the account of `hold`."""
-    if hold.measure is Measure.REQUESTS:
-        return 1
+    """What a run that used `used` takes from the account of `hold`; a limit on one model's requests counts runs that called it."""
     of_model = [one for one in used if hold.model in ("", one.model)]
+    if hold.measure is Measure.REQUESTS:
+        return int(not hold.model or bool(of_model))
     return sum(one.cost_nanousd if hold.measure is Measure.COST else one.tokens for one in of_model)
 
 
