@@ -9,9 +9,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """How a control plane runs. `catalog` None means the packaged default alone; `store` is the address of the store."""
+    """How a control plane runs. `catalog` None means the packaged default alone; `store` is the address of the store, `http`
+    that of the HTTP API, empty for none.
+    """
 
     listen: str
+    http: str
     state: Path
     store: str
     catalog: Path | None
@@ -41,6 +44,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
     flags = _parser(env).parse_args(arguments)
     return Config(
         listen=flags.listen,
+        http=flags.http,
         state=Path(flags.state),
         store=flags.store or f"sqlite:{Path(flags.state) / DATABASE}",
         catalog=Path(flags.catalog) if flags.catalog else None,
@@ -61,6 +65,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7411"), metavar="HOST:PORT", help="port 0 takes any")
+    add("--http", default=env.get("TURNOUT_HTTP", ""), metavar="HOST:PORT", help="the HTTP API; none if absent")
     add("--state", default=env.get("TURNOUT_STATE", ".turnout"), metavar="DIR", help="keys, callers, overlay")
     add(
         "--store",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from controlplane.access.callers import open_callers
 from controlplane.access.model import Caller
@@ -35,7 +36,8 @@ from controlplane.catalog.watch import CatalogWatch
 from controlplane.classification.ladder import Ladder
 from controlplane.config import Config
 from controlplane.decision.index import SnapshotIndex, index
-from controlplane.journal.model import Append
+from controlplane.http.ready import Readiness
+from controlplane.journal.model import Append, Expire
 from controlplane.outcome.commands import ReportReceipts
 from controlplane.outcome.feedback import SubmitFeedback
 from controlplane.outcome.feedback import Surroundings as FeedbackSurroundings
@@ -82,6 +84,9 @@ from turnout_wire.process import announce, die_with_parent, until_signal
 from turnout_wire.server import Principal, Service
 from turnout_wire.telemetry import RpcTelemetry, Telemetry, start_telemetry
 from turnout_wire.uuid7 import RANDOM_BITS, uuid7
+
+if TYPE_CHECKING:
+    from controlplane.http.server import HttpServer
 
 _log = logging.getLogger(__name__)
 KEYS, OVERLAY, VERSION = "keys", "overlay.json", "snapshot.json"
@@ -195,9 +200,11 @@ class ControlPlane:
         self._alerts = self._alert_watch()
         self._watch = CatalogWatch(state.catalog)
         self._rules = Validation()
-        self._host = Host(
-            self._services(), self._layers(), max_concurrent=config.max_concurrent, reflect=config.reflect
-        )
+        self._served = self._services()
+        self._host = Host(self._served, self._layers(), max_concurrent=config.max_concurrent, reflect=config.reflect)
+        self._http: HttpServer | None = None
+        self.http_address = ""
+        self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
         self._snapshots.on_publish(self._publish)
         state.catalog.on_change(lambda _: self.renew())
@@ -218,7 +225,9 @@ class ControlPlane:
         """Serve until a signal, then let calls finish."""
         address = await self.start()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._watch.reload)
-        announce(address=address, state=str(self._config.state), snapshot=self._snapshots.current.version)
+        snapshot = self._snapshots.current.version
+        facts = {"http": self.http_address} if self.http_address else {}
+        announce(address=address, state=str(self._config.state), snapshot=snapshot, **facts)
         await until_signal()
         _log.info("draining")
         await self.stop()
@@ -227,6 +236,9 @@ class ControlPlane:
         """Serve, and give the address. Raises OSError if it is taken."""
         self._records.start(self._alerts.run())
         port = await self._host.start(self._config.listen)
+        if self._config.http:
+            self._http = self._http_server()
+            self.http_address = await self._http.start(self._config.http)
         await self._host.set_serving(serving=True)
         self._tasks = [asyncio.create_task(self._watch.run()), asyncio.create_task(self._tidy())]
         return f"{self._config.listen.rpartition(':')[0]}:{port}"
@@ -236,7 +248,8 @@ class ControlPlane:
         for task in self._tasks:
             task.cancel()
         self._publication.end()
-        await self._host.stop(self._config.drain)
+        self._draining = True
+        await asyncio.gather(self._host.stop(self._config.drain), *([self._http.stop()] if self._http else []))
         await self._records.stop(FLUSH)
         self._telemetry.close()
 
@@ -262,6 +275,32 @@ class ControlPlane:
         entry = self._entries.snapshot(snapshot, referred.catalog_digest, keys, self._callers_digest())
         post(Append(entry=entry, documents=documents.missing(referred)))
         post(Append(entry=self._entries.keys(self._state.keys.ring, keys)))
+
+    def _http_server(self) -> "HttpServer":
+        # And with them starlette and uvicorn, which nobody needs who does not serve HTTP.
+        from controlplane.http.api import api
+        from controlplane.http.endpoint import Around
+        from controlplane.http.gate import Gate
+        from controlplane.http.server import HttpServer
+        from controlplane.http.watching import HttpTelemetry
+
+        around = Around(
+            access=Access(ACCESS, self._authenticate),
+            validation=self._rules,
+            telemetry=HttpTelemetry(self._telemetry),
+            gate=Gate(self._config.max_concurrent),
+        )
+        return HttpServer(api(self._served, around, self._readiness()), drain=self._config.drain)
+
+    def _readiness(self) -> Readiness:
+        records = self._records
+        return Readiness(
+            snapshot=lambda: self._snapshots.current,
+            database=records.store.database,
+            journal=lambda: records.journal.state,
+            probe=lambda: records.journal.submit(Expire(decision_id="", now=utc_now(), salt=self._entries.salt())),
+            draining=lambda: self._draining,
+        )
 
     def _layers(self) -> tuple[RequestIds, RpcTelemetry, Errors, Deadlines, Access, Validation]:
         return (

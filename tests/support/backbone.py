@@ -150,10 +150,14 @@ async def start_control(
     draw: Callable[[], float] = random,
     *,
     store: str = "",
+    http: str = "",
 ) -> Control:
-    """A control plane with its state in `state`, whose decisions are drawn by `draw`; `store` is in that folder if empty."""
+    """A control plane with its state in `state`, whose decisions are drawn by `draw`; `store` is in that folder if empty.
+
+    `http` is where it serves HTTP, if anywhere.
+    """
     told = ["--listen", listen, "--state", str(state), "--catalog", str(catalog or ""), "--issuer", "turnout-test"]
-    told += ["--store", store]
+    told += ["--store", store, "--http", http]
     config = read_control([*told, "--heartbeat", str(HEARTBEAT), "--drain", "0"], {})
     opened, meter = open_state(config), Meter()
     kept = await open_store(config.store)
