@@ -54,8 +54,9 @@ class FileKeyStore:
         self._seed = seed
         self._listeners = tuple(listeners)
         self._changing = threading.RLock()
-        self._held = self._open()
-        self._sweep()
+        with folder.exclusive():
+            self._held = self._open()
+            self._sweep()
 
     @property
     def ring(self) -> KeyRing:
@@ -78,8 +79,9 @@ class FileKeyStore:
         return signer.public_key
 
     def change(self, step: Callable[[KeyRing], KeyRing]) -> KeyRing:
-        """See KeyStore."""
-        with self._changing:
+        """See KeyStore. The step is taken from what is in the folder, for another replica may have changed it."""
+        with self._changing, self._folder.exclusive():
+            self._refresh()
             ring = step(self._held.ring)
             if ring is not self._held.ring:
                 held = self._hold(ring)
@@ -90,9 +92,20 @@ class FileKeyStore:
             self._sweep()
             return ring
 
+    def reload(self) -> KeyRing:
+        """The ring, as another replica may have changed it. Raises KeyFolderError; then the one before holds."""
+        with self._changing, self._folder.exclusive():
+            self._refresh()
+            return self._held.ring
+
     def tidy(self) -> None:
         """Drop keys whose time is over, and destroy private keys that sign no more. To be called now and then."""
         self.change(lambda ring: life.prune(ring, now=self._clock()))
+
+    def _refresh(self) -> None:
+        ring = self._read()
+        if ring != self._held.ring:
+            self._held = self._hold(ring)
 
     def _open(self) -> _Held:
         if STATE not in self._folder.names():

@@ -1,12 +1,17 @@
-"""A folder for secrets: private to its owner, used by one process at a time, changed in steps that survive a crash."""
+"""A folder for secrets: private to its owner, changed by one process at a time, in steps that survive a crash."""
 
 import fcntl
 import os
 import stat
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-_LOCK = "lock"
+_LOCK, _CHANGING = "lock", "changing"
+_PATIENCE, _LOOK = 5.0, 0.01
+"""Seconds that a change of another process is waited for, and between two looks."""
 _PRIVATE_FOLDER, _PRIVATE_FILE, _OTHERS = 0o700, 0o600, 0o077
 
 
@@ -45,16 +50,23 @@ class Folder(Protocol):
         """How to call a file in a message."""
         ...
 
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Let nobody else read or change files as long as it lasts. Raises KeyFolderError if others take too long."""
+        ...
+
 
 class DiskFolder:
     """A folder on disk, made with mode 0700 if it is not there, and held until `close`.
+
+    `shared`: with other processes that share it as well, which then change it in turn.
 
     Raises:
         KeyFolderError: others may look into it, or another process uses it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
         self._path = path
+        self._shared = shared
         _make(path)
         self._folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._lock = -1
@@ -75,7 +87,7 @@ class DiskFolder:
     def names(self) -> frozenset[str]:
         """See Folder."""
         with os.scandir(self._folder) as entries:
-            return frozenset(entry.name for entry in entries) - {_LOCK}
+            return frozenset(entry.name for entry in entries) - {_LOCK, _CHANGING}
 
     def read(self, name: str) -> bytes:
         """See Folder. A link is not followed."""
@@ -107,6 +119,30 @@ class DiskFolder:
         """See Folder."""
         return str(self._path / name)
 
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """See Folder. A folder that is not shared is held by this process anyway."""
+        if not self._shared:
+            yield
+            return
+        descriptor = self._open(_CHANGING, os.O_RDWR | os.O_CREAT)
+        try:
+            self._wait_for(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _wait_for(self, descriptor: int) -> None:
+        for _ in range(round(_PATIENCE / _LOOK)):
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(_LOOK)
+        raise KeyFolderError(
+            f"{self._path / _CHANGING} has been locked by another control plane for {_PATIENCE:g} s: "
+            "see whether that one hangs, end it, and try again"
+        )
+
     def _open(self, name: str, flags: int) -> int:
         return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, _PRIVATE_FILE, dir_fd=self._folder)
 
@@ -121,13 +157,13 @@ class DiskFolder:
     def _locked(self) -> int:
         descriptor = self._open(_LOCK, os.O_RDWR | os.O_CREAT)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if self._shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
             raise KeyFolderError(
                 f"{self._path} is in use by the process {owner}: one control plane has a key folder to itself; "
-                "stop that one, or give this one a folder of its own"
+                "stop that one, give this one a folder of its own, or let both use one PostgreSQL store"
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -1,6 +1,7 @@
 """Folders that stop or fail when a test wants it."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 
@@ -47,6 +48,9 @@ class MemoryFolder:
 
     def where(self, name: str) -> str:
         return f"memory/{name}"
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def killed(self) -> "MemoryFolder":
         """The folder after the process was killed: everything that it did is there."""
