@@ -1,4 +1,4 @@
-"""The client: decide, generate, stream, chat."""
+"""The client: decide, generate, stream, chat, feedback."""
 
 import asyncio
 import random
@@ -23,6 +23,7 @@ from turnout_client.decision import Decision
 from turnout_client.error_codec import error
 from turnout_client.errors import DecisionRefused, TurnoutError
 from turnout_client.explanation import Classification, Explanation
+from turnout_client.feedback import feedback_request, submit
 from turnout_client.invalid import invalid
 from turnout_client.options import ChatLike, ChatOptions, ClassifyOptions, RouteOptions
 from turnout_client.pool import Patience, Pool, Surroundings
@@ -33,6 +34,7 @@ from turnout_client.rule_book import RuleBook
 from turnout_client.stream import AnswerStream, Steps, read_events
 from turnout_client.tracing import Tracing, note_decision
 from turnout_client.transcript import Transcript
+from turnout_client.words import FeedbackLabel
 from turnout_client.workers import Opened, Workers
 from turnout_wire.digest import request_digest
 from turnout_wire.failure import Failure
@@ -77,7 +79,8 @@ class Client:
         told = patience or Patience()
         self._control_pool = Pool("control", _addresses("control", control), self._around, told)
         self._worker_pool = Pool("workers", _addresses("workers", workers), self._around, told)
-        self._router = Router(ControlPlane(self._control_pool), self._caller, RuleBook())
+        self._control = ControlPlane(self._control_pool)
+        self._router = Router(self._control, self._caller, RuleBook())
         self._workers = Workers(self._worker_pool)
 
     def __repr__(self) -> str:
@@ -132,6 +135,26 @@ class Client:
         """What the request is taken for, and why."""
         check_names(options, CHAT_SETTINGS, HINT_SETTINGS, CALL_SETTINGS)
         return await self._router.classify(asked(request, options), self._context(options))
+
+    async def feedback(
+        self,
+        about: Decision | Answer | str,
+        *,
+        quality: float | None = None,
+        success: bool | None = None,
+        label: FeedbackLabel | str | None = None,
+        comment: str = "",
+        request_id: str = "",
+        timeout: float | None = None,  # noqa: ASYNC109 - the name that all calls use
+    ) -> bool:
+        """Say how good an answer was: at least one of `quality` (0 to 1), `success`, `label` and `comment`.
+
+        `about` is the answer, its decision or the id of that. What one caller says later takes the place of what it said
+        before. False if feedback under this `request_id` was taken before; each call makes its own otherwise.
+        """
+        request = feedback_request(about, quality=quality, success=success, label=label, comment=comment)
+        context = self._context({"timeout": timeout, "request_id": request_id})
+        return await submit(self._control, self._caller, request, context)
 
     async def generate(
         self,

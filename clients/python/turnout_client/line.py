@@ -7,6 +7,7 @@ import grpc
 import grpc.aio
 
 from turnout.inference.v1.inference_pb2_grpc import InferenceServiceStub
+from turnout.outcome.v1.outcome_pb2_grpc import OutcomeServiceStub
 from turnout.routing.v1.routing_pb2_grpc import RoutingServiceStub
 from turnout_wire.failure import Failure
 from turnout_wire.hosting import CHANNEL_OPTIONS
@@ -41,6 +42,7 @@ class Line:
     channel: grpc.aio.Channel
     routing: RoutingServiceStub
     inference: InferenceServiceStub
+    outcomes: OutcomeServiceStub
 
     async def connect(self, seconds: float) -> None:
         """Return when the connection is there.
@@ -77,4 +79,5 @@ def open_line(address: str) -> Line:
         channel=channel,
         routing=RoutingServiceStub(channel),
         inference=InferenceServiceStub(channel),
+        outcomes=OutcomeServiceStub(channel),
     )

@@ -17,6 +17,7 @@ from turnout_client.errors import TurnoutError
 from turnout_client.explanation import Classification, Explanation
 from turnout_client.options import ChatLike, ChatOptions, ClassifyOptions, RouteOptions
 from turnout_client.stream import AnswerStream
+from turnout_client.words import FeedbackLabel
 
 Given = TypeVar("Given")
 
@@ -154,6 +155,29 @@ class SyncClient:
     ) -> "SyncAnswerStream":
         """See Client.stream."""
         return SyncAnswerStream(self._client.stream(decision, request, timeout=timeout, **options), self._loop)
+
+    def feedback(
+        self,
+        about: Decision | Answer | str,
+        *,
+        quality: float | None = None,
+        success: bool | None = None,
+        label: FeedbackLabel | str | None = None,
+        comment: str = "",
+        request_id: str = "",
+        timeout: float | None = None,
+    ) -> bool:
+        """See Client.feedback."""
+        said = self._client.feedback(
+            about,
+            quality=quality,
+            success=success,
+            label=label,
+            comment=comment,
+            request_id=request_id,
+            timeout=timeout,
+        )
+        return self._loop.run(said)
 
     def chat(self, request: ChatLike, **options: Unpack[RouteOptions]) -> Answer:
         """See Client.chat."""

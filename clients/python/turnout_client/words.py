@@ -133,6 +133,17 @@ class AttemptOutcome(StrEnum):
     MISCONFIGURED = "misconfigured"
 
 
+class FeedbackLabel(StrEnum):
+    """What was done with an answer."""
+
+    UNKNOWN = "unknown"
+    ACCEPTED = "accepted"
+    CORRECTED = "corrected"
+    RETRIED = "retried"
+    ESCALATED = "escalated"
+    REFUSED = "refused"
+
+
 Word = TypeVar("Word", bound=StrEnum)
 
 
