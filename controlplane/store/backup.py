@@ -19,7 +19,7 @@ from typing import IO, Any
 from controlplane.store.address import Address
 from controlplane.store.protocols import SchemaMismatch, Value
 from controlplane.store.schema import REVISION
-from controlplane.store.snapshot import BATCH, Column, Filling, Snapshot, Table, filling, snapshot
+from controlplane.store.snapshot import BATCH, Column, Filling, Snapshot, Table, filling, revision_of, snapshot
 
 FORMAT, VERSION = "turnout-backup", 1
 _MANIFEST = "manifest.json"
@@ -70,12 +70,14 @@ class _Count:
 async def backup(place: Address, file: Path, *, now: datetime, progress: Progress) -> Manifest:
     """Copy the store at `place` into `file`, which must not be there, and read it back; control planes may go on meanwhile.
 
+    The schema may be older than this software's, so that there is a copy before it is changed.
+
     Raises BackupInvalid, StoreUnavailable, SchemaMismatch.
     """
     async with snapshot(place) as taken:
         with _written(file) as archive:
             parts = await _copy(taken, archive, progress)
-            manifest = Manifest(revision=REVISION, made_at=now.isoformat(), parts=tuple(parts))
+            manifest = Manifest(revision=await revision_of(taken), made_at=now.isoformat(), parts=tuple(parts))
             archive.writestr(_MANIFEST, json.dumps(_told(manifest), indent=1))
     return verify(file)
 

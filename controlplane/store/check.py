@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from controlplane.budget.model import Account
 from controlplane.store import rows
 from controlplane.store.address import Address
-from controlplane.store.schema import REVISION
-from controlplane.store.snapshot import Snapshot, snapshot
+from controlplane.store.schema import REVISION, demand
+from controlplane.store.snapshot import Snapshot, revision_of, snapshot
 
 _SHOWN = 5
 
@@ -85,6 +85,7 @@ _RULES = (
 async def check(place: Address) -> list[Finding]:
     """All that was looked at, of one moment; control planes may go on meanwhile. Raises StoreUnavailable, SchemaMismatch."""
     async with snapshot(place) as taken:
+        demand(await revision_of(taken))
         found = [
             Finding(name=f"the schema is that of revision {REVISION}"),
             Finding(name="the database finds its files whole", problems=tuple((await taken.damage())[:_SHOWN])),

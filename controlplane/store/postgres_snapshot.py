@@ -7,7 +7,7 @@ from controlplane.store.postgres import ensure_schema
 from controlplane.store.postgres_database import numbered
 from controlplane.store.postgres_session import Connection, Patience, Server, fetch, unavailable
 from controlplane.store.protocols import StoreUnavailable, Value
-from controlplane.store.schema import CURRENT, demand
+from controlplane.store.schema import CURRENT, demand_known
 from controlplane.store.snapshot import BATCH, VERSION_TABLE, Column, Table
 
 _PATIENCE = Patience(connect=5.0, statement=3_600.0)
@@ -35,7 +35,7 @@ async def postgres_snapshot(url: str) -> AsyncIterator["PostgresSnapshot"]:
         if await connection.fetchval("SELECT to_regclass($1)", VERSION_TABLE) is None:
             raise StoreUnavailable("PostgreSQL: the database has no tables of Turnout: give the URL of another one")
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            demand(await connection.fetchval(CURRENT))
+            demand_known(await connection.fetchval(CURRENT))
             yield PostgresSnapshot(connection)
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from controlplane.store.address import Address, PostgresAddress, SqliteAddress
 from controlplane.store.protocols import Value
+from controlplane.store.schema import CURRENT
 
 VERSION_TABLE = "alembic_version"
 BATCH = 1_000
@@ -70,8 +71,13 @@ class Filling(Protocol):
         ...
 
 
+async def revision_of(taken: Snapshot) -> str:
+    """That of its schema, which may be older than this software's."""
+    return str((await taken.fetch(CURRENT))[0][0])
+
+
 def snapshot(place: Address) -> AbstractAsyncContextManager[Snapshot]:
-    """The database as it is when this is entered. Raises StoreUnavailable, or SchemaMismatch if it is of other software."""
+    """The database as it is when this is entered. Raises StoreUnavailable, or SchemaMismatch if it is of newer software."""
     match place:
         case SqliteAddress(path=path):
             from controlplane.store.sqlite_snapshot import sqlite_snapshot

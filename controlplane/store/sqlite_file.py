@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -70,8 +70,8 @@ class SqliteFile:
             finally:
                 connection.close()
 
-    def open(self, *, writing: bool) -> sqlite3.Connection:
-        """A connection to the file, which must be there, with the schema of this software.
+    def open(self, *, writing: bool, judge: Callable[[str], None] = demand) -> sqlite3.Connection:
+        """A connection to the file, which must be there, with the schema of this software. `judge` hears its revision.
 
         Raises:
             SchemaMismatch: it has another one.
@@ -80,7 +80,7 @@ class SqliteFile:
         with self.failures():
             connection = self._connect(_EVERY + (_WRITING if writing else ("PRAGMA query_only = ON",)))
             try:
-                self._check(connection)
+                judge(self._revision(connection))
             except BaseException:
                 connection.close()
                 raise
@@ -129,7 +129,7 @@ class SqliteFile:
             raise
         return connection
 
-    def _check(self, connection: sqlite3.Connection) -> None:
+    def _revision(self, connection: sqlite3.Connection) -> str:
         try:
             rows = connection.execute(CURRENT).fetchall()
         except sqlite3.OperationalError as error:
@@ -138,7 +138,7 @@ class SqliteFile:
             raise StoreUnavailable(
                 f"{self.path}: it has no tables of Turnout: give the path of another file"
             ) from error
-        demand(rows[0][0] if rows else "none")
+        return str(rows[0][0]) if rows else "none"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from controlplane.store.protocols import Value
 from controlplane.store.rows import marks
+from controlplane.store.schema import demand_known
 from controlplane.store.snapshot import BATCH, VERSION_TABLE, Column, Table
 from controlplane.store.sqlite_file import SqliteFile, transaction
 from controlplane.store.sqlite_lock import SqliteLock
@@ -25,7 +26,7 @@ async def sqlite_snapshot(path: Path) -> AsyncIterator["SqliteSnapshot"]:
     """See snapshot. Writers go on; what they write is kept apart until the end."""
     file = SqliteFile(path)
     file.demand_same()
-    connection = await asyncio.to_thread(file.open, writing=False)
+    connection = await asyncio.to_thread(file.open, writing=False, judge=demand_known)
     try:
         with file.failures():
             connection.execute("BEGIN")

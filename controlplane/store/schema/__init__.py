@@ -26,7 +26,7 @@ def demand(found: str) -> None:
     if found != REVISION:
         raise SchemaMismatch(
             f"the database has the schema of revision {found}, and this software needs {REVISION}: "
-            "stop every control plane, make a copy with `turnout backup`, and run `turnout db migrate`"
+            "stop every control plane, make a copy with `turnout backup`, and then run `turnout db migrate`"
         )
 
 

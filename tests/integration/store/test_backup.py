@@ -198,6 +198,20 @@ async def test_a_backup_of_another_revision_is_refused(tmp_path: Path, copy: Pat
         await restore(address(f"sqlite:{tmp_path / 'new.db'}"), other, progress=silent)
 
 
+async def test_an_older_schema_is_backed_up_before_it_is_changed_but_not_restored_into_a_newer_one(
+    url: str, tmp_path: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store(url)
+    await store.database.write([Statement(sql="UPDATE alembic_version SET version_num = ?", rows=[("0000",)])])
+    await store.close()
+    monkeypatch.setattr("controlplane.store.schema.REVISIONS", ("0000", REVISION))
+    assert (await taken(url, copy)).revision == "0000"
+    with pytest.raises(SchemaMismatch, match="then run `turnout db migrate`"):
+        await check(address(url))
+    with pytest.raises(SchemaMismatch, match=f"revision 0000, and this software needs {REVISION}"):
+        await restore(address(f"sqlite:{tmp_path / 'new.db'}"), copy, progress=silent)
+
+
 async def test_names_in_a_backup_are_not_taken_into_statements(tmp_path: Path, copy: Path) -> None:
     await fill(f"sqlite:{tmp_path / 'turnout.db'}")
     await taken(f"sqlite:{tmp_path / 'turnout.db'}", copy)

@@ -67,7 +67,7 @@ async def test_a_database_in_use_is_not_migrated(tmp_path: Path) -> None:
 
 def test_older_software_is_told_to_migrate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controlplane.store.schema.REVISIONS", ("0000", *REVISIONS))
-    with pytest.raises(SchemaMismatch, match=r"revision 0000, .* run `turnout db migrate`"):
+    with pytest.raises(SchemaMismatch, match=r"revision 0000, .* then run `turnout db migrate`"):
         demand("0000")
 
 

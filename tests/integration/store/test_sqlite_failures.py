@@ -275,7 +275,7 @@ async def test_an_older_schema_is_refused(path: Path, monkeypatch: pytest.Monkey
     await (await open_store(f"sqlite:{path}")).close()
     set_revision(path, "0000")
     monkeypatch.setattr("controlplane.store.schema.REVISIONS", ("0000", REVISION))
-    with pytest.raises(SchemaMismatch, match="run `turnout db migrate`"):
+    with pytest.raises(SchemaMismatch, match="then run `turnout db migrate`"):
         await open_store(f"sqlite:{path}")
 
 
