@@ -72,8 +72,14 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         try:
             assert stack.stdout is not None
             up = json.loads(stack.stdout.readline())
-            written = ["127.0.0.1:7411", "127.0.0.1:7421", "127.0.0.1:7422", "http://127.0.0.1:7431"]
-            real = [up["control"], *up["workers"], up["sandbox"]]
+            written = [
+                "127.0.0.1:7411",
+                "127.0.0.1:7421",
+                "127.0.0.1:7422",
+                "http://127.0.0.1:7412",
+                "http://127.0.0.1:7431",
+            ]
+            real = [up["control"], *up["workers"], up["http"], up["sandbox"]]
             yield Desk(folder=folder, variables=variables, addresses=dict(zip(written, real, strict=True)))
         finally:
             stack.terminate()

@@ -84,6 +84,7 @@ def invoked(arguments: Sequence[str], variables: Mapping[str, str], stdin: str |
 async def test_it_says_where_everything_is(up: Up) -> None:
     assert up.facts["event"] == "up"
     assert len(up.facts["workers"]) == 2
+    assert up.facts["http"].startswith("http://127.0.0.1:")
     assert up.facts["missing_credentials"] == []
     assert "openai/gpt-4o-mini" in up.facts["deployments"]
     assert up.facts["token_file"].startswith(up.facts["state"])

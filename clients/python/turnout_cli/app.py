@@ -77,6 +77,10 @@ def up(
     ] = None,
     workers: Annotated[int, typer.Option(help="How many workers.", min=1, max=64)] = 2,
     control_port: Annotated[int, typer.Option(help="Port of the control plane; 0 takes any.", min=0, max=65535)] = 7411,
+    http_port: Annotated[
+        int | None,
+        typer.Option(help="Port of the HTTP API; the control plane's plus one if absent.", min=0, max=65535),
+    ] = None,
     worker_port: Annotated[int, typer.Option(help="Port of the first worker; 0 takes any.", min=0, max=65535)] = 7421,
     local_url: Annotated[str, typer.Option(help="An OpenAI-compatible server, such as http://127.0.0.1:8080/v1.")] = "",
     local_model: Annotated[str, typer.Option(help="The model's name at that server.")] = "default",
@@ -100,6 +104,7 @@ def up(
     local = LocalServer(base_url=local_url, model=local_model) if local_url else None
     settings = StackSettings(
         state=folder, catalog=catalog, environment=environment(), workers=workers, control_port=control_port,
+        http_port=http_port if http_port is not None else control_port and control_port % 65535 + 1,
         worker_port=worker_port,
     )  # fmt: skip
     finish(lambda: run_up(settings, out, as_json=as_json, sandbox=sandbox, local=local))

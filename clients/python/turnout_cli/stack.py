@@ -14,7 +14,10 @@ RUN_FILE = "run.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSettings:
-    """What to start. `catalog` None means the packaged default; ports 0 take any; `logs` takes the processes' logs."""
+    """What to start. `catalog` None means the packaged default; ports 0 take any; `logs` takes the processes' logs.
+
+    `http_port` None means that nothing is served over HTTP.
+    """
 
     state: Path
     catalog: Path | None
@@ -22,6 +25,7 @@ class StackSettings:
     workers: int = 2
     host: str = "127.0.0.1"
     control_port: int = 0
+    http_port: int | None = None
     worker_port: int = 0
     logs: Path | None = None
     log_level: str = "info"
@@ -34,6 +38,12 @@ class Stack:
     control: Running
     workers: tuple[Running, ...]
     state: Path
+
+    @property
+    def http(self) -> str:
+        """Where the HTTP API is, with its scheme; empty if it is not served."""
+        address = self.control.facts.get("http", "")
+        return f"http://{address}" if address else ""
 
     @property
     def token_file(self) -> Path:
@@ -56,6 +66,7 @@ async def start_stack(processes: Processes, settings: StackSettings) -> Stack:
 
 def _control(settings: StackSettings) -> Program:
     catalog = ["--catalog", str(settings.catalog)] if settings.catalog else []
+    http = ["--http", f"{settings.host}:{settings.http_port}"] if settings.http_port is not None else []
     return Program(
         name="control plane",
         module="controlplane",
@@ -64,6 +75,7 @@ def _control(settings: StackSettings) -> Program:
             *("--state", str(settings.state)),
             *("--log-level", settings.log_level),
             *catalog,
+            *http,
         ],
         log=_logs(settings) / "control-plane.log",
         environment=settings.environment,
@@ -94,6 +106,7 @@ def _logs(settings: StackSettings) -> Path:
 def _write_run_file(stack: Stack) -> None:
     facts = {
         "control": stack.control.address,
+        "http": stack.http,
         "workers": [worker.address for worker in stack.workers],
         "token_file": str(stack.token_file.resolve()),
         "pids": [stack.control.pid, *(worker.pid for worker in stack.workers)],

@@ -121,6 +121,7 @@ def _announce(stack: Stack, settings: StackSettings, sandbox: str, console: Cons
         facts = {
             "event": "up",
             "control": stack.control.address,
+            "http": stack.http,
             "workers": [worker.address for worker in stack.workers],
             "state": str(stack.state),
             "token_file": str(stack.token_file),
@@ -133,6 +134,7 @@ def _announce(stack: Stack, settings: StackSettings, sandbox: str, console: Cons
         return
     console.print(f"[bold green]Turnout is up.[/bold green] Control plane {stack.control.address}, workers "
                   f"{', '.join(worker.address for worker in stack.workers)}")  # fmt: skip
+    console.print(f"HTTP API {stack.http}; tokens: {stack.state / 'tokens'}.")
     console.print(f"State, keys and logs: {stack.state}. Deployments that can be called: {len(ready)}.")
     if sandbox:
         console.print(f"All providers are played by the sandbox at {sandbox}.")
