@@ -1,0 +1,63 @@
+"""`turnout feedback` and `turnout report`: the commands and their options."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from turnout_cli.app import AsJson, Models, Timeout, call, fail, finish, out
+from turnout_cli.config import connection
+from turnout_wire.failure import Failure
+
+
+def feedback(
+    decision_id: Annotated[str, typer.Argument(help="The decision, as its answer names it.")],
+    quality: Annotated[float | None, typer.Option(help="How good the answer was, 0 to 1.", min=0, max=1)] = None,
+    success: Annotated[bool | None, typer.Option("--success/--failed", help="Whether the task was done.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="What was done with it: accepted, corrected, retried, escalated, refused.")
+    ] = None,
+    comment: Annotated[str, typer.Option(help="In your words, at most 2,000 characters.")] = "",
+    timeout: Timeout = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Say how good an answer was; what you say later takes the place of what you said before."""
+    from turnout_cli.feedback import Said
+    from turnout_cli.feedback import feedback as send
+
+    said = Said(decision_id=decision_id, quality=quality, success=success, label=label, comment=comment)
+    call(timeout, lambda client: send(client, said, out, as_json=as_json))
+
+
+def report(
+    since: Annotated[str, typer.Option(help="How far back: 90m, 24h, 7d, 2w.")] = "24h",
+    by: Annotated[
+        str,
+        typer.Option(
+            help="Rows for each of: workload, owner, feature, model, deployment, task_type, complexity, tenant, time."
+        ),
+    ] = "model",
+    workload: Annotated[list[str] | None, typer.Option(help="Only this workload; repeatable.")] = None,
+    model: Models = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with plots that needs nothing else to be read.")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    timeout: Timeout = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Show what was routed where, what it cost and saved, and how good it was, as the operator."""
+    from turnout_cli import report as reports
+
+    async def run() -> int:
+        until = reports.now()
+        asked = reports.Asked(
+            since=until - reports.age(since), until=until, by=reports.dimensions(by), as_json=as_json, as_csv=as_csv,
+            html=html, filters={"workloads": workload or [], "models": model or []},
+        )  # fmt: skip
+        try:
+            return await reports.report(connection(operator=True), asked, out, timeout)
+        except Failure as failure:
+            return fail(f"{failure.reason}: {failure.message}")
+
+    finish(run)
