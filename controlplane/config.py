@@ -10,12 +10,13 @@ from pathlib import Path
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """How a control plane runs. `catalog` None means the packaged default alone; `store` is the address of the store, `http`
-    that of the HTTP API, empty for none.
+    that of the HTTP API, empty for none. `keys` None means a folder in `state`.
     """
 
     listen: str
     http: str
     state: Path
+    keys: Path | None
     store: str
     catalog: Path | None
     issuer: str
@@ -26,6 +27,11 @@ class Config:
     log_level: str
     telemetry: bool
     die_with_parent: bool
+
+    @property
+    def shared(self) -> bool:
+        """Whether other control planes may use the same store, and the same folders."""
+        return not self.store.startswith("sqlite:")
 
 
 DATABASE = "turnout.db"
@@ -46,6 +52,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
         listen=flags.listen,
         http=flags.http,
         state=Path(flags.state),
+        keys=Path(flags.keys) if flags.keys else None,
         store=flags.store or f"sqlite:{Path(flags.state) / DATABASE}",
         catalog=Path(flags.catalog) if flags.catalog else None,
         issuer=flags.issuer,
@@ -67,6 +74,12 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7411"), metavar="HOST:PORT", help="port 0 takes any")
     add("--http", default=env.get("TURNOUT_HTTP", ""), metavar="HOST:PORT", help="the HTTP API; none if absent")
     add("--state", default=env.get("TURNOUT_STATE", ".turnout"), metavar="DIR", help="keys, callers, overlay")
+    add(
+        "--keys",
+        default=env.get("TURNOUT_KEYS", ""),
+        metavar="DIR",
+        help="signing keys; `keys` in the state folder if absent",
+    )
     add(
         "--store",
         default=env.get("TURNOUT_STORE", ""),

@@ -31,6 +31,7 @@ from controlplane.budget.model import Budget, Hold, Used
 from controlplane.catalog.commands import catalog_commands
 from controlplane.catalog.overlay import OverlayFile
 from controlplane.catalog.restore import catalog_document
+from controlplane.catalog.shared_overlay import SharedOverlay
 from controlplane.catalog.store import CatalogStore
 from controlplane.catalog.watch import CatalogWatch
 from controlplane.classification.ladder import Ladder
@@ -41,9 +42,10 @@ from controlplane.journal.model import Append, Expire
 from controlplane.outcome.commands import ReportReceipts
 from controlplane.outcome.feedback import SubmitFeedback
 from controlplane.outcome.feedback import Surroundings as FeedbackSurroundings
-from controlplane.outcome.live import LiveView
+from controlplane.outcome.live import HealthReport, LiveView
 from controlplane.outcome.lost import LostReceipts
 from controlplane.outcome.model import Decided
+from controlplane.outcome.shared_views import SharedViews
 from controlplane.outcome.sight import Sight
 from controlplane.policy.model import RuleSet
 from controlplane.records import Records, Shell
@@ -65,6 +67,7 @@ from controlplane.rpc.services import services
 from controlplane.rpc.snapshot_codec import snapshot_message
 from controlplane.rpc.snapshots import SnapshotServicer
 from controlplane.rpc.unfit import unfit_failure
+from controlplane.sharing import Shared, Sharing
 from controlplane.signing import document
 from controlplane.signing.commands import ActivateKey, GetKeySet, PrepareKey, RevokeKey
 from controlplane.signing.file_store import FileKeyStore
@@ -73,6 +76,7 @@ from controlplane.snapshot.holder import SnapshotHolder, snapshot_digest
 from controlplane.snapshot.live_document import live_document
 from controlplane.snapshot.model import Snapshot
 from controlplane.snapshot.publication import Publication
+from controlplane.snapshot.shared_versions import SharedVersions
 from controlplane.snapshot.version_file import VersionFile
 from controlplane.store.open import open_store
 from controlplane.store.protocols import Store
@@ -151,20 +155,25 @@ class State:
     catalog: CatalogStore
 
 
-def open_state(config: Config) -> State:
+def open_state(config: Config, store: Store) -> State:
     """Open the state folder; makes keys and callers on first start.
+
+    Control planes that share a store may share the folders too: then what changes is in the store, and keys change in turn.
 
     Raises OSError, CallersInvalid, CatalogInvalid or KeyFolderError, each with what to do.
     """
     config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = DiskFolder(config.state / KEYS)
+    folder = DiskFolder(config.keys or config.state / KEYS, shared=config.shared)
+    overlay = SharedOverlay(store.database) if config.shared else OverlayFile(config.state / OVERLAY)
     keys = FileKeyStore(folder, issuer=config.issuer, clock=utc_now, seed=lambda: os.urandom(32))
+    with folder.exclusive():
+        callers = open_callers(config.state, lambda: secrets.token_urlsafe(32))
     return State(
         folder=config.state,
         keys_folder=folder,
         keys=keys,
-        callers=open_callers(config.state, lambda: secrets.token_urlsafe(32)),
-        catalog=CatalogStore(config.catalog, OverlayFile(config.state / OVERLAY), utc_now),
+        callers=callers,
+        catalog=CatalogStore(config.catalog, overlay, utc_now),
     )
 
 
@@ -186,16 +195,20 @@ class ControlPlane:
         self._telemetry = telemetry
         self._draw = draw
         self._worked_out = WorkedOut()
-        self._snapshots = SnapshotHolder(VersionFile(config.state / VERSION), utc_now)
+        versions = SharedVersions(store.database, utc_now) if config.shared else VersionFile(config.state / VERSION)
+        self._snapshots = SnapshotHolder(versions, utc_now)
+        self._sight = Sight(self._snapshots, LiveView(), utc_now, self._tell)
+        self._sharing = Sharing(self._shared(store, versions)) if isinstance(versions, SharedVersions) else None
         self._publication = Publication(config.heartbeat)
         self._entries = EntryMaker(clock=utc_now, salt=lambda: os.urandom(SALT_BYTES), new_id=new_decision_id)
-        log_key = open_log_key(state.keys_folder, config.issuer, lambda: os.urandom(32))
+        with state.keys_folder.exclusive():
+            log_key = open_log_key(state.keys_folder, config.issuer, lambda: os.urandom(32))
         self._records = Records(
             store,
             Sequencer(store.tree, log_key, LogMetrics(telemetry.metrics), utc_now),
             ReferredDocuments(catalog_document, live_document),
             Shell(clock=utc_now, seconds=time.monotonic, salt=self._entries.salt),
-            shared=not config.store.startswith("sqlite:"),
+            shared=config.shared,
         )
         self._alerts = self._alert_watch()
         self._watch = CatalogWatch(state.catalog)
@@ -211,9 +224,37 @@ class ControlPlane:
         self.renew()
 
     def renew(self) -> None:
-        """Publish a new snapshot if catalog, keys or callers changed."""
-        catalog = self._state.catalog.current
-        self._snapshots.publish(catalog, snapshot_digest(catalog, self._key_set_digest(), self._callers_digest()))
+        """Publish a new snapshot if catalog, keys or callers changed; soon, where others have to agree on its version."""
+        if self._sharing is None:
+            self._publish_now()
+
+    def _publish_now(self) -> None:
+        self._snapshots.publish(self._state.catalog.current, self._digest())
+
+    async def _spread(self) -> None:
+        """Publish a change before whoever asked for it hears that it is done."""
+        if self._sharing is None:
+            self._publish_now()
+        else:
+            await self._sharing.spread()
+
+    def _shared(self, store: Store, versions: SharedVersions) -> Shared:
+        return Shared(
+            store=store,
+            catalog=self._state.catalog,
+            keys=self._state.keys,
+            versions=versions,
+            views=SharedViews(store.database, self._sight.elsewhere, utc_now),
+            digest=self._digest,
+            publish=self._publish_now,
+        )
+
+    def _tell(self, worker: str, health: Sequence[HealthReport], at: datetime) -> None:
+        if self._sharing is not None:
+            self._sharing.views.tell(worker, health, at)
+
+    def _digest(self) -> bytes:
+        return snapshot_digest(self._state.catalog.current, self._key_set_digest(), self._callers_digest())
 
     def _key_set_digest(self) -> bytes:
         return hashlib.sha256(document.to_json(self._state.keys.ring)).digest()
@@ -233,8 +274,10 @@ class ControlPlane:
         await self.stop()
 
     async def start(self) -> str:
-        """Serve, and give the address. Raises OSError if it is taken."""
-        self._records.start(self._alerts.run())
+        """Serve, and give the address. Raises OSError if it is taken, and what Sharing.begin raises."""
+        if self._sharing is not None:
+            await self._sharing.begin()
+        self._records.start(self._alerts.run(), *([self._sharing.run()] if self._sharing else []))
         port = await self._host.start(self._config.listen)
         if self._config.http:
             self._http = self._http_server()
@@ -318,7 +361,9 @@ class ControlPlane:
 
     def _services(self) -> list[Service]:
         keys = self._key_commands()
-        catalog = CatalogServicer(catalog_commands(self._state.catalog), lambda: self._snapshots.current)
+        catalog = CatalogServicer(
+            catalog_commands(self._state.catalog), lambda: self._snapshots.current, changed=self._spread
+        )
         snapshots = SnapshotServicer(self._publication, utc_now, self._telemetry)
         return services(
             {
@@ -328,7 +373,7 @@ class ControlPlane:
                 "SnapshotService": snapshots,
                 "OutcomeService": self._outcomes(),
                 "KeyService": KeyServicer(keys),
-                "KeyAdminService": KeyAdminServicer(keys, changed=self.renew),
+                "KeyAdminService": KeyAdminServicer(keys, changed=self._spread),
             }
         )
 
@@ -385,7 +430,7 @@ class ControlPlane:
     def _outcomes(self) -> OutcomeServicer:
         records = self._records
         report = ReportReceipts(
-            Sight(self._snapshots, LiveView(), utc_now),
+            self._sight,
             LostReceipts(),
             records.journal.submit,
             self._holds_of,
@@ -437,8 +482,12 @@ async def serve(config: Config) -> None:
     if config.die_with_parent:
         die_with_parent()
     merges = asyncio.get_running_loop().run_in_executor(None, prepare_merges)
-    state = open_state(config)
     store = await open_store(config.store)
+    try:
+        state = open_state(config, store)
+    except BaseException:
+        await store.close()
+        raise
     telemetry = start_telemetry(
         "turnout-control-plane", f"{config.issuer}-{os.getpid()}", version("turnout"), enabled=config.telemetry
     )

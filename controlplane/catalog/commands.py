@@ -61,25 +61,24 @@ class CreateEntry(Generic[E]):
         self._section: Section[E] = section
         self._requests: RequestIds[Tagged[E]] = RequestIds()
 
-    def __call__(self, entry: E, *, validate_only: bool = False, request_id: str = "") -> Tagged[E]:
+    async def __call__(self, entry: E, *, validate_only: bool = False, request_id: str = "") -> Tagged[E]:
         """The entry as it is kept; only checked if `validate_only`.
 
         Raises CatalogInvalid, or Failure ALREADY_EXISTS, REQUEST_ID_REUSED.
         """
-        checked = _checked(self._section, entry)
-        content = canonical(checked)
-        if done := self._requests.answered(request_id, content):
-            return done
-        if entry.name in self._section.held(self._store):
-            where = self._section.place(self._store, entry.name)
-            message = (
-                f"there is a {self._section.noun} `{entry.name}` in {where}: change that one, or choose another name"
-            )
-            raise Failure("ALREADY_EXISTS", message, field=f"{self._section.noun}.name")
-        kept = _keep(self._store, self._section, checked, validate_only=validate_only)
-        if not validate_only:
-            self._requests.remember(request_id, content, kept)
-        return kept
+        async with self._store.turn():
+            checked = _checked(self._section, entry)
+            content = canonical(checked)
+            if done := self._requests.answered(request_id, content):
+                return done
+            if entry.name in self._section.held(self._store):
+                where = self._section.place(self._store, entry.name)
+                message = f"there is a {self._section.noun} `{entry.name}` in {where}: change that one, or choose another name"
+                raise Failure("ALREADY_EXISTS", message, field=f"{self._section.noun}.name")
+            kept = await _keep(self._store, self._section, checked, validate_only=validate_only)
+            if not validate_only:
+                self._requests.remember(request_id, content, kept)
+            return kept
 
 
 class UpdateEntry(Generic[E]):
@@ -89,16 +88,17 @@ class UpdateEntry(Generic[E]):
         self._store = store
         self._section: Section[E] = section
 
-    def __call__(
+    async def __call__(
         self, entry: E, *, mask: Collection[str] = (), expected_etag: str = "", validate_only: bool = False
     ) -> Tagged[E]:
         """The entry of that name with the fields of `mask` as in `entry`, all of them if the mask is empty.
 
         Raises CatalogInvalid, or Failure NOT_FOUND, MANAGED_BY_FILE, ETAG_MISMATCH, INVALID_FIELD.
         """
-        old = _find_own(self._store, self._section, entry.name, expected_etag)
-        new = _checked(self._section, masked(old, entry, mask, self._section.nested))
-        return _keep(self._store, self._section, new, validate_only=validate_only)
+        async with self._store.turn():
+            old = _find_own(self._store, self._section, entry.name, expected_etag)
+            new = _checked(self._section, masked(old, entry, mask, self._section.nested))
+            return await _keep(self._store, self._section, new, validate_only=validate_only)
 
 
 class DeleteEntry(Generic[E]):
@@ -108,15 +108,16 @@ class DeleteEntry(Generic[E]):
         self._store = store
         self._section: Section[E] = section
 
-    def __call__(self, name: str, *, expected_etag: str = "", validate_only: bool = False) -> None:
+    async def __call__(self, name: str, *, expected_etag: str = "", validate_only: bool = False) -> None:
         """Remove it; only check if `validate_only`.
 
         Raises CatalogInvalid (with the places that refer to it), or Failure NOT_FOUND, MANAGED_BY_FILE, ETAG_MISMATCH.
         """
-        _find_own(self._store, self._section, name, expected_etag)
-        overlay = self._store.overlay
-        rest = {other: entry for other, entry in self._section.kept(overlay).items() if other != name}
-        self._store.change(self._section.with_kept(overlay, rest), validate_only=validate_only)
+        async with self._store.turn():
+            _find_own(self._store, self._section, name, expected_etag)
+            overlay = self._store.overlay
+            rest = {other: entry for other, entry in self._section.kept(overlay).items() if other != name}
+            await self._store.change(self._section.with_kept(overlay, rest), validate_only=validate_only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,11 +193,11 @@ def _checked(section: Section[E], entry: E) -> E:
         raise CatalogInvalid(refused.problems) from refused
 
 
-def _keep(store: CatalogStore, section: Section[E], entry: E, *, validate_only: bool) -> Tagged[E]:
+async def _keep(store: CatalogStore, section: Section[E], entry: E, *, validate_only: bool) -> Tagged[E]:
     """Keep `entry` in place of the one of the same name. Raises CatalogInvalid."""
     kept = {**section.kept(store.overlay), entry.name: entry}
     try:
-        store.change(section.with_kept(store.overlay, kept), validate_only=validate_only)
+        await store.change(section.with_kept(store.overlay, kept), validate_only=validate_only)
     except CatalogInvalid as invalid:
         here = f"{section.listing}[{sorted(kept).index(entry.name)}]"
         raise CatalogInvalid([_in_request(problem, here, section.noun) for problem in invalid.problems]) from invalid

@@ -45,15 +45,30 @@ def layer_of(overlay: Overlay, source: str) -> Layer:
     return read_layer(At(source=source, path="", line=0, node=node_of(document(overlay))), Origin.API)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An overlay as a layer, and its version where several control planes share it, else 0."""
+
+    version: int
+    layer: Layer
+
+
 class OverlayStore(Protocol):
     """Where the overlay is kept."""
 
     def load(self) -> Layer | None:
-        """What was kept last; None if nothing was. Raises CatalogInvalid."""
+        """What was kept last; None if nothing was, or if it has to be waited for: see `newest`. Raises CatalogInvalid."""
         ...
 
-    def save(self, overlay: Overlay) -> None:
-        """Keep `overlay`, durably and as a whole. Raises OSError; then the one before is kept."""
+    async def newest(self, since: int) -> Kept | None:
+        """What was kept after the version `since`; None if nothing was. Raises StoreUnavailable."""
+        ...
+
+    async def save(self, overlay: Overlay, *, since: int) -> int:
+        """Keep `overlay` in the place of the version `since`, durably and as a whole; its version.
+
+        What raises kept nothing: OSError, StoreUnavailable, or Failure ETAG_MISMATCH if there is a newer version.
+        """
         ...
 
 
@@ -69,7 +84,11 @@ class OverlayFile:
             return None
         return read_file(self._path, Origin.API)
 
-    def save(self, overlay: Overlay) -> None:
+    async def newest(self, since: int) -> Kept | None:  # noqa: ARG002 - one control plane has the file to itself
+        """See OverlayStore."""
+        return None
+
+    async def save(self, overlay: Overlay, *, since: int) -> int:
         """Write beside the file, sync, and put it in the file's place. Raises OSError."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         scratch = self._path.with_suffix(".new")
@@ -80,6 +99,7 @@ class OverlayFile:
             os.fsync(file.fileno())
         scratch.replace(self._path)
         _sync_folder(self._path.parent)
+        return since
 
 
 def _sync_folder(folder: Path) -> None:

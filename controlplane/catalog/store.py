@@ -1,6 +1,8 @@
 """The catalog that holds now: the file and the overlay together, changed only as a whole."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ from controlplane.catalog.load import Assembled, Packaged, assemble, layers_of, 
 from controlplane.catalog.overlay import Overlay, OverlayStore, layer_of, overlay_of
 from controlplane.catalog.stamp import Stamp, stamp_of
 from controlplane.snapshot.model import Catalog
+from controlplane.store.protocols import StoreUnavailable
 from turnout_wire.failure import Failure
 
 Listener = Callable[[Catalog], None]
@@ -45,6 +48,8 @@ class CatalogStore:
         self._clock = clock
         self._packaged = software or packaged()
         self._listeners: list[Listener] = []
+        self._changing = asyncio.Lock()
+        self._version = 0
         self._stamp: Stamp | None = None
         self._file = self._read()
         kept = overlays.load()
@@ -103,24 +108,50 @@ class CatalogStore:
         self._take(assembled)
         return self._status
 
-    def change(self, overlay: Overlay, *, validate_only: bool = False) -> None:
-        """Keep `overlay` instead of the one before, if the catalog is valid with it as a whole.
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Change the overlay inside, alone in this process and from what any control plane kept last.
 
-        Raises CatalogInvalid, or Failure INTERNAL if it cannot be kept; then nothing changed.
+        Raises Failure STORE_UNAVAILABLE if it cannot be known.
         """
-        assembled = assemble(self._layers(self._file, overlay))
+        async with self._changing:
+            try:
+                await self._adopt()
+            except StoreUnavailable as error:
+                raise _not_kept(str(error), "STORE_UNAVAILABLE") from error
+            yield
+
+    async def refresh(self) -> None:
+        """Take what another control plane kept. Raises StoreUnavailable, or CatalogInvalid if it does not fit the file here."""
+        async with self._changing:
+            await self._adopt()
+
+    async def change(self, overlay: Overlay, *, validate_only: bool = False) -> None:
+        """Keep `overlay` instead of the one before, if the catalog is valid with it as a whole. To be called inside `turn`.
+
+        Raises CatalogInvalid, or Failure INTERNAL, STORE_UNAVAILABLE or ETAG_MISMATCH if it cannot be kept; then nothing
+        changed.
+        """
+        file = self._file
+        assembled = assemble(self._layers(file, overlay))
         if validate_only:
             return
         try:
-            self._overlays.save(overlay)
+            self._version = await self._overlays.save(overlay, since=self._version)
+        except StoreUnavailable as error:
+            raise _not_kept(str(error), "STORE_UNAVAILABLE") from error
         except OSError as error:
-            reason = error.strerror or str(error)
-            message = (
-                f"the change cannot be kept ({reason}), nothing changed: make room in the state folder and try again"
-            )
-            raise Failure("INTERNAL", message) from error
+            raise _not_kept(error.strerror or str(error), "INTERNAL") from error
         self._overlay = overlay
-        self._take(assembled)
+        # The file may have been read again while the overlay was being kept.
+        self._take(assembled if self._file is file else assemble(self._layers(self._file, overlay)))
+
+    async def _adopt(self) -> None:
+        newest = await self._overlays.newest(self._version)
+        if newest is not None:
+            assembled = assemble(layers_of(self._packaged, self._file, newest.layer))
+            self._overlay, self._version = overlay_of(newest.layer), newest.version
+            self._take(assembled)
 
     def _read(self) -> Layer | None:
         if self._path is None:
@@ -138,6 +169,14 @@ class CatalogStore:
         if changed:
             for listener in self._listeners:
                 listener(assembled.catalog)
+
+
+def _not_kept(reason: str, word: str) -> Failure:
+    if word == "INTERNAL":
+        return Failure(
+            word, f"the change cannot be kept ({reason}), nothing changed: make room in the state folder and try again"
+        )
+    return Failure(word, f"the change cannot be kept ({reason}), nothing changed: try again when the store is there")
 
 
 def _place(placed: Placed[object] | None) -> str:

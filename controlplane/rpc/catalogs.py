@@ -1,6 +1,6 @@
 """CatalogService."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from controlplane.catalog.commands import CatalogCommands, Tagged
@@ -18,9 +18,17 @@ T = TypeVar("T")
 class CatalogServicer:
     """Reads and changes models and deployments."""
 
-    def __init__(self, commands: CatalogCommands, snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self,
+        commands: CatalogCommands,
+        snapshot: Callable[[], Snapshot],
+        *,
+        changed: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`changed` publishes a change before the caller hears that it is done."""
         self._commands = commands
         self._snapshot = snapshot
+        self._changed = changed
 
     async def ListModels(self, request: catalog_pb2.ListModelsRequest, call: Call) -> catalog_pb2.ListModelsResponse:
         """A page of models."""
@@ -41,8 +49,8 @@ class CatalogServicer:
 
     async def CreateModel(self, request: catalog_pb2.CreateModelRequest, call: Call) -> catalog_pb2.CreateModelResponse:
         """Add a model."""
-        tagged = _told(
-            lambda: self._commands.create_model(
+        tagged = await self._told(
+            self._commands.create_model(
                 model_from(request.model), validate_only=request.validate_only, request_id=request.request_id
             )
         )
@@ -50,8 +58,8 @@ class CatalogServicer:
 
     async def UpdateModel(self, request: catalog_pb2.UpdateModelRequest, call: Call) -> catalog_pb2.UpdateModelResponse:
         """Change a model."""
-        tagged = _told(
-            lambda: self._commands.update_model(
+        tagged = await self._told(
+            self._commands.update_model(
                 model_from(request.model),
                 mask=frozenset(request.update_mask.paths),
                 expected_etag=request.model.etag,
@@ -62,10 +70,8 @@ class CatalogServicer:
 
     async def DeleteModel(self, request: catalog_pb2.DeleteModelRequest, call: Call) -> catalog_pb2.DeleteModelResponse:
         """Remove a model."""
-        _told(
-            lambda: self._commands.delete_model(
-                request.name, expected_etag=request.etag, validate_only=request.validate_only
-            )
+        await self._told(
+            self._commands.delete_model(request.name, expected_etag=request.etag, validate_only=request.validate_only)
         )
         return catalog_pb2.DeleteModelResponse(snapshot_version=self._version())
 
@@ -94,8 +100,8 @@ class CatalogServicer:
         self, request: catalog_pb2.CreateDeploymentRequest, call: Call
     ) -> catalog_pb2.CreateDeploymentResponse:
         """Add a deployment."""
-        tagged = _told(
-            lambda: self._commands.create_deployment(
+        tagged = await self._told(
+            self._commands.create_deployment(
                 deployment_from(request.deployment),
                 validate_only=request.validate_only,
                 request_id=request.request_id,
@@ -107,8 +113,8 @@ class CatalogServicer:
         self, request: catalog_pb2.UpdateDeploymentRequest, call: Call
     ) -> catalog_pb2.UpdateDeploymentResponse:
         """Change a deployment."""
-        tagged = _told(
-            lambda: self._commands.update_deployment(
+        tagged = await self._told(
+            self._commands.update_deployment(
                 deployment_from(request.deployment),
                 mask=frozenset(request.update_mask.paths),
                 expected_etag=request.deployment.etag,
@@ -121,8 +127,8 @@ class CatalogServicer:
         self, request: catalog_pb2.DeleteDeploymentRequest, call: Call
     ) -> catalog_pb2.DeleteDeploymentResponse:
         """Remove a deployment."""
-        _told(
-            lambda: self._commands.delete_deployment(
+        await self._told(
+            self._commands.delete_deployment(
                 request.name, expected_etag=request.etag, validate_only=request.validate_only
             )
         )
@@ -130,6 +136,15 @@ class CatalogServicer:
 
     def _version(self) -> int:
         return self._snapshot().version
+
+    async def _told(self, change: Awaitable[T]) -> T:
+        """What `change` gives, once it is published. Raises Failure with every problem of a refused catalog as a detail."""
+        try:
+            changed = await change
+        except CatalogInvalid as invalid:
+            raise _refused(invalid) from invalid
+        await self._changed()
+        return changed
 
 
 def _model(tagged: Tagged[Model]) -> catalog_pb2.Model:
@@ -140,20 +155,16 @@ def _deployment(tagged: Tagged[Deployment]) -> catalog_pb2.Deployment:
     return deployment_message(tagged.entry, tagged.etag)
 
 
-def _told(change: Callable[[], T]) -> T:
-    """`change`, with every problem of a refused catalog as a detail."""
-    try:
-        return change()
-    except CatalogInvalid as invalid:
-        problems = catalog_pb2.CatalogProblems(
-            problems=[
-                catalog_pb2.CatalogProblem(
-                    source=problem.source,
-                    line=problem.line,
-                    field=problem.field,
-                    reason=f"{problem.reason}: {problem.way_out}",
-                )
-                for problem in invalid.problems
-            ]
-        )
-        raise Failure("CATALOG_INVALID", invalid.message, details=(problems,)) from invalid
+def _refused(invalid: CatalogInvalid) -> Failure:
+    problems = catalog_pb2.CatalogProblems(
+        problems=[
+            catalog_pb2.CatalogProblem(
+                source=problem.source,
+                line=problem.line,
+                field=problem.field,
+                reason=f"{problem.reason}: {problem.way_out}",
+            )
+            for problem in invalid.problems
+        ]
+    )
+    return Failure("CATALOG_INVALID", invalid.message, details=(problems,))

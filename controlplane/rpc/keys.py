@@ -1,7 +1,7 @@
 """KeyService and KeyAdminService."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from controlplane.signing.commands import ActivateKey, GetKeySet, PrepareKey, RevokeKey
@@ -39,31 +39,31 @@ class KeyServicer:
 class KeyAdminServicer:
     """Moves keys through their lives; each step is logged with who asked for it."""
 
-    def __init__(self, commands: KeyCommands, *, changed: Callable[[], None]) -> None:
+    def __init__(self, commands: KeyCommands, *, changed: Callable[[], Awaitable[None]]) -> None:
         self._commands = commands
         self._changed = changed
 
     async def PrepareKey(self, request: keys_pb2.PrepareKeyRequest, call: Call) -> keys_pb2.PrepareKeyResponse:
         """Make a key."""
         key, ring = self._commands.prepare()
-        self._note(call, "prepared", key.key_id)
+        await self._note(call, "prepared", key.key_id)
         return keys_pb2.PrepareKeyResponse(key=_key(key), key_set=key_set_message(ring))
 
     async def ActivateKey(self, request: keys_pb2.ActivateKeyRequest, call: Call) -> keys_pb2.ActivateKeyResponse:
         """Sign with it."""
         ring = self._commands.activate(KeyId(request.key_id))
-        self._note(call, "activated", request.key_id)
+        await self._note(call, "activated", request.key_id)
         return keys_pb2.ActivateKeyResponse(key_set=key_set_message(ring))
 
     async def RevokeKey(self, request: keys_pb2.RevokeKeyRequest, call: Call) -> keys_pb2.RevokeKeyResponse:
         """Never trust it again."""
         ring = self._commands.revoke(KeyId(request.key_id))
-        self._note(call, "revoked", request.key_id)
+        await self._note(call, "revoked", request.key_id)
         return keys_pb2.RevokeKeyResponse(key_set=key_set_message(ring))
 
-    def _note(self, call: Call, what: str, key_id: str) -> None:
+    async def _note(self, call: Call, what: str, key_id: str) -> None:
         """Publish the change to verifiers before the caller hears that it is done."""
-        self._changed()
+        await self._changed()
         _log.warning("key %s", what, extra={"key_id": key_id, "by": call.principal.name, "request_id": call.request_id})
 
 

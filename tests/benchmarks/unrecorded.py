@@ -89,7 +89,7 @@ async def serve() -> None:
     if config.die_with_parent:
         die_with_parent()
     store = await open_store(config.store)
-    await Unrecorded(config, open_state(config), store, Telemetry()).run()
+    await Unrecorded(config, open_state(config, store), store, Telemetry()).run()
 
 
 if __name__ == "__main__":

@@ -159,8 +159,8 @@ async def start_control(
     told = ["--listen", listen, "--state", str(state), "--catalog", str(catalog or ""), "--issuer", "turnout-test"]
     told += ["--store", store, "--http", http]
     config = read_control([*told, "--heartbeat", str(HEARTBEAT), "--drain", "0"], {})
-    opened, meter = open_state(config), Meter()
     kept = await open_store(config.store)
+    opened, meter = open_state(config, kept), Meter()
     plane = ControlPlane(config, opened, kept, meter.telemetry(), draw=draw)
     address = await plane.start()
     return Control(config=config, state=opened, store=kept, plane=plane, meter=meter, address=address)

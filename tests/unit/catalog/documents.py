@@ -18,7 +18,7 @@ from controlplane.catalog.model import (
     TaskType,
     WireProtocol,
 )
-from controlplane.catalog.overlay import Overlay, OverlayFile
+from controlplane.catalog.overlay import Kept, Overlay, OverlayFile
 from controlplane.catalog.store import CatalogStore
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -83,10 +83,14 @@ class Memory:
     def load(self) -> Layer | None:
         return self.layer
 
-    def save(self, overlay: Overlay) -> None:
+    async def newest(self, since: int) -> Kept | None:  # noqa: ARG002
+        return None
+
+    async def save(self, overlay: Overlay, *, since: int) -> int:
         if self.full:
             raise OSError(28, "No space left on device")
         self.saved.append(overlay)
+        return since
 
 
 def write(path: Path, text: str) -> Path:

@@ -95,68 +95,68 @@ def test_a_mended_file_clears_the_status(path: Path) -> None:
     assert store.status.failing_since is None
 
 
-def test_what_the_service_keeps_outlives_a_reload(path: Path) -> None:
+async def test_what_the_service_keeps_outlives_a_reload(path: Path) -> None:
     store = store_of(path)
-    store.change(OURS)
+    await store.change(OURS)
     write(path, EXTENDED)
     store.reload()
     assert store.current.models[MODEL.name].managed_by is ManagedBy.API
 
 
-def test_what_the_service_keeps_outlives_a_restart(path: Path, tmp_path: Path) -> None:
+async def test_what_the_service_keeps_outlives_a_restart(path: Path, tmp_path: Path) -> None:
     overlay = tmp_path / "state" / "overlay.json"
     before = durable_store(path, overlay)
-    before.change(OURS)
+    await before.change(OURS)
     after = durable_store(path, overlay)
     assert after.current.digest == before.current.digest
     assert after.current.models[MODEL.name] == replace(MODEL, managed_by=ManagedBy.API)
     assert not list(overlay.parent.glob("*.new"))
 
 
-def test_a_change_that_breaks_the_whole_is_refused_and_not_kept(path: Path) -> None:
+async def test_a_change_that_breaks_the_whole_is_refused_and_not_kept(path: Path) -> None:
     memory = Memory()
     store = store_of(path, memory=memory)
     before = store.current
     with pytest.raises(CatalogInvalid) as caught:
-        store.change(Overlay(deployments={"local/small": DEPLOYMENT}))
+        await store.change(Overlay(deployments={"local/small": DEPLOYMENT}))
     assert [problem.kind for problem in caught.value.problems] == [ProblemKind.UNKNOWN_MODEL]
     assert store.current is before
     assert memory.saved == []
 
 
-def test_a_change_that_is_only_checked_changes_nothing(path: Path) -> None:
+async def test_a_change_that_is_only_checked_changes_nothing(path: Path) -> None:
     memory = Memory()
     store = store_of(path, memory=memory)
     before = store.current
-    store.change(OURS, validate_only=True)
+    await store.change(OURS, validate_only=True)
     assert store.current is before
     assert memory.saved == []
 
 
-def test_a_change_that_cannot_be_kept_does_not_hold(path: Path) -> None:
+async def test_a_change_that_cannot_be_kept_does_not_hold(path: Path) -> None:
     memory = Memory()
     store = store_of(path, memory=memory)
     told: list[Catalog] = []
     store.on_change(told.append)
     memory.full = True
     with pytest.raises(Failure, match="No space left"):
-        store.change(OURS)
+        await store.change(OURS)
     assert MODEL.name not in store.current.models
     assert store.overlay == Overlay()
     assert told == []
 
 
-def test_a_file_that_needs_what_the_service_keeps_is_valid_with_it(path: Path) -> None:
+async def test_a_file_that_needs_what_the_service_keeps_is_valid_with_it(path: Path) -> None:
     text = EXTENDED + "policies: [{name: ours, strategy: {kind: fixed, models: [small]}}]\n"
     store = store_of(path)
-    store.change(OURS)
+    await store.change(OURS)
     write(path, text)
     assert store.reload().problems == ()
 
 
-def test_an_entry_kept_by_file_and_service_is_refused_at_its_place_in_the_file(path: Path) -> None:
+async def test_an_entry_kept_by_file_and_service_is_refused_at_its_place_in_the_file(path: Path) -> None:
     store = store_of(path)
-    store.change(OURS)
+    await store.change(OURS)
     text = """models:
   - {name: small, provider: local, tier: small, as_of: 2026-11-21, free: true, context_window: 8192,
      max_output_tokens: 2048, latency: 800ms, quality: 0.6}
@@ -173,9 +173,9 @@ def test_the_service_may_keep_an_entry_that_the_package_brings_later(path: Path)
     assert assemble(layers).catalog.models[ours.name].provider == "local"
 
 
-def test_the_overlay_file_has_lines_when_it_is_damaged(tmp_path: Path) -> None:
+async def test_the_overlay_file_has_lines_when_it_is_damaged(tmp_path: Path) -> None:
     file = OverlayFile(tmp_path / "overlay.json")
-    file.save(OURS)
+    await file.save(OURS, since=0)
     text = (tmp_path / "overlay.json").read_text(encoding="utf-8")
     (tmp_path / "overlay.json").write_text(text.replace('"812.5ms"', '"soon"'), encoding="utf-8")
     layer = file.load()
@@ -190,10 +190,10 @@ def test_an_overlay_keeps_only_models_and_deployments(tmp_path: Path) -> None:
     assert [problem.kind for problem in layer.problems] == [ProblemKind.UNKNOWN_FIELD] * 2
 
 
-def test_an_overlay_comes_back_as_it_was_kept(tmp_path: Path) -> None:
+async def test_an_overlay_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     file = OverlayFile(tmp_path / "overlay.json")
     assert file.load() is None
-    file.save(OURS)
+    await file.save(OURS, since=0)
     layer = file.load()
     assert layer is not None
     kept = overlay_of(layer)
@@ -202,16 +202,16 @@ def test_an_overlay_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     assert read_layer(layer.root, Origin.API).problems == ()
 
 
-def test_a_crash_while_writing_leaves_the_old_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_crash_while_writing_leaves_the_old_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = OverlayFile(tmp_path / "overlay.json")
-    file.save(OURS)
+    await file.save(OURS, since=0)
 
     def crash(_descriptor: int) -> None:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("os.fsync", crash)
     with pytest.raises(OSError, match="Input/output"):
-        file.save(Overlay())
+        await file.save(Overlay(), since=0)
     layer = file.load()
     assert layer is not None
     assert overlay_of(layer).models

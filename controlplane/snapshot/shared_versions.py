@@ -1,0 +1,51 @@
+"""Snapshot versions in the table `snapshot_version`: the same configuration has the same version on every control plane."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import cast
+
+from controlplane.audit.leaf import microseconds
+from controlplane.snapshot.holder import Version
+from controlplane.store.protocols import Database, Statement, StoreUnavailable
+
+_FIND = "SELECT version FROM snapshot_version WHERE digest = ?"
+_LAST = "SELECT COALESCE(MAX(version), 0) FROM snapshot_version"
+_ADD = "INSERT INTO snapshot_version (version, digest, at_us) VALUES (?, ?, ?)"
+_TRIES = 10
+
+
+class SharedVersions:
+    """A VersionStore that knows the version it was told to `allot` last."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._version: Version | None = None
+
+    async def allot(self, digest: bytes) -> None:
+        """Find the version of `digest`, or give it the next one; durable when this returns. Raises StoreUnavailable."""
+        for attempt in range(_TRIES):
+            found = await self._database.fetch(_FIND, digest)
+            if found:
+                self._version = Version(number=cast("int", found[0][0]), digest=digest)
+                return
+            try:
+                await self._add(digest)
+            except StoreUnavailable:
+                # Another one may have taken the number, or the digest; if the store is away the next look says so.
+                if attempt == _TRIES - 1:
+                    raise
+
+    def load(self) -> Version | None:
+        """See VersionStore."""
+        return self._version
+
+    def save(self, version: Version) -> None:
+        """See VersionStore. Raises RuntimeError if `version` was not allotted."""
+        if version != self._version:
+            raise RuntimeError(f"snapshot version {version.number} was not allotted")
+
+    async def _add(self, digest: bytes) -> None:
+        ((last,),) = await self._database.fetch(_LAST)
+        row = (cast("int", last) + 1, digest, microseconds(self._clock()))
+        await self._database.write([Statement(sql=_ADD, rows=[row])])
