@@ -43,10 +43,10 @@ async def migrate(url: str) -> str | None:
         raise StoreUnavailable(f"the schema was not changed: {error}") from error
 
 
-def rendered(dialect: Dialect) -> str:
-    """The statements of all steps, for an empty database."""
+def rendered(dialect: Dialect, revision: str = "head") -> str:
+    """The statements of all steps, or of those up to `revision`, for an empty database."""
     written = io.StringIO()
-    command.upgrade(_settings(written, dialect=dialect), "head", sql=True)
+    command.upgrade(_settings(written, dialect=dialect), revision, sql=True)
     return "\n".join(line.rstrip() for line in written.getvalue().strip().splitlines()) + "\n"
 
 

@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+import asyncpg
 import pytest
 
+from controlplane.store.address import PostgresAddress, SqliteAddress, address
 from controlplane.store.migrate import migrate, rendered, revisions
+from controlplane.store.open import open_store
 from controlplane.store.protocols import SchemaMismatch, StoreUnavailable
 from controlplane.store.schema import REVISIONS, Dialect, creation, demand
+from controlplane.store.snapshot import snapshot
 from controlplane.store.sqlite_lock import SqliteLock
 
 
@@ -45,6 +49,37 @@ async def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     before = tables(path)
     await migrate(f"sqlite:{path}")
     assert tables(path) == before
+
+
+async def make(url: str, revision: str) -> None:
+    """A database as software of that revision left it, with one entry."""
+    put = "INSERT INTO entry (kind, ref, decision_id, at_us, leaf) VALUES ('keys', 'k', '', 0, 'leaf')"
+    match address(url):
+        case SqliteAddress(path=path):
+            with sqlite3.connect(path) as connection:
+                connection.executescript(f"{rendered('sqlite', revision)};{put};")
+            connection.close()
+        case PostgresAddress(url=server):
+            session = await asyncpg.connect(server)
+            await session.execute(f"{rendered('postgresql', revision)};{put};")
+            await session.close()
+
+
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+async def test_a_database_of_older_software_is_refused_migrated_and_then_as_a_new_one(
+    url: str, tmp_path: Path, revision: str
+) -> None:
+    await make(url, revision)
+    with pytest.raises(SchemaMismatch, match="then run `turnout db migrate`"):
+        await open_store(url)
+    assert await migrate(url) == revision
+    fresh = f"sqlite:{tmp_path / 'fresh.db'}"
+    await (await open_store(fresh)).close()
+    async with snapshot(address(url)) as migrated, snapshot(address(fresh)) as new:
+        assert await migrated.tables() == await new.tables()
+    store = await open_store(url)
+    assert await store.entries.get("keys", "k") is not None
+    await store.close()
 
 
 async def test_a_database_of_newer_software_is_not_migrated(tmp_path: Path) -> None:
