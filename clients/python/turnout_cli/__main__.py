@@ -2,6 +2,7 @@
 
 from turnout_cli.app import app
 from turnout_cli.audit import audit
+from turnout_cli.budget import budget
 from turnout_cli.catalog import catalog
 from turnout_cli.figures import feedback, report
 from turnout_cli.keys import keys
@@ -21,6 +22,7 @@ app.add_typer(
 )
 app.command()(feedback)
 app.command()(report)
+app.command()(budget)
 app.command()(backup)
 app.command()(restore)
 

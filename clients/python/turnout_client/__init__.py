@@ -19,6 +19,7 @@ from turnout_client.answer import (
     ToolCallDelta,
     Usage,
 )
+from turnout_client.budget import Budget, BudgetAlert, BudgetStatus
 from turnout_client.client import Client
 from turnout_client.decision import Baseline, Decision, Limits, Plan, Target
 from turnout_client.errors import (
@@ -50,6 +51,9 @@ from turnout_client.stream import AnswerStream
 from turnout_client.sync import SyncAnswerStream, SyncClient
 from turnout_client.words import (
     AttemptOutcome,
+    BudgetDimension,
+    BudgetMeasure,
+    BudgetWindow,
     Capability,
     Complexity,
     Domain,
@@ -70,7 +74,13 @@ __all__ = [
     "Attempt",
     "AttemptOutcome",
     "Baseline",
+    "Budget",
+    "BudgetAlert",
+    "BudgetDimension",
     "BudgetExceeded",
+    "BudgetMeasure",
+    "BudgetStatus",
+    "BudgetWindow",
     "Cancelled",
     "Candidate",
     "Capability",

@@ -1,4 +1,4 @@
-"""The client: decide, generate, stream, chat, feedback."""
+"""The client: decide, generate, stream, chat, feedback, budgets."""
 
 import asyncio
 import random
@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
@@ -15,6 +16,8 @@ from turnout.inference.v1.payload_pb2 import Payload
 from turnout_client.answer import Answer
 from turnout_client.answer_codec import answer as answer_from
 from turnout_client.asked import CALL_SETTINGS, Asked, asked, check_names, payload_of
+from turnout_client.budget import Budget, BudgetAlert, BudgetStatus
+from turnout_client.budgets import Budgets, budget_filter
 from turnout_client.chat_request import CHAT_SETTINGS, chat_request
 from turnout_client.context import Context, caller
 from turnout_client.control import ControlPlane
@@ -81,6 +84,7 @@ class Client:
         self._worker_pool = Pool("workers", _addresses("workers", workers), self._around, told)
         self._control = ControlPlane(self._control_pool)
         self._router = Router(self._control, self._caller, RuleBook())
+        self._budgets = Budgets(self._control, self._caller)
         self._workers = Workers(self._worker_pool)
 
     def __repr__(self) -> str:
@@ -155,6 +159,44 @@ class Client:
         request = feedback_request(about, quality=quality, success=success, label=label, comment=comment)
         context = self._context({"timeout": timeout, "request_id": request_id})
         return await submit(self._control, self._caller, request, context)
+
+    async def budgets(
+        self,
+        *,
+        name_prefix: str = "",
+        tenant: str = "",
+        team: str = "",
+        workload: str = "",
+        key: str = "",
+        timeout: float | None = None,  # noqa: ASYNC109 - the name that all calls use
+    ) -> list[BudgetStatus]:
+        """How the accounts of budgets stand: those that pay for requests of this tenant, team, workload and key.
+
+        An operator sees all; others see what their tenant's requests are paid from.
+        """
+        wanted = budget_filter(name_prefix=name_prefix, tenant=tenant, team=team, workload=workload, key=key)
+        return await self._budgets.statuses(wanted, self._context({"timeout": timeout}))
+
+    async def budget(
+        self,
+        name: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - the name that all calls use
+    ) -> Budget:
+        """One budget, with how its accounts stand."""
+        return await self._budgets.budget(name, self._context({"timeout": timeout}))
+
+    async def budget_alerts(
+        self,
+        *,
+        since: datetime | None = None,
+        limit: int = 100,
+        name_prefix: str = "",
+        timeout: float | None = None,  # noqa: ASYNC109 - the name that all calls use
+    ) -> list[BudgetAlert]:
+        """The newest alerts, those of budgets whose names begin so; each says that a share of a limit was spent."""
+        wanted = budget_filter(name_prefix=name_prefix)
+        return await self._budgets.alerts(wanted, since, limit, self._context({"timeout": timeout}))
 
     async def generate(
         self,

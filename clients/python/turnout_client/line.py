@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import grpc
 import grpc.aio
 
+from turnout.budget.v1.budget_pb2_grpc import BudgetServiceStub
 from turnout.inference.v1.inference_pb2_grpc import InferenceServiceStub
 from turnout.outcome.v1.outcome_pb2_grpc import OutcomeServiceStub
 from turnout.routing.v1.routing_pb2_grpc import RoutingServiceStub
@@ -43,6 +44,7 @@ class Line:
     routing: RoutingServiceStub
     inference: InferenceServiceStub
     outcomes: OutcomeServiceStub
+    budgets: BudgetServiceStub
 
     async def connect(self, seconds: float) -> None:
         """Return when the connection is there.
@@ -80,4 +82,5 @@ def open_line(address: str) -> Line:
         routing=RoutingServiceStub(channel),
         inference=InferenceServiceStub(channel),
         outcomes=OutcomeServiceStub(channel),
+        budgets=BudgetServiceStub(channel),
     )

@@ -5,10 +5,12 @@ import threading
 import weakref
 from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
 from turnout_client.answer import Answer, Event
+from turnout_client.budget import Budget, BudgetAlert, BudgetStatus
 from turnout_client.call import closed_meanwhile
 from turnout_client.client import Client
 from turnout_client.decision import Decision
@@ -133,6 +135,39 @@ class SyncClient:
     def classify(self, request: ChatLike, **options: Unpack[ClassifyOptions]) -> Classification:
         """See Client.classify."""
         return self._loop.run(self._client.classify(request, **options))
+
+    def budgets(
+        self,
+        *,
+        name_prefix: str = "",
+        tenant: str = "",
+        team: str = "",
+        workload: str = "",
+        key: str = "",
+        timeout: float | None = None,
+    ) -> list[BudgetStatus]:
+        """See Client.budgets."""
+        asked = self._client.budgets(
+            name_prefix=name_prefix, tenant=tenant, team=team, workload=workload, key=key, timeout=timeout
+        )
+        return self._loop.run(asked)
+
+    def budget(self, name: str, *, timeout: float | None = None) -> Budget:
+        """See Client.budget."""
+        return self._loop.run(self._client.budget(name, timeout=timeout))
+
+    def budget_alerts(
+        self,
+        *,
+        since: datetime | None = None,
+        limit: int = 100,
+        name_prefix: str = "",
+        timeout: float | None = None,
+    ) -> list[BudgetAlert]:
+        """See Client.budget_alerts."""
+        return self._loop.run(
+            self._client.budget_alerts(since=since, limit=limit, name_prefix=name_prefix, timeout=timeout)
+        )
 
     def generate(
         self,

@@ -144,6 +144,37 @@ class FeedbackLabel(StrEnum):
     REFUSED = "refused"
 
 
+class BudgetMeasure(StrEnum):
+    """What a budget counts; `cost` is in nano-dollars."""
+
+    UNKNOWN = "unknown"
+    COST = "cost"
+    REQUESTS = "requests"
+    TOKENS = "tokens"
+
+
+class BudgetWindow(StrEnum):
+    """How long a budget lasts before it begins anew, by UTC; `total` never does."""
+
+    UNKNOWN = "unknown"
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total"
+
+
+class BudgetDimension(StrEnum):
+    """What a budget can count by."""
+
+    UNKNOWN = "unknown"
+    TENANT = "tenant"
+    TEAM = "team"
+    WORKLOAD = "workload"
+    KEY = "key"
+    MODEL = "model"
+
+
 Word = TypeVar("Word", bound=StrEnum)
 
 

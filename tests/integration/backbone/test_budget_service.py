@@ -1,13 +1,30 @@
 """BudgetService over the wire: what was booked is told, to those whom it concerns."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 import pytest_asyncio
+from typer.testing import CliRunner
 
 from tests.support.backbone import Backbone, Json, backbone, document, generate, replaced
 from tests.support.line import refusal
 from turnout.budget.v1 import budget_pb2
+from turnout_cli.__main__ import app
+from turnout_client import (
+    Budget,
+    BudgetAlert,
+    BudgetDimension,
+    BudgetMeasure,
+    BudgetStatus,
+    Client,
+    InvalidRequest,
+    NotFound,
+    SyncClient,
+)
 
 BUDGETS: list[Json] = [
     {"name": "all", "limit_usd": 1, "window": "day", "alerts": [0.0, 0.9]},
@@ -107,3 +124,67 @@ async def test_alerts_come_newest_first_page_by_page(planes: Backbone) -> None:
 async def test_workers_may_not_look(planes: Backbone) -> None:
     told = await refusal(planes.control.line("worker")(budget_pb2.ListBudgetsRequest()))
     assert told.reason == "ACCESS_DENIED"
+
+
+def settings(planes: Backbone) -> dict[str, Any]:
+    """How a client reaches the planes."""
+    control, worker = planes.control.address, planes.worker.address
+    return {"control": control, "workers": worker, "token": planes.control.token("operator"), "timeout": 20}
+
+
+async def test_clients_of_both_kinds_give_budgets_and_alerts_as_values(planes: Backbone) -> None:
+    await spend(planes)
+    await planes.control.meter.until("turnout.budget.alerts")
+    async with Client(**settings(planes)) as client:
+        all_of_them = await client.budgets()
+        assert [status.account for status in all_of_them] == ["all", "each{key=local,tenant=default}", "others"]
+        assert [status.budget for status in await client.budgets(tenant="default", name_prefix="e")] == ["each"]
+        found = await client.budget("each")
+        assert found.per == (BudgetDimension.KEY, BudgetDimension.TENANT)
+        assert (found.accounts[0].spent, found.accounts[0].utilisation) == (1, 0.01)
+        (alert,) = await client.budget_alerts(limit=1)
+        assert (alert.budget, alert.threshold, alert.measure) == ("all", 0.0, BudgetMeasure.COST)
+        assert alert.window_ends_at is not None
+        assert await client.budget_alerts(since=alert.window_ends_at) == []
+        for wrong in ({"limit": 0}, {"since": alert.at.replace(tzinfo=None)}):
+            with pytest.raises(InvalidRequest):
+                await client.budget_alerts(**wrong)
+        with pytest.raises(NotFound):
+            await client.budget("no-such")
+
+    def wait() -> tuple[list[BudgetStatus], Budget, list[BudgetAlert]]:
+        with SyncClient(**settings(planes)) as client:
+            return client.budgets(), client.budget("each"), client.budget_alerts()
+
+    statuses, budget, alerts = await asyncio.to_thread(wait)
+    assert [status.account for status in statuses] == [status.account for status in all_of_them]
+    assert (budget, alerts) == (found, [alert])
+
+
+async def test_the_command_shows_a_table_and_checks(planes: Backbone) -> None:
+    variables = {
+        "TURNOUT_CONTROL": planes.control.address,
+        "TURNOUT_WORKERS": planes.worker.address,
+        "TURNOUT_TOKEN": planes.control.token("operator"),
+        "COLUMNS": "160",
+    }
+
+    async def turnout(*arguments: str) -> Any:
+        return await asyncio.to_thread(CliRunner().invoke, app, ["budget", *arguments], env=variables)
+
+    quiet = await turnout("--check")
+    assert (quiet.exit_code, "others" in quiet.stdout) == (0, True)
+    await spend(planes)
+    await planes.control.meter.until("turnout.budget.alerts")
+    shown = await turnout("--check")
+    assert shown.exit_code == 1
+    assert "each{key=local,tenant=default}" in shown.stdout
+    assert "\x1b" not in shown.stdout
+    assert (await turnout()).exit_code == 0
+    told = json.loads((await turnout("all", "--json")).stdout)
+    assert [one["account"] for one in told["budgets"]] == ["all"]
+    assert told["budgets"][0]["spent"] > 0
+    assert "all passed 0%" in (await turnout("--alerts")).stdout
+    assert json.loads((await turnout("--alerts", "--json")).stdout)["alerts"][0]["threshold"] == 0
+    assert (await turnout("no-such")).exit_code == 1
+    assert (await turnout("--alerts", "--check")).exit_code == 2
