@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 26
+LEFT, RIGHT, TOP, BOTTOM = 64, 26, 12, 26
 SERIES = 6
 """Colours that the page's style has; what comes after them is told as `others`."""
 
@@ -80,29 +80,29 @@ def stacks(times: Sequence[str], series: Sequence[Line], told: Callable[[float],
     return _figure(drawn, [line.name for line in series])
 
 
-def bars(rows: Sequence[Bar], *, top: float | None = None) -> str:
+def bars(rows: Sequence[Bar], *, top: float | None = None, wide: bool = False) -> str:
     """Values side by side, each with its name to the left and what is told to the right."""
-    name, right, step = 210, 150, 26
+    whole, name, right, step = (1080, 330, 130, 26) if wide else (520, 172, 112, 26)
     most = top or nice(max((row.high or row.value for row in rows), default=1))
     height = step * max(1, len(rows)) + 8
-    drawn = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img">']
+    drawn = [f'<svg viewBox="0 0 {whole} {height}" role="img">']
     for at, row in enumerate(rows):
         y = at * step + 6
-        length = (WIDTH - name - right) * min(1.0, max(0.0, row.value) / most)
-        drawn.append(f'<text class="name" x="{name - 8}" y="{y + 13}">{escape(_short(row.name))}</text>')
-        drawn.append(f'<rect class="track" x="{name}" y="{y}" width="{WIDTH - name - right}" height="18" rx="3"/>')
+        length = (whole - name - right) * min(1.0, max(0.0, row.value) / most)
+        drawn.append(f'<text class="name" x="{name - 8}" y="{y + 13}">{escape(_short(row.name, name // 8))}</text>')
+        drawn.append(f'<rect class="track" x="{name}" y="{y}" width="{whole - name - right}" height="18" rx="3"/>')
         drawn.append(f'<rect class="c0" x="{name}" y="{y}" width="{length:.1f}" height="18" rx="3"/>')
         if row.low is not None and row.high is not None:
-            low, high = (name + (WIDTH - name - right) * min(1.0, end / most) for end in (row.low, row.high))
+            low, high = (name + (whole - name - right) * min(1.0, end / most) for end in (row.low, row.high))
             drawn.append(
                 f'<path class="reach" d="M{low:.1f} {y + 9}H{high:.1f}M{low:.1f} {y + 4}v10M{high:.1f} {y + 4}v10"/>'
             )
-        drawn.append(f'<text class="told" x="{WIDTH - right + 8}" y="{y + 13}">{escape(row.told)}</text>')
+        drawn.append(f'<text class="told" x="{whole - right + 8}" y="{y + 13}">{escape(row.told)}</text>')
     return "".join([*drawn, "</svg>"])
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 34 else text[:33] + "…"
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _x(at: int, count: int) -> float:

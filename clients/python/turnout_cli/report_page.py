@@ -35,7 +35,8 @@ def written(by_time: Plain, by_model: Plain, mix: Plain, workloads: Plain, segme
         _card("Success by model", bars(_success(by_model), top=1.0)),
         _card("Latency by model, half and 99 of 100", bars(_latency(by_model))),
         _card("Cost per successful task by model", bars(_per_success(by_model))),
-        _card("Quality by segment, with 95 % intervals", _quality(segments)),
+        _card("What refusals, failures and feedback say", _said(by_time["totals"])),
+        _card("Quality by model and kind of work, with 95 % intervals", _quality(segments), wide=True),
         _card("By model", _table(by_model, "model"), wide=True),
         _card("By workload", _table(workloads, "workload"), wide=True),
     ]
@@ -140,6 +141,20 @@ def _per_success(by_model: Plain) -> list[Bar]:
     return [Bar(name=name, value=cost / 1e9, told=money(cost)) for name, cost in costs if cost is not None]
 
 
+def _said(totals: Plain) -> str:
+    found = [
+        Bar(name=f"{kind}: {name.lower().replace('_', ' ')}", value=count, told=f"{count:,}")
+        for kind, field in (
+            ("refused", "refusals"),
+            ("failed", "errors"),
+            ("feedback", "labels"),
+            ("signal", "signals"),
+        )
+        for name, count in totals[field].items()
+    ]
+    return bars(found[:MOST_BARS]) if found else _nothing()
+
+
 def _quality(segments: Plain) -> str:
     judged = [each for each in segments["segments"] if each["quality"]][:MOST_BARS]
     rows = [
@@ -150,17 +165,22 @@ def _quality(segments: Plain) -> str:
         )
         for each in judged
     ]  # fmt: skip
-    return bars(rows, top=1.0) if rows else _nothing()
+    return bars(rows, top=1.0, wide=True) if rows else _nothing()
 
 
 def _table(found: Plain, name: str) -> str:
     head = "".join(f"<th>{escape(heading)}</th>" for heading in (name, *headings()))
-    rows = [(label(row["group"], name), cells(row["figures"])) for row in found["rows"]]
+    rows = [(_first(row["group"], name), cells(row["figures"])) for row in found["rows"]]
     body = "".join(
         f"<tr><td>{escape(first)}</td>{''.join(f'<td>{escape(cell)}</td>' for cell in others)}</tr>"
         for first, others in rows
     )
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _first(group: Mapping[str, Any], name: str) -> str:
+    """Refused requests have no model."""
+    return label(group, name) if group[name] else f"no {name}"
 
 
 def _nothing() -> str:
