@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from controlplane.access.callers import open_callers
 from controlplane.access.model import Caller
+from controlplane.audit.decisions import SqlDecisions
 from controlplane.audit.documents import ReferredDocuments
 from controlplane.audit.log_key import open_log_key
 from controlplane.audit.metrics import LogMetrics
@@ -54,8 +55,10 @@ from controlplane.routing.commands import ClassifyRequest, ExplainRoute, Surroun
 from controlplane.routing.deciding import DecideRoute, owner_of
 from controlplane.routing.memory import DecisionMemory
 from controlplane.rpc.access import ACCESS
+from controlplane.rpc.audit import AuditCommands, AuditServicer
 from controlplane.rpc.budgets import BudgetServicer
 from controlplane.rpc.catalogs import CatalogServicer
+from controlplane.rpc.erasing import BodyEraser
 from controlplane.rpc.feedback_codec import feedback_record, tenant_of
 from controlplane.rpc.keys import KeyAdminServicer, KeyCommands, KeyServicer, key_set_message
 from controlplane.rpc.outcomes import OutcomeServicer
@@ -202,10 +205,10 @@ class ControlPlane:
         self._publication = Publication(config.heartbeat)
         self._entries = EntryMaker(clock=utc_now, salt=lambda: os.urandom(SALT_BYTES), new_id=new_decision_id)
         with state.keys_folder.exclusive():
-            log_key = open_log_key(state.keys_folder, config.issuer, lambda: os.urandom(32))
+            self._log_key = open_log_key(state.keys_folder, config.issuer, lambda: os.urandom(32))
         self._records = Records(
             store,
-            Sequencer(store.tree, log_key, LogMetrics(telemetry.metrics), utc_now),
+            Sequencer(store.tree, self._log_key, LogMetrics(telemetry.metrics), utc_now),
             ReferredDocuments(catalog_document, live_document),
             Shell(clock=utc_now, seconds=time.monotonic, salt=self._entries.salt),
             shared=config.shared,
@@ -370,6 +373,7 @@ class ControlPlane:
                 "RoutingService": self._routing(),
                 "CatalogService": catalog,
                 "BudgetService": self._budget_service(),
+                "AuditService": self._audit_service(),
                 "SnapshotService": snapshots,
                 "OutcomeService": self._outcomes(),
                 "KeyService": KeyServicer(keys),
@@ -396,6 +400,18 @@ class ControlPlane:
             list_alerts=ListAlerts(AlertLog(store.database)),
         )
         return BudgetServicer(commands, lambda: self._snapshots.current)
+
+    def _audit_service(self) -> AuditServicer:
+        records, entries = self._records, self._entries
+        return AuditServicer(
+            AuditCommands(
+                store=records.store,
+                decisions=SqlDecisions(records.store.database),
+                erase=BodyEraser(records.store, records.journal.submit, utc_now, entries.salt, entries.new_id),
+                keys=self._log_key.known,
+                clock=utc_now,
+            )
+        )
 
     def _routing(self) -> RoutingServicer:
         around = Surroundings(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from controlplane.audit.leaf import body_digest, digest_in, leaf_of
+from controlplane.audit.leaf import body_digest, digest_in, leaf_of, microseconds
 from controlplane.audit.merkle import HASH_BYTES, TILE_WIDTH, Edge, grown, leaf_hash
 from controlplane.audit.note import NoteInvalid, NoteKey, Statement, open_checkpoint
 from controlplane.audit.source import Batch, Source
@@ -67,8 +67,8 @@ class Contents(Protocol):
         """After the last one."""
         ...
 
-    def erased(self) -> Iterable[tuple[str, str]]:
-        """Kind and ref of everything that entries say was erased."""
+    def erased(self, kind: str, ref: str, at_us: int) -> bool:
+        """Whether an entry says that this one, of that time in microseconds, was erased."""
         ...
 
 
@@ -105,7 +105,7 @@ class _Verification:
         self._edge = Edge()
         self._fits = 0
         self._broken = False
-        self._bodiless: dict[tuple[str, str], int] = {}
+        self._bodiless: list[tuple[str, str, int, int]] = []
         self.findings = Findings()
 
     async def all(self) -> None:
@@ -183,7 +183,7 @@ class _Verification:
     def _body(self, entry: StoredEntry) -> bool:
         """Whether the body is there, and is what the leaf commits to."""
         if entry.body is None or entry.salt is None:
-            self._bodiless[entry.kind, entry.ref] = entry.index or 0
+            self._bodiless.append((entry.kind, entry.ref, microseconds(entry.at), entry.index or 0))
             return False
         if digest_in(entry.leaf) != body_digest(entry.salt, entry.body).hex():
             self._fault(entry, "its body is not the one that its leaf commits to")
@@ -226,9 +226,8 @@ class _Verification:
 
     def _erasures(self) -> None:
         """Bodies that are gone must have been erased by somebody who said so."""
-        told = set(self._contents.erased())
-        for (kind, ref), index in self._bodiless.items():
-            if (kind, ref) in told:
+        for kind, ref, at_us, index in self._bodiless:
+            if self._contents.erased(kind, ref, at_us):
                 self.findings.erased += 1
             else:
                 self.findings.fault(index, f"{kind} {ref}", "its body is gone, and no entry says that it was erased")

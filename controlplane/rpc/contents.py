@@ -1,6 +1,5 @@
 """What the bodies of log entries prove: signatures of decisions, decisions that can be made again, and what was erased."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -33,7 +32,8 @@ class RecordContents:
         self._replay = replay
         self._keys: dict[str, bytes] = {}
         self._unproven: list[_Unproven] = []
-        self._erased: list[str] = []
+        self._erased: set[str] = set()
+        self._erased_before: dict[str, int] = {}
 
     async def entry(self, entry: StoredEntry, findings: Findings) -> None:
         """See Contents."""
@@ -52,7 +52,13 @@ class RecordContents:
                 for key in record_pb2.KeysRecord.FromString(body).key_set.keys:
                     self._keys[key.key_id] = key.public_key
             case Kind.ERASURE:
-                self._erased += record_pb2.ErasureRecord.FromString(body).entries
+                self._erasure(record_pb2.ErasureRecord.FromString(body))
+
+    def _erasure(self, record: record_pb2.ErasureRecord) -> None:
+        self._erased.update(record.entries)
+        before = record.before.ToMicroseconds() if record.HasField("before") else 0
+        for kind in record.kinds:
+            self._erased_before[kind] = max(before, self._erased_before.get(kind, 0))
 
     def finish(self, findings: Findings) -> None:
         """See Contents."""
@@ -63,11 +69,9 @@ class RecordContents:
                 problem = f"no key set in the log has the key {one.envelope.signatures[0].key_id!r} that signed it"
                 findings.fault(one.index, f"decision {one.ref}", problem)
 
-    def erased(self) -> Iterable[tuple[str, str]]:
+    def erased(self, kind: str, ref: str, at_us: int) -> bool:
         """See Contents."""
-        for line in self._erased:
-            kind, _, ref = line.partition(" ")
-            yield kind, ref
+        return f"{kind} {ref}" in self._erased or at_us < self._erased_before.get(kind, 0)
 
     async def _decision(self, entry: StoredEntry, record: record_pb2.DecisionRecord, findings: Findings) -> None:
         envelope, index, where = record.decision, entry.index or 0, f"decision {entry.ref}"

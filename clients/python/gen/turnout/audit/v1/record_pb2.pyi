@@ -453,6 +453,8 @@ class ErasureRecord(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     REQUESTED_BY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
     requested_by: _builtins.str
     """Who asked for it."""
     reason: _builtins.str
@@ -461,16 +463,26 @@ class ErasureRecord(_message.Message):
     def entries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Entries whose bodies were removed: kind and ref of each, separated by a blank."""
 
+    @_builtins.property
+    def before(self) -> _timestamp_pb2.Timestamp:
+        """All bodies of entries before this time, of `kinds`, were removed too; none if absent."""
+
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Kinds of entries that `before` is about."""
+
     def __init__(
         self,
         *,
         entries: _abc.Iterable[_builtins.str] | None = ...,
         requested_by: _builtins.str = ...,
         reason: _builtins.str = ...,
+        before: _timestamp_pb2.Timestamp | None = ...,
+        kinds: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["before", b"before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "reason", b"reason", "requested_by", b"requested_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "entries", b"entries", "kinds", b"kinds", "reason", b"reason", "requested_by", b"requested_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
