@@ -69,9 +69,8 @@ class Deliberation:
         means = self.needs.means
         if not self.shortages or means is None or means.degrade:
             return found
-        size = self.needs.size
         return [
-            first or (Exclusion.BUDGET if means.is_short(offer, size) else None)
+            first or (Exclusion.BUDGET if means.is_short(offer) else None)
             for first, offer in zip(found, everyone.offers, strict=True)
         ]
 
@@ -123,13 +122,15 @@ def _reason(ranking: Ranking, strategy: Strategy) -> ReasonCode | None:
 
 def _paid(chosen: Deliberation, paying: Means) -> Deliberation:
     """The same with what budgets make of its plan: fallbacks without room are dropped, a first target without room ends it."""
-    size, offers = chosen.needs.size, chosen.field.offers
+    offers = chosen.field.offers
     if chosen.plan is None:
         return _short(chosen, paying) if paying.degrade else chosen
     places = chosen.plan.places
-    if shortages := paying.shortages(offers[places[0]], size):
+    if shortages := paying.shortages(offers[places[0]]):
         return replace(chosen, plan=None, reason=None, wanted=places[0], shortages=shortages)
-    kept = within(paying, offers, places, size)
+    kept = within(paying, offers, places)
+    if len(kept) == len(places):
+        return chosen
     return replace(chosen, plan=replace(chosen.plan, places=kept), dropped=frozenset(places) - frozenset(kept))
 
 
@@ -141,14 +142,14 @@ def _short(nothing: Deliberation, paying: Means) -> Deliberation:
         found = _resort(rich).survey
     if not found.able:
         return nothing
-    size, offers = rich.needs.size, found.field.offers
+    offers = found.field.offers
 
     def rank_of(place: int) -> tuple[bool, int]:
-        lacking = all(each.in_flight for each in paying.shortages(offers[place], size))
-        return not lacking, most(offers[place], size).cost_nanousd
+        lacking = all(each.in_flight for each in paying.shortages(offers[place]))
+        return not lacking, most(offers[place], paying.size).cost_nanousd
 
     nearest = min(found.able, key=rank_of)
-    return replace(nothing, survey=found, wanted=nearest, shortages=paying.shortages(offers[nearest], size))
+    return replace(nothing, survey=found, wanted=nearest, shortages=paying.shortages(offers[nearest]))
 
 
 def _resort(deliberation: Deliberation) -> Deliberation:

@@ -116,7 +116,7 @@ def _budget(at: Evidence) -> str:
     means = at.needs.means
     if means is None or means.cannot_count(at.offer):
         return f"no budget can count what it costs: {at.offer.model} has no price and is not marked `free`"
-    return "; ".join(shortfall(short) for short in means.shortages(at.offer, at.needs.size))
+    return "; ".join(shortfall(short) for short in means.shortages(at.offer))
 
 
 def _cause(health: Health | None) -> str:

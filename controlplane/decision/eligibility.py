@@ -53,7 +53,7 @@ def beyond_caps(field: Field, place: int, needs: Requirements) -> Exclusion | No
         return Exclusion.COST
     if needs.max_latency is not None and timedelta(seconds=field.seconds[place]) > needs.max_latency:
         return Exclusion.LATENCY
-    if needs.means is not None and needs.means.bars(field.offers[place], needs.size):
+    if needs.means is not None and needs.means.bars(field.offers[place]):
         return Exclusion.BUDGET
     return None
 

@@ -1,5 +1,6 @@
 """The decision: who answers a request, and why."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -8,11 +9,11 @@ from controlplane.decision.deliberation import Deliberation, deliberate
 from controlplane.decision.estimates import costs_nanousd
 from controlplane.decision.explanation import notices, reason_text, steps
 from controlplane.decision.field import estimate
-from controlplane.decision.holding import Call, hold
+from controlplane.decision.holding import Call, Held, hold
 from controlplane.decision.index import SnapshotIndex, index
 from controlplane.decision.limits import limits
-from controlplane.decision.means import Means, most, most_cost, most_input
-from controlplane.decision.model import Baseline, Decision, Request, Target
+from controlplane.decision.means import Means, Size, most, most_cost, most_input
+from controlplane.decision.model import Baseline, Decision, Limits, Request, Target
 from controlplane.decision.table import table
 from controlplane.snapshot.model import Snapshot
 
@@ -71,12 +72,14 @@ def _explained(decision: Decision, of: Deliberation) -> Decision:
 
 def _conclude(of: Deliberation) -> Decision:
     policy, workload = of.match.policy, of.match.workload
-    baseline, bounds = _baseline(of), limits(of)
-    decision = Decision(
+    baseline, bounds, paying = _baseline(of), limits(of), of.needs.means
+    targets = tuple([_target(of, place, bounds.max_output_tokens) for place in of.targets])
+    held = _NOTHING if paying is None else _held(of, targets, bounds, paying)
+    return Decision(
         workload=workload.name,
         policy=policy.name,
         policy_digest=policy.digest,
-        targets=tuple([_target(of, place, bounds.max_output_tokens) for place in of.targets]),
+        targets=targets,
         limits=bounds,
         reason_code=of.reason,
         reason_text=reason_text(of, baseline),
@@ -86,33 +89,32 @@ def _conclude(of: Deliberation) -> Decision:
         classification=of.request.classification,
         candidates=(),
         baseline=baseline,
-    )
-    return decision if of.needs.means is None else _paid(decision, of, of.needs.means)
-
-
-def _paid(decision: Decision, of: Deliberation, paying: Means) -> Decision:
-    """The same with what it holds in budgets, or with what these lack."""
-    if not decision.targets:
-        wanted = timedelta(0) if of.wanted is None else timedelta(seconds=of.field.seconds[of.wanted])
-        return replace(decision, purses=paying.purses, shortages=of.shortages, expected_latency=wanted)
-    size = replace(of.needs.size, output_limit=decision.limits.max_output_tokens)
-    calls = [
-        Call(target=target, most=most(of.field.offers[place], size))
-        for target, place in zip(decision.targets, of.targets, strict=True)
-    ]
-    held = hold(paying, calls, decision.limits.max_attempts)
-    return replace(
-        decision,
-        purses=paying.purses,
+        purses=held.purses,
         holds=held.holds,
         reserved_nanousd=held.reserved_nanousd,
-        expected_latency=decision.targets[0].estimate.latency,
+        shortages=of.shortages,
+        expected_latency=held.latency,
     )
+
+
+_NOTHING = Held()
+
+
+def _held(of: Deliberation, targets: Sequence[Target], bounds: Limits, paying: Means) -> Held:
+    if not targets:
+        wanted = timedelta(0) if of.wanted is None else timedelta(seconds=of.field.seconds[of.wanted])
+        return Held(purses=paying.purses, latency=wanted)
+    size = Size(input_tokens=paying.size.input_tokens, images=paying.size.images, output_limit=bounds.max_output_tokens)
+    calls = [
+        Call(target=target, most=most(of.field.offers[place], size))
+        for target, place in zip(targets, of.targets, strict=True)
+    ]
+    return hold(paying, calls, bounds.max_attempts)
 
 
 def _target(of: Deliberation, place: int, output_limit: int) -> Target:
     offer, needs = of.field.offers[place], of.needs
-    input_tokens = most_input(offer, needs.input_tokens, needs.images)
+    input_tokens = most_input(offer, needs.input_tokens, of.request.features.images)
     return Target(
         deployment=offer.deployment,
         model=offer.model,

@@ -3,17 +3,22 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from controlplane.budget.model import Hold, Measure, Purse
-from controlplane.decision.means import Means, Most, Size, hold_of, lacks, most
+from controlplane.decision.means import Means, Most, hold_of, lacks, most
 from controlplane.decision.model import Target
 from controlplane.decision.offer import Offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """The holds of one run, and the most that its calls may cost together; None where no budget counts money."""
+    """The accounts that were looked at, the holds of one run in them, and the most that its calls may cost together, None where no
+    budget counts money. `latency` is that of the first target, or of what there was no room for.
+    """
 
+    purses: tuple[Purse, ...] = ()
+    latency: timedelta = timedelta(0)
     holds: tuple[Hold, ...] = ()
     reserved_nanousd: int | None = None
 
@@ -26,7 +31,7 @@ class Call:
     most: Most
 
 
-def within(means: Means, offers: Sequence[Offer], places: Sequence[int], size: Size) -> list[int]:
+def within(means: Means, offers: Sequence[Offer], places: Sequence[int]) -> list[int]:
     """`places` without the fallbacks that some account has no room for; the first stays.
 
     Accounts for every model need room for each call alone, since what is held bounds all calls together. Those for some
@@ -34,15 +39,15 @@ def within(means: Means, offers: Sequence[Offer], places: Sequence[int], size: S
     """
     kept = [places[0]]
     for place in places[1:]:
-        if means.cannot_count(offers[place]) or means.is_short(offers[place], size):
+        if means.cannot_count(offers[place]) or means.is_short(offers[place]):
             continue
-        if not means.of or _have_room(means, [offers[each] for each in (*kept, place)], size):
+        if not means.of or _have_room(means, [offers[each] for each in (*kept, place)]):
             kept.append(place)
     return kept
 
 
-def _have_room(means: Means, planned: Sequence[Offer], size: Size) -> bool:
-    calls = [(offer.model, most(offer, size)) for offer in planned]
+def _have_room(means: Means, planned: Sequence[Offer]) -> bool:
+    calls = [(offer.model, most(offer, means.size)) for offer in planned]
     purses = [purse for model in dict.fromkeys(model for model, _ in calls) for purse in means.of.get(model, ())]
     wanted: Counter[str] = Counter()
     for purse in purses:
@@ -67,7 +72,7 @@ def hold(means: Means, calls: Sequence[Call], max_attempts: int) -> Held:
         estimate = _estimate(purse.measure, first) if concerned[0] is calls[0] else 0
         if amount:
             found.append(hold_of(purse, amount, estimate))
-    return Held(holds=tuple(found), reserved_nanousd=reserved)
+    return Held(purses=means.purses, latency=first.estimate.latency, holds=tuple(found), reserved_nanousd=reserved)
 
 
 def _reserved(means: Means, calls: Sequence[Call], max_attempts: int) -> int:

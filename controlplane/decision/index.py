@@ -29,12 +29,14 @@ class Shortlist:
 class CatalogIndex:
     """A catalog, ready for deciding.
 
+    `unpriced`: some offer has no price and is not free.
     For each policy, `allowed` has the deployments that its access leaves, `permitted` those that its strategy is about too.
     """
 
     catalog: Catalog
     offers: tuple[Offer, ...]
     model_names: tuple[ModelName, ...]
+    unpriced: bool
     shortlists: Mapping[tuple[PolicyName, TaskType], Shortlist]
     workloads: Mapping[WorkloadName, Workload]
     allowed: Mapping[PolicyName, frozenset[DeploymentName]]
@@ -96,6 +98,7 @@ def _catalog(catalog: Catalog) -> CatalogIndex:
         catalog=catalog,
         offers=known,
         model_names=tuple(sorted(catalog.models)),
+        unpriced=any(offer.unpriced for offer in known),
         shortlists=_shortlists(catalog, known),
         workloads=MappingProxyType({workload.name: workload for workload in catalog.workloads}),
         allowed=_by_policy(catalog, known, access_denial),

@@ -11,7 +11,8 @@ from controlplane.decision.index import CatalogIndex
 from controlplane.decision.matching import Match
 from controlplane.decision.model import Request
 from controlplane.decision.offer import Offer
-from controlplane.policy.model import NearEnd, NearEndAction
+from controlplane.policy.model import ExecutionLimits, NearEnd, NearEndAction
+from turnout_features.model import Features
 
 EXACT_MARGIN = 64
 """Tokens for what a provider puts around messages and tools, beside an eighth, where tokens are those that features count."""
@@ -80,37 +81,40 @@ def most_input(offer: Offer, counted: int, images: int) -> int:
 class Means:
     """The accounts that pay for a request: those for calls of `every` model, and those `of` one alone.
 
-    `runs`: how often the decision may be run, since each run takes as much. `degrade`: what has no room is passed over, where
-    else it is refused. `low`: the account that comes to its end, if the policy then takes what is cheaper.
+    `size` is that of the longest call. `runs`: how often the decision may be run, since each run takes as much. `degrade`: what has
+    no room is passed over, where else it is refused. `low`: the account that comes to its end, if the policy then takes what is
+    cheaper. `selective`: budgets may exclude something before anything is chosen.
     """
 
     purses: tuple[Purse, ...]
     every: tuple[Purse, ...]
     of: Mapping[str, tuple[Purse, ...]]
+    size: Size
     runs: int
     degrade: bool
     low: Purse | None
+    selective: bool
 
     def paying(self, model: str) -> tuple[Purse, ...]:
         """The accounts that calls of `model` are paid from."""
         return self.every + self.of.get(model, ())
 
-    def bars(self, offer: Offer, size: Size) -> bool:
+    def bars(self, offer: Offer) -> bool:
         """Whether budgets exclude `offer`."""
-        return self.cannot_count(offer) or (self.degrade and self.is_short(offer, size))
+        return self.selective and (self.cannot_count(offer) or (self.degrade and self.is_short(offer)))
 
     def cannot_count(self, offer: Offer) -> bool:
         """Whether money counts here and `offer` has neither a price nor the mark that it is free."""
         return offer.unpriced and any(purse.measure is Measure.COST for purse in self.paying(offer.model))
 
-    def is_short(self, offer: Offer, size: Size) -> bool:
+    def is_short(self, offer: Offer) -> bool:
         """Whether some account has no room for one call of `offer` in each run."""
-        need = most(offer, size)
+        need = most(offer, self.size)
         return any(lacks(purse, need.of(purse.measure) * self.runs) for purse in self.paying(offer.model))
 
-    def shortages(self, offer: Offer, size: Size) -> tuple[Shortage, ...]:
+    def shortages(self, offer: Offer) -> tuple[Shortage, ...]:
         """The accounts that have no room for one call of `offer` in each run, with what all runs need."""
-        need = most(offer, size)
+        need = most(offer, self.size)
         return tuple(
             Shortage(hold=hold_of(purse, amount, amount), balance=purse.balance)
             for purse in self.paying(offer.model)
@@ -146,6 +150,7 @@ def means(request: Request, match: Match, index: CatalogIndex, balances: Balance
     if not found:
         return None
     near = match.policy.budget
+    degrade = near.action is NearEndAction.DEGRADE
     of: dict[str, tuple[Purse, ...]] = {}
     for purse in found:
         if purse.model:
@@ -155,10 +160,21 @@ def means(request: Request, match: Match, index: CatalogIndex, balances: Balance
         purses=found,
         every=every,
         of=MappingProxyType(of),
+        size=Size(
+            input_tokens=request.features.input_tokens,
+            images=request.features.images,
+            output_limit=longest_answer(request.features, match.policy.limits),
+        ),
         runs=request.max_runs,
-        degrade=near.action is NearEndAction.DEGRADE,
+        degrade=degrade,
         low=_low(every, near),
+        selective=degrade or index.unpriced,
     )
+
+
+def longest_answer(features: Features, limits: ExecutionLimits) -> int:
+    """The longest answer, in tokens, that caller and policy allow; the caller may say nothing, or 0."""
+    return min(features.max_output_tokens, limits.max_output_tokens) or limits.max_output_tokens
 
 
 def _low(every: tuple[Purse, ...], near: NearEnd) -> Purse | None:

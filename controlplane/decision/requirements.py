@@ -10,7 +10,7 @@ from controlplane.decision.estimates import expected_output
 from controlplane.decision.floors import Floors, floors
 from controlplane.decision.index import CatalogIndex, permitted, shortlist
 from controlplane.decision.matching import Match
-from controlplane.decision.means import Means, Size
+from controlplane.decision.means import Means, longest_answer
 from controlplane.decision.model import Constraints, Request
 from controlplane.decision.offer import Offer
 from controlplane.policy.model import ExecutionLimits
@@ -51,13 +51,7 @@ class Requirements:
     max_cost_nanousd: int | None
     max_latency: timedelta | None
     floors: Floors
-    images: int
     means: Means | None
-
-    @property
-    def size(self) -> Size:
-        """What the longest call is made of."""
-        return Size(input_tokens=self.input_tokens, images=self.images, output_limit=self.output_limit)
 
 
 def requirements(request: Request, match: Match, index: CatalogIndex, means: Means | None = None) -> Requirements:
@@ -66,7 +60,7 @@ def requirements(request: Request, match: Match, index: CatalogIndex, means: Mea
     task = request.classification.task_type
     pin = match.pin.model if match.pin is not None else None
     asked = min(features.max_output_tokens, policy.limits.max_output_tokens)
-    limit = asked or policy.limits.max_output_tokens
+    limit = longest_answer(features, policy.limits)
     listed = shortlist(index, policy, task, pin)
     tokens = padded(features.input_tokens)
     capabilities = needed(features) | constraints.capabilities
@@ -88,11 +82,10 @@ def requirements(request: Request, match: Match, index: CatalogIndex, means: Mea
         asked_output=asked,
         output_limit=limit,
         expected_output=min(expected_output(task, request.classification.complexity, features), limit),
-        capped=most is not None or constraints.max_latency is not None or means is not None,
+        capped=most is not None or constraints.max_latency is not None or (means is not None and means.selective),
         max_cost_nanousd=most,
         max_latency=constraints.max_latency,
         floors=floors(request, match, eased),
-        images=features.images,
         means=means,
     )
 
