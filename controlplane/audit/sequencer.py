@@ -67,6 +67,8 @@ class Sequencer:
         self._due = asyncio.Event()
         self._witnessed: OrderedDict[str, None] = OrderedDict()
         self.newest: Checkpoint | None = None
+        self.leading = False
+        """Whether this process extends the log now, so that what only one should do beside it is done here."""
         """The newest checkpoint that is durable; None before the first."""
         self.reason = ""
         """Why nothing is sequenced any more; empty if all is well."""
@@ -86,13 +88,15 @@ class Sequencer:
         """Sequence until cancelled, or until the log is found to be altered."""
         while not self.forked:
             try:
-                async with self._tree.lead() as leading:
-                    await (self._lead() if leading else self._follow())
+                async with self._tree.lead() as self.leading:
+                    await (self._lead() if self.leading else self._follow())
             except StoreUnavailable as error:
                 _log.warning("the audit log waits for the store: %s", error)
                 await self._pause()
             except Forked as fork:
                 self._alarm(str(fork))
+            finally:
+                self.leading = False
 
     async def catch_up(self) -> None:
         """Sequence what waits and return, unless another replica leads. Raises StoreUnavailable."""

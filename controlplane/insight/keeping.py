@@ -1,6 +1,5 @@
 """What is kept how long: buckets grow coarser with age, and what is too old or too much is dropped and counted."""
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
@@ -53,7 +52,7 @@ class Rhythm:
 
 
 class Keeping:
-    """Drops what is too old. Runs beside the projector, in the same process, for both take generations of the same cursor.
+    """Drops what is too old. Takes turns with the projector, for both take generations of the same cursor.
 
     `erase` removes bodies of entries by seq; `on_dropped` hears how much of each kind was dropped.
     """
@@ -67,7 +66,6 @@ class Keeping:
         retention: Retention | None = None,
         rhythm: Rhythm | None = None,
         on_dropped: Callable[[str, int], None] | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._database = database
         self._rollups = Rollups(database)
@@ -76,19 +74,17 @@ class Keeping:
         self._retention = retention or Retention()
         self._rhythm = rhythm or Rhythm()
         self._on_dropped = on_dropped
-        self._sleep = sleep
         self._erased_to = 0
 
-    async def run(self) -> None:
-        """Keep until cancelled; what fails is done in a later round."""
-        while True:
-            try:
-                await self.round()
-            except StoreUnavailable as unavailable:
-                _log.warning("nothing was dropped", extra={"cause": str(unavailable)})
-            except Exception:  # noqa: BLE001 - such as a projector that took the generation first
-                _log.exception("nothing was dropped")
-            await self._sleep(self._rhythm.every)
+    async def turn(self) -> float:
+        """A round, if the store can: what fails is done in a later one. How many seconds to wait before the next."""
+        try:
+            await self.round()
+        except StoreUnavailable as unavailable:
+            _log.warning("nothing was dropped", extra={"cause": str(unavailable)})
+        except Exception:  # noqa: BLE001 - such as a projector that took the generation first
+            _log.exception("nothing was dropped")
+        return self._rhythm.every
 
     async def round(self) -> Mapping[str, int]:
         """Compact, and drop everything whose time is over: how much of each kind. Raises StoreUnavailable."""

@@ -205,7 +205,7 @@ async def test_everything_is_dropped_in_its_time_on_every_store(served: Served) 
 async def test_the_page_needs_nothing_else_and_shows_every_plot(served: Served) -> None:
     async with served.insights() as insights:
         text = await page(insights, START, START + timedelta(hours=1), {})
-    assert text.count("<svg") == 6
+    assert text.count("<svg") == 7
     assert "<script" not in text
     assert "http" not in text
     assert "prefers-color-scheme: dark" in text
