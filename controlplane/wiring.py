@@ -39,6 +39,7 @@ from controlplane.classification.ladder import Ladder
 from controlplane.config import Config
 from controlplane.decision.index import SnapshotIndex, index
 from controlplane.http.ready import Readiness
+from controlplane.insight.following import Following
 from controlplane.journal.model import Append, Expire
 from controlplane.outcome.commands import ReportReceipts
 from controlplane.outcome.feedback import SubmitFeedback
@@ -60,9 +61,11 @@ from controlplane.rpc.budgets import BudgetServicer
 from controlplane.rpc.catalogs import CatalogServicer
 from controlplane.rpc.erasing import BodyEraser
 from controlplane.rpc.feedback_codec import feedback_record, tenant_of
+from controlplane.rpc.insights import InsightServicer
 from controlplane.rpc.keys import KeyAdminServicer, KeyCommands, KeyServicer, key_set_message
 from controlplane.rpc.outcomes import OutcomeServicer
 from controlplane.rpc.receipt_reading import ReadReceipt
+from controlplane.rpc.record_facts import told_by
 from controlplane.rpc.recording import EntryMaker
 from controlplane.rpc.routing import RoutingCommands, RoutingServicer
 from controlplane.rpc.sealing import DecisionSealer, published
@@ -213,6 +216,7 @@ class ControlPlane:
             Shell(clock=utc_now, seconds=time.monotonic, salt=self._entries.salt),
             shared=config.shared,
         )
+        self._following = self._follow(store)
         self._alerts = self._alert_watch()
         self._watch = CatalogWatch(state.catalog)
         self._rules = Validation()
@@ -280,7 +284,9 @@ class ControlPlane:
         """Serve, and give the address. Raises OSError if it is taken, and what Sharing.begin raises."""
         if self._sharing is not None:
             await self._sharing.begin()
-        self._records.start(self._alerts.run(), *([self._sharing.run()] if self._sharing else []))
+        self._records.start(
+            self._alerts.run(), self._following.run(), *([self._sharing.run()] if self._sharing else [])
+        )
         port = await self._host.start(self._config.listen)
         if self._config.http:
             self._http = self._http_server()
@@ -376,9 +382,26 @@ class ControlPlane:
                 "AuditService": self._audit_service(),
                 "SnapshotService": snapshots,
                 "OutcomeService": self._outcomes(),
+                "InsightService": InsightServicer(
+                    self._following.reports.report,
+                    self._following.segments,
+                    progress=self._following.progress,
+                    clock=utc_now,
+                ),
                 "KeyService": KeyServicer(keys),
                 "KeyAdminService": KeyAdminServicer(keys, changed=self._spread),
             }
+        )
+
+    def _follow(self, store: Store) -> Following:
+        """Figures are made where the log is extended."""
+        sequencer, metrics = self._records.sequencer, self._telemetry.metrics
+        return Following(
+            store,
+            told_by,
+            leading=lambda: sequencer.leading,
+            clock=utc_now,
+            on_dropped=lambda kind, count: metrics.count("turnout.dropped", {"turnout.kind": kind}, count),
         )
 
     def _budgets(self) -> Sequence[Budget]:

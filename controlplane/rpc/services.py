@@ -7,6 +7,7 @@ from google.protobuf.descriptor import FileDescriptor
 from turnout.audit.v1 import audit_pb2
 from turnout.budget.v1 import budget_pb2
 from turnout.catalog.v1 import catalog_pb2
+from turnout.insight.v1 import insight_pb2
 from turnout.outcome.v1 import outcome_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout.snapshot.v1 import snapshot_pb2
@@ -15,7 +16,7 @@ from turnout_wire.server import Service
 
 _FILES: tuple[FileDescriptor, ...] = tuple(
     module.DESCRIPTOR
-    for module in (routing_pb2, catalog_pb2, budget_pb2, audit_pb2, snapshot_pb2, outcome_pb2, keys_pb2)
+    for module in (routing_pb2, catalog_pb2, budget_pb2, audit_pb2, snapshot_pb2, outcome_pb2, insight_pb2, keys_pb2)
 )
 
 
