@@ -4,17 +4,18 @@ import asyncio
 import sys
 import tempfile
 
-from tests.support.hot_budget import HELD, Load, Verdict, check_then_add, drive
+from tests.support.hot_budget import HELD, LEAST, MOST, Load, Verdict, check_then_add, drive
 from tests.support.postgres import running_postgres
 
 PROCESSES, CLIENTS = 4, 100
-PAIRS, KILL_AFTER = 60_000, 5.0
+PAIRS = 60_000
+LIMIT = PAIRS * (LEAST + MOST) // 2
 NAIVE_PAIRS, NAIVE_CLIENTS = 5_000, 100
 
 
-async def measure(url: str, *, processes: int = PROCESSES, kill_after: float | None = None) -> Verdict:
+async def measure(url: str, *, processes: int = PROCESSES, kill_at: int | None = None) -> Verdict:
     """Exhaust a budget that has room for some `PAIRS` decisions; nothing may be overspent or left reserved."""
-    load = Load(url=url, limit=PAIRS * HELD * 3 // 4, processes=processes, clients=CLIENTS, kill_after=kill_after)
+    load = Load(url=url, limit=PAIRS * HELD * 3 // 4, processes=processes, clients=CLIENTS, kill_at=kill_at)
     verdict = await drive(load)
     assert verdict.highest <= verdict.limit
     assert verdict.balance.spent == verdict.receipts + verdict.estimated
@@ -34,7 +35,7 @@ async def main() -> None:
         print(told("SQLite, one process", await measure(f"sqlite:{folder}/turnout.db", processes=1)))
     with running_postgres(durable=True) as server:
         print(told("all live", await measure(await server.database())))
-        print(told("one killed", await measure(await server.database(), kill_after=KILL_AFTER)))
+        print(told("one killed", await measure(await server.database(), kill_at=LIMIT // 2)))
         limit = NAIVE_PAIRS * HELD
         spent = await check_then_add(await server.database(), limit=limit, clients=NAIVE_CLIENTS)
         print(f"check, then add: limit {limit:,}, spent {spent:,}: {spent / limit - 1:.1%} too much")

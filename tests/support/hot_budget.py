@@ -28,20 +28,21 @@ HELD, LEAST, MOST = 1_000, 500, 1_000
 """What a decision holds, and the bounds of what its run costs then, in nano-dollars."""
 _LOST, _LOST_STARTED = 50, 51
 """One of so many decisions is never run; another is begun and never reported."""
-_TRIES = 10
+_TRIES = 20
 """How often in a row a client may be told to come again before it takes the rest for lost."""
+_LOOK = "SELECT COALESCE(MAX(spent + reserved), 0) FROM balance, pg_sleep(0.01)"
 _JOIN = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """`kill_after`: seconds from the start until the first process is killed and another one takes its place, if at all."""
+    """`kill_at`: when so much is booked and held, the first process is killed and another one takes its place."""
 
     url: str
     limit: int
     processes: int = 4
     clients: int = 100
-    kill_after: float | None = None
+    kill_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +80,39 @@ async def drive(load: Load) -> Verdict:
     late = context.Barrier(1)
     started = [_process(load, number, told, begin) for number in range(load.processes)]
     await asyncio.to_thread(begin.wait, _JOIN)
-    watching = asyncio.create_task(_highest(load.url))
-    if load.kill_after is not None:
-        await asyncio.sleep(load.kill_after)
+    gauge = Gauge(load.kill_at)
+    watching = asyncio.create_task(gauge.watch(load.url))
+    if load.kill_at is not None:
+        await gauge.reached.wait()
         _kill(started[0])
-        started.append(_process(load, load.processes, told, late))
-        started.pop(0)
+        started[0] = _process(load, load.processes, told, late)
     shares = [await asyncio.to_thread(told.get, timeout=_JOIN) for _ in started]
     for process in started:
         process.join(_JOIN)
     watching.cancel()
-    return await _verdict(load, shares, await watching)
+    await asyncio.wait([watching])
+    return await _verdict(load, shares, gauge.highest)
+
+
+class Gauge:
+    """The most that was booked and held at one moment; `reached` when it is `mark`."""
+
+    def __init__(self, mark: int | None) -> None:
+        self.highest = 0
+        self.reached = asyncio.Event()
+        self._mark = mark
+
+    async def watch(self, url: str) -> None:
+        """Look every 10 ms until cancelled."""
+        connection = await asyncpg.connect(url)
+        try:
+            while True:
+                seen = await connection.fetchval(_LOOK)
+                self.highest = max(self.highest, seen)
+                if self._mark is not None and seen >= self._mark:
+                    self.reached.set()
+        finally:
+            connection.terminate()
 
 
 def _process(load: Load, number: int, told: "Queue[Share]", begin: Barrier) -> SpawnProcess:
@@ -138,7 +161,6 @@ async def _client(journal: Journal, name: str, limit: int) -> tuple[int, int]:
         if isinstance(answer, Refused):
             refused += 1
             in_a_row = in_a_row + 1 if answer.shortages[0].in_flight else _TRIES
-            await asyncio.sleep(chance.random() * 0.05)
             continue
         in_a_row = 0
         if made % _LOST_STARTED == 0:
@@ -153,21 +175,6 @@ def _settled(decision_id: str, cost: int) -> Settle:
     """A receipt whose body is its cost."""
     receipt = entry(Kind.RECEIPT, f"{decision_id}/1", decision_id=decision_id, body=str(cost).encode())
     return replace(settle(decision_id, f"{decision_id}/1", cost), entry=receipt)
-
-
-async def _highest(url: str) -> int:
-    """The most that was seen booked and held at one moment, until cancelled."""
-    store = await open_store(url, read_only=True)
-    highest = 0
-    try:
-        while True:
-            balances = await store.ledger.balances([HOT])
-            highest = max([highest, *(one.spent + one.reserved for one in balances.values())])
-            await asyncio.sleep(0.02)
-    except asyncio.CancelledError:
-        return highest
-    finally:
-        await store.close()
 
 
 async def _verdict(load: Load, shares: Sequence[Share], highest: int) -> Verdict:

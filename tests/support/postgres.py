@@ -34,7 +34,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 _ACCOUNT = "nobody"
 _QUICK = ("fsync=off", "full_page_writes=off", "autovacuum=off")
 _COMMON = ("listen_addresses=", "max_connections=200", "shared_buffers=64MB")
-_START, _END = 60.0, 30.0
+_START, _END, _LOOK = 60.0, 30.0, 0.02
 """Seconds."""
 
 
@@ -138,7 +138,7 @@ def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
         yield server
     finally:
         try:
-            server.stop()
+            server.kill()
         finally:
             shutil.rmtree(folder)
 

@@ -20,7 +20,7 @@ async def test_a_budget_that_two_processes_exhaust_is_never_overspent(empty_post
 
 
 async def test_a_budget_holds_though_a_process_is_killed_while_it_spends(empty_postgres: str) -> None:
-    check(await drive(Load(url=empty_postgres, limit=2 * LIMIT, processes=2, clients=50, kill_after=0.3)))
+    check(await drive(Load(url=empty_postgres, limit=LIMIT, processes=2, clients=50, kill_at=LIMIT // 3)))
 
 
 async def test_looking_first_and_adding_then_overspends(empty_postgres: str) -> None:
