@@ -4,6 +4,7 @@ from turnout_cli.app import app
 from turnout_cli.audit import audit
 from turnout_cli.budget import budget
 from turnout_cli.catalog import catalog
+from turnout_cli.decisions import decision, decisions
 from turnout_cli.figures import feedback, report
 from turnout_cli.keys import keys
 from turnout_cli.store import backup, db, restore
@@ -20,6 +21,8 @@ app.add_typer(
     name="audit",
     help="The audit log: verify it offline, reconcile it with what was executed, export it, keep a checkpoint.",
 )
+app.command()(decision)
+app.command()(decisions)
 app.command()(feedback)
 app.command()(report)
 app.command()(budget)

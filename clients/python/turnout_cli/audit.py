@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from turnout_cli.app import AsJson, err, fail, finish, out
+from turnout_cli.app import AsJson, Timeout, err, fail, finish, out
 from turnout_cli.config import state_folder, store_address
 from turnout_cli.demo.outcome import dollars
 from turnout_cli.store import State, Store
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from controlplane.audit.source import Source
     from controlplane.audit.verify import Findings, Trust
     from controlplane.rpc.reconcile import Reconciled
+    from turnout_wire.audits import Audits
 
 audit = typer.Typer(no_args_is_help=True)
 
@@ -144,6 +145,32 @@ def key(state: State = None, as_json: AsJson = False) -> None:
         return 0
 
     work(run)
+
+
+@audit.command()
+def erase(
+    decisions: Annotated[list[str] | None, typer.Argument(help="Ids of decisions.")] = None,
+    older: Annotated[str, typer.Option("--older-than", help="Also everything that old: 90d, 26w.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "",
+    timeout: Timeout = 300, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Remove what was recorded of requests for good, as the operator. The leaves stay, and the log stays sound."""
+    from turnout_cli.decisions import ask
+    from turnout_cli.report import age, now
+
+    if not reason or not (decisions or older):
+        raise typer.BadParameter("name decisions or --older-than, and say why with --reason")
+    before = now() - age(older) if older else None
+
+    async def use(audits: "Audits") -> int:
+        done = await audits.erase(decisions or (), before, reason)
+        if as_json:
+            emit(done)
+        else:
+            out.print(f"{done['erased']} bodies erased; entry {done['ref']} says so", highlight=False, soft_wrap=True)
+        return 0
+
+    ask(use, timeout)
 
 
 def trusted(given: Sequence[str], state: Path | None) -> "Sequence[NoteKey]":

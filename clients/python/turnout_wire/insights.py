@@ -93,6 +93,8 @@ def plain(message: Message) -> dict[str, Any]:
 
 def _field(message: Message, field: Any) -> Any:
     value = getattr(message, field.name)
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return dict(value)
     if field.is_repeated:
         if field.message_type is not None and field.message_type.name in ("Count", "Dropped"):
             return {getattr(each, each.DESCRIPTOR.fields[0].name): each.count for each in value}
