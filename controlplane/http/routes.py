@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 _BUDGET = "turnout.budget.v1.BudgetService"
+_INSIGHT = "turnout.insight.v1.InsightService"
 _OUTCOME = "turnout.outcome.v1.OutcomeService"
 
 
@@ -21,5 +22,6 @@ class Route:
 ROUTES = (
     Route(verb="GET", path="/v1/budget", method=f"{_BUDGET}/ListBudgets"),
     Route(verb="GET", path="/v1/budget/{name}", method=f"{_BUDGET}/GetBudget"),
+    Route(verb="GET", path="/v1/metrics", method=f"{_INSIGHT}/GetReport"),
     Route(verb="POST", path="/v1/feedback", method=f"{_OUTCOME}/SubmitFeedback"),
 )

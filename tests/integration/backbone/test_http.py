@@ -122,6 +122,16 @@ async def test_feedback_is_taken_once_and_words_may_be_short(web: Web) -> None:
     assert (unknown.status, unknown.error["reason"]) == (404, "NOT_FOUND")
 
 
+async def test_metrics_are_those_of_the_report_over_the_window_that_is_asked_for(web: Web) -> None:
+    await web.decided()
+    window = {"since": "2026-11-01T00:00:00Z", "until": "2026-11-02T00:00:00Z"}
+    told = await web("GET", "/v1/metrics", params=[*window.items(), ("group_by", "model"), ("group_by", "workload")])
+    assert (told.status, told.body["rows"], told.body["totals"]["requests"]) == (200, [], "0")
+    assert (told.body["since"], told.body["until"]) == tuple(window.values())
+    wrong = await web("GET", "/v1/metrics", params={"group_by": "colour"})
+    assert (wrong.status, wrong.error["field"]) == (400, "group_by")
+
+
 @pytest.mark.parametrize(
     ("body", "reason", "word"),
     [
@@ -164,7 +174,10 @@ async def test_a_bad_parameter_is_named(web: Web, query: str, field: str) -> Non
     assert (told.status, told.error["field"]) == (400, field)
 
 
-@pytest.mark.parametrize(("verb", "path"), [("GET", "/v1/budget"), ("GET", "/v1/budget/all"), ("POST", "/v1/feedback")])
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [("GET", "/v1/budget"), ("GET", "/v1/budget/all"), ("GET", "/v1/metrics"), ("POST", "/v1/feedback")],
+)
 async def test_nobody_is_let_in_without_a_token_or_the_role(web: Web, verb: str, path: str) -> None:
     stranger = await web(verb, path, "", data=b"{", headers={"content-type": "text/plain"})
     assert (stranger.status, stranger.error["reason"]) == (401, "UNAUTHENTICATED")
