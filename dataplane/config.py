@@ -72,7 +72,10 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7421"), metavar="HOST:PORT", help="port 0 takes any")
     add(
-        "--control", default=env.get("TURNOUT_CONTROL", "127.0.0.1:7411"), metavar="HOST:PORT", help="the control plane"
+        "--control",
+        default=env.get("TURNOUT_CONTROL", "127.0.0.1:7411"),
+        metavar="HOST:PORT[,…]",
+        help="the control plane, or several that share a store",
     )
     add("--token-file", default=env.get("TURNOUT_TOKEN_FILE", ".turnout/tokens/worker"), metavar="FILE")
     add("--worker", default=env.get("TURNOUT_WORKER") or f"{socket.gethostname()}-{os.getpid()}", metavar="NAME")

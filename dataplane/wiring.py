@@ -165,7 +165,7 @@ class Worker:
             pinned=self._config.pinned,
         )
         source = SnapshotSource(self._snapshots, identity, verify, self._clock.now)
-        return Subscriber(uplink.channel, uplink.metadata, source, self._snapshots, identity, growing_wait)
+        return Subscriber(uplink, uplink.metadata, source, self._snapshots, identity, growing_wait)
 
     def _make_host(self) -> Host:
         rules = payload_rules()
@@ -260,4 +260,4 @@ async def serve(config: Config) -> None:
         await Worker(config, telemetry, uplink).run()
     finally:
         with suppress(asyncio.CancelledError):
-            await uplink.channel.close()
+            await uplink.close()

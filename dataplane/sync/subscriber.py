@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import grpc.aio
@@ -25,7 +25,7 @@ from turnout_wire.signature import Signature, Verifier
 _log = logging.getLogger(__name__)
 _MISSED = 3
 """Heartbeats that may be missed before the worker takes the connection for dead."""
-_FIRST = 30.0
+_FIRST, _FIRST_OF_SEVERAL = 30.0, 5.0
 """Seconds to the first message, before it is known how often one comes; connecting included."""
 
 Request = snapshot_pb2.StreamSnapshotsRequest
@@ -94,23 +94,37 @@ def _parse(envelope: envelope_pb2.Envelope) -> WorkerSnapshot:
         raise SnapshotUnusable(f"the payload is not a Snapshot: {error}") from error
 
 
+class Uplink(Protocol):
+    """The control planes, of which one is used."""
+
+    @property
+    def channel(self) -> grpc.aio.Channel:
+        """That of the one that is used now."""
+        ...
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is no other one."""
+        ...
+
+    def leave(self, channel: grpc.aio.Channel) -> None:
+        """Use the next one, unless `channel` was left already."""
+        ...
+
+
 class Subscriber:
-    """Listens for ever; reconnects with growing waits."""
+    """Listens for ever; reconnects with growing waits, to another control plane each time where there are several."""
 
     def __init__(
         self,
-        channel: grpc.aio.Channel,
+        uplink: Uplink,
         metadata: Sequence[tuple[str, str]],
         source: SnapshotSource,
         holder: SnapshotHolder,
         identity: Identity,
         wait: Callable[[int], float],
     ) -> None:
-        self._call = channel.stream_stream(
-            "/turnout.snapshot.v1.SnapshotService/StreamSnapshots",
-            request_serializer=Request.SerializeToString,
-            response_deserializer=Response.FromString,
-        )
+        self._uplink = uplink
         self._metadata = tuple(metadata)
         self._source = source
         self._holder = holder
@@ -121,22 +135,31 @@ class Subscriber:
         """Until cancelled. `wait(n)` are the seconds before the n-th attempt since something was last heard."""
         failures = 0
         while True:
+            channel = self._uplink.channel
             try:
-                async for _ in self._listen():
+                async for _ in self._listen(channel):
                     failures = 0
             except (grpc.aio.AioRpcError, TimeoutError) as error:
                 told = error.code().name if isinstance(error, grpc.aio.AioRpcError) else "silent"
                 _log.warning("control plane lost; going on with what we have", extra={"cause": told})
             except Exception:  # noqa: BLE001 - a fault of ours must not leave the worker without news for ever
                 _log.exception("the subscription failed; it begins again")
+            self._uplink.leave(channel)
             failures += 1
             await asyncio.sleep(self._wait(failures))
 
-    async def _listen(self) -> AsyncIterator[None]:
-        stream = self._call(metadata=self._metadata, wait_for_ready=True)
+    async def _listen(self, channel: grpc.aio.Channel) -> AsyncIterator[None]:
+        call = channel.stream_stream(
+            "/turnout.snapshot.v1.SnapshotService/StreamSnapshots",
+            request_serializer=Request.SerializeToString,
+            response_deserializer=Response.FromString,
+        )
+        # The only one is waited for; of several another one may be there.
+        alone = self._uplink.alone
+        stream: Any = call(metadata=self._metadata, wait_for_ready=alone)
         try:
             await stream.write(Request(hello=self._hello()))
-            patience: float | None = _FIRST
+            patience: float | None = _FIRST if alone else _FIRST_OF_SEVERAL
             while True:
                 async with asyncio.timeout(patience):
                     response = await stream.read()

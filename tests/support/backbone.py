@@ -187,7 +187,7 @@ class Running:
         for line in self.lines:
             await line.close()
         await self.plane.stop()
-        await self.uplink.channel.close()
+        await self.uplink.close()
 
 
 async def start_worker(address: str, token_file: Path, **settings: Any) -> Running:

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from dataplane.report.uplink import Uplink
 from dataplane.snapshot.holder import SnapshotHolder
 from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
 from tests.support.snapshots import sealed, snapshot
@@ -85,7 +86,7 @@ async def listening(play: Play, wait: Callable[[int], float]) -> AsyncIterator[C
     holder = SnapshotHolder(clock.monotonic, timedelta(seconds=300))
     identity = Identity(worker="w-1", pool="batch", software="2", features=("shadow",))
     source = SnapshotSource(holder, identity, verify, lambda: datetime.now(UTC))
-    subscriber = Subscriber(channel, (), source, holder, identity, wait)  # type: ignore[arg-type]  # what it uses of one
+    subscriber = Subscriber(Uplink([channel], ()), (), source, holder, identity, wait)  # type: ignore[list-item]  # what it uses of one
     task = asyncio.create_task(subscriber.run())
     try:
         yield channel
