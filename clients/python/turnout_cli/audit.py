@@ -160,9 +160,9 @@ def erase(
 
     if not reason or not (decisions or older):
         raise typer.BadParameter("name decisions or --older-than, and say why with --reason")
-    before = now() - age(older) if older else None
 
     async def use(audits: "Audits") -> int:
+        before = now() - age(older) if older else None
         done = await audits.erase(decisions or (), before, reason)
         if as_json:
             emit(done)

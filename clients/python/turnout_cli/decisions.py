@@ -51,13 +51,12 @@ def decisions(
     from turnout_cli.report import age, now
     from turnout_client.money import nanousd
 
-    filters: dict[str, Any] = {
-        "since": now() - age(since), "tenant": tenant, "workload": workload, "owner": owner, "feature": feature,
-        "model": model, "deployment": deployment, "reason": reason, "result": result, "id_prefix": id_prefix,
-        "min_cost_nanousd": nanousd(min_cost) if min_cost else 0,
-    }  # fmt: skip
-
     async def use(audits: "Audits") -> int:
+        filters: dict[str, Any] = {
+            "since": now() - age(since), "tenant": tenant, "workload": workload, "owner": owner, "feature": feature,
+            "model": model, "deployment": deployment, "reason": reason, "result": result, "id_prefix": id_prefix,
+            "min_cost_nanousd": nanousd(min_cost) if min_cost else 0,
+        }  # fmt: skip
         decision_page.show_list(await audits.decisions(filters, limit), out, as_json=as_json)
         return 0
 
