@@ -6,7 +6,7 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import planes
+from tests.benchmarks import insight, planes
 
 DOCUMENT = Path("docs/benchmarks.md")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -20,7 +20,7 @@ def table(header: planes.Row, rows: list[planes.Row]) -> str:
 
 def main() -> None:
     """Measure and write."""
-    tables = asyncio.run(planes.run())
+    tables = {**asyncio.run(planes.run()), "Figures": asyncio.run(insight.run_all())}
     made = f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores."
     text = "\n\n".join([made, *(f"### {name}\n\n{table(*parts)}" for name, parts in tables.items())])
     print(text)

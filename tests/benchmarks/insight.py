@@ -16,6 +16,7 @@ from controlplane.insight.keeping import Keeping
 from controlplane.insight.report import DAY, HOUR, Dimension, Reports, Window
 from controlplane.insight.rollups import Cursor, Rollups, as_int
 from controlplane.store.open import open_store
+from tests.benchmarks.planes import Row
 from tests.support.insight import Log, decision, feedback, run, told
 
 DECISIONS, FOLDED, DAYS = 1_000_000, 20_000, 30
@@ -99,7 +100,7 @@ async def timed(reports: Reports, span: Window, *by: Dimension) -> tuple[float, 
     return time.perf_counter() - began, len(report.rows), report.totals["decided"]
 
 
-async def run_all() -> tuple[list[str], list[list[str]]]:
+async def run_all() -> tuple[Row, list[Row]]:
     """The table: what, seconds, rows, decisions."""
     with tempfile.TemporaryDirectory() as name:
         rate, batch = await fold_rate(Path(name))
@@ -121,17 +122,17 @@ async def run_all() -> tuple[list[str], list[list[str]]]:
             "by day and model": (month, (Dimension.TIME, Dimension.MODEL)),
             "by hour, last day": (Window(since=NOW - DAY, until=NOW, bucket=HOUR), (Dimension.TIME,)),
         }
-        rows = [
-            [f"fold: {rate:,.0f} entries/s, {batch:.0f} ms a batch", "", "", ""],
-            [f"filling {filled:.0f} s, making what is older than two days wider {compacted:.0f} s", "", "", ""],
+        rows: list[Row] = [
+            (f"fold: {rate:,.0f} entries/s, {batch:.0f} ms a batch", "", "", ""),
+            (f"filling {filled:.0f} s, making what is older than two days wider {compacted:.0f} s", "", "", ""),
         ]
         for what, (span, by) in asked.items():
             seconds, count, decided = await timed(reports, span, *by)
-            rows.append([what, f"{seconds:.2f}", str(count), f"{decided:,}"])
+            rows.append((what, f"{seconds:.2f}", str(count), f"{decided:,}"))
         cells = as_int((await store.database.fetch("SELECT COUNT(*) FROM rollup"))[0][0])
-        rows.append([f"rollup rows: {cells:,}", "", "", ""])
+        rows.append((f"rollup rows: {cells:,}", "", "", ""))
         await store.close()
-    return ["report over 1,000,000 decisions on SQLite", "s", "rows", "decisions"], rows
+    return ("report over 1,000,000 decisions on SQLite", "s", "rows", "decisions"), rows
 
 
 def main() -> None:

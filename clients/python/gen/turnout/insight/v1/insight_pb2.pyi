@@ -299,7 +299,7 @@ class Dropped(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """What: `decisions`, `rollups`, `bodies`, `documents`, `requests`, `reservations`, `orphans`, `features`, `observations`."""
+    """What: `decisions`, `rollups`, `bodies`, `documents`, `requests`, `reservations`, `orphans`, `features`, `observations`, `unreadable`."""
     count: _builtins.int
     """How many."""
     def __init__(
@@ -690,7 +690,7 @@ Global___Percentiles: _TypeAlias = Percentiles  # noqa: Y015
 
 @_typing.final
 class Quality(_message.Message):
-    """How good answers were found, 0 to 1: the score that was given; else 1 for success or `accepted`, 0 for their opposites."""
+    """How good answers were found, 0 to 1: the score; else 1 for success or `accepted`, 0 for failure, `retried`, `escalated`, `refused`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
