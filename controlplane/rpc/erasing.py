@@ -7,7 +7,8 @@ from datetime import datetime
 from controlplane.audit.leaf import from_microseconds, microseconds
 from controlplane.audit.model import Entry, Kind
 from controlplane.journal.model import Append, Operation, Result
-from controlplane.store.protocols import Store, StoredEntry
+from controlplane.routing.deciding import LIFE
+from controlplane.store.protocols import Statement, Store, StoredEntry
 from turnout.audit.v1 import record_pb2
 
 ERASABLE = (Kind.DECISION, Kind.REFUSAL, Kind.RECEIPT, Kind.STRAY, Kind.EXPIRY, Kind.FEEDBACK, Kind.ALERT)
@@ -47,6 +48,7 @@ class BodyEraser:
             entries=[f"{entry.kind} {entry.ref}" for entry in entries], requested_by=by, reason=reason
         )
         ref = await self._say(record, before)
+        await self._forget(decision_ids, before)
         count = await self._store.entries.erase([entry.seq for entry in entries])
         if before is not None:
             count += await self._erase_before(before)
@@ -63,6 +65,14 @@ class BodyEraser:
         record = record_pb2.ErasureRecord(requested_by="turnout", reason="retention")
         await self._say(record, from_microseconds(youngest + 1), sorted(str(kind) for kind, _ in rows))
         return await self._store.entries.erase(seqs)
+
+    async def _forget(self, decision_ids: Sequence[str], before: datetime | None) -> None:
+        """Requests do not get a decision again that cannot be read any more."""
+        statements = [Statement(sql="DELETE FROM request WHERE decision_id = ?", rows=[(one,) for one in decision_ids])]
+        if before is not None:
+            over = microseconds(before + LIFE)
+            statements.append(Statement(sql="DELETE FROM request WHERE expires_us < ?", rows=[(over,)]))
+        await self._store.database.write([statement for statement in statements if statement.rows])
 
     async def _about(self, decision_id: str) -> list[StoredEntry]:
         found = await self._store.entries.of_decision(decision_id)

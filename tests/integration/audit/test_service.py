@@ -125,6 +125,17 @@ async def test_erased_decisions_say_so_and_the_log_stays_sound(service: AuditSer
     assert found.erased == 3
 
 
+async def test_a_request_whose_decision_was_erased_gets_another(service: AuditServicer, log: Written) -> None:
+    log.given = log.given[:1]
+    (again,) = await log.decisions(1)
+    wanted = again.signed.decision_id
+    await service.EraseBodies(audit_pb2.EraseBodiesRequest(decision_ids=[wanted], reason="asked"), OPERATOR)
+    later = Written(log.store, seed=8)
+    later.now, later.given = log.now, log.given[:1]
+    (other,) = await later.decisions(1)
+    assert other.signed.decision_id != wanted
+
+
 async def test_everything_before_a_time_is_erased_but_what_explains_the_log(
     service: AuditServicer, log: Written
 ) -> None:
