@@ -309,6 +309,7 @@ class ControlPlane:
         while True:
             await asyncio.sleep(TIDY_EVERY)
             self._state.keys.tidy()
+            self._records.documents.forget()
             self.renew()
 
     def _publish(self, snapshot: Snapshot) -> None:

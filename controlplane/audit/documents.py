@@ -62,6 +62,11 @@ class ReferredDocuments:
             if (document := self._made.get(digest)) is not None:
                 self._made[digest] = Document(digest=digest, kind=document.kind, body=b"")
 
+    def forget(self) -> None:
+        """Write those again that are referred to from now on: what nothing referred to for long may have been dropped."""
+        for digest in [digest for digest, document in self._made.items() if not document.body]:
+            del self._made[digest]
+
     def _note(self, document: Document) -> bytes:
         if document.digest not in self._made:
             self._made[document.digest] = document
