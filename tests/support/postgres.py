@@ -82,9 +82,10 @@ class PostgresServer:
             )
         give_up = time.monotonic() + _START
         while not self._ready():
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.02)
             if self._process.poll() is not None or time.monotonic() > give_up:
                 raise AssertionError(f"{self._process.returncode}: " + (self._folder / "log").read_text())
-            time.sleep(0.02)
 
     def stop(self) -> None:
         """End it in order, whoever is connected."""
