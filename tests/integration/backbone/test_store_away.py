@@ -14,6 +14,7 @@ from controlplane.store.protocols import StoreUnavailable
 from tests.support.backbone import Backbone, asked, backbone, generate, opened
 from tests.support.line import told
 from tests.support.postgres import running_postgres
+from turnout.audit.v1 import record_pb2
 from turnout.inference.v1 import inference_pb2
 from turnout.routing.v1 import decision_pb2
 
@@ -146,3 +147,29 @@ async def test_a_policy_may_go_on_without_the_store_and_is_recorded_and_booked_w
         await recorded(planes, Kind.RECEIPT, answer.receipt.receipt_id)
         (balance,) = (await planes.control.store.ledger.windows("all", 0)).values()
         assert balance.spent >= answer.receipt.cost_nanousd > 0
+
+
+async def test_a_decision_that_was_lost_with_its_store_is_adopted_from_its_receipt_and_booked(tmp_path: Path) -> None:
+    """As one is that was given just before it was written, by a process that was killed in between."""
+    async with backbone(tmp_path, sections=SECTIONS) as planes:
+        decided = await planes.decide()
+        await planes.control.go_down()
+        forget(tmp_path / "state")
+        await planes.restart()
+        answer = await planes.runner(generate(decided))
+        await recorded(planes, Kind.RECEIPT, answer.receipt.receipt_id)
+        store = planes.control.store
+        entry = await store.entries.get(Kind.DECISION, answer.receipt.decision_id)
+        (balance,) = (await store.ledger.windows("all", 0)).values()
+    assert entry is not None
+    assert entry.body is not None
+    record = record_pb2.DecisionRecord.FromString(entry.body)
+    assert record.adopted
+    assert record.decision == decided.decision
+    assert (balance.spent, balance.reserved) == (answer.receipt.cost_nanousd, 0)
+
+
+def forget(state: Path) -> None:
+    """Remove the store."""
+    for path in state.glob("turnout.db*"):
+        path.unlink()
