@@ -15,15 +15,15 @@ class Counts(Protocol):
 class LogMetrics:
     """Counts what the sequencer does; see Watch."""
 
-    def __init__(self, counts: Counts) -> None:
-        self._counts = counts
+    def __init__(self, metrics: Counts) -> None:
+        self._metrics = metrics
 
     def sequenced(self, count: int, size: int) -> None:
         """See Watch."""
         del size  # the counter's sum is the size
-        self._counts.count("turnout.audit.sequenced", {}, count)
+        self._metrics.count("turnout.audit.sequenced", {}, count)
 
     def forked(self, reason: str) -> None:
         """See Watch. The reason is in the log; a metric must not have as many series as there are reasons."""
         del reason
-        self._counts.count("turnout.audit.forked", {})
+        self._metrics.count("turnout.audit.forked", {})
