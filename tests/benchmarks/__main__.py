@@ -6,7 +6,7 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import insight, planes
+from tests.benchmarks import audit, hot_budget, insight, planes, recording
 
 DOCUMENT = Path("docs/benchmarks.md")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -20,7 +20,13 @@ def table(header: planes.Row, rows: list[planes.Row]) -> str:
 
 def main() -> None:
     """Measure and write."""
-    tables = {**asyncio.run(planes.run()), "Figures": asyncio.run(insight.run_all())}
+    tables: dict[str, tuple[planes.Row, list[planes.Row]]] = {
+        **asyncio.run(planes.run()),
+        "Writing down": asyncio.run(recording.run()),
+        "Budgets": asyncio.run(hot_budget.run_all()),
+        "Audit log": asyncio.run(audit.run_all()),
+        "Figures": asyncio.run(insight.run_all()),
+    }
     made = f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores."
     text = "\n\n".join([made, *(f"### {name}\n\n{table(*parts)}" for name, parts in tables.items())])
     print(text)

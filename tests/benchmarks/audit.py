@@ -20,8 +20,8 @@ from tests.support.audit import NOW, log_key
 from tests.support.recorded_log import Written
 
 ENTRIES, DECISIONS, PROOFS, GROUP = 100_000, 3_000, 500, 500
-HEADER = ("audit log", "per second", "µs each")
-Row = tuple[str, str, str]
+Row = tuple[str, ...]
+HEADER: Row = ("audit log", "per second", "µs each")
 
 
 def row(name: str, count: int, seconds: float) -> Row:

@@ -1,9 +1,9 @@
 """How fast several control planes spend one budget on PostgreSQL, and one on SQLite: `python -m tests.benchmarks.hot_budget`."""
 
 import asyncio
-import sys
 import tempfile
 
+from tests.benchmarks.planes import Row
 from tests.support.hot_budget import HELD, LEAST, MOST, Load, Verdict, check_then_add, drive
 from tests.support.postgres import running_postgres
 
@@ -23,24 +23,34 @@ async def measure(url: str, *, processes: int = PROCESSES, kill_at: int | None =
     return verdict
 
 
-def told(name: str, verdict: Verdict) -> str:
-    """One line."""
-    rate, spent = round(verdict.pairs_per_second), verdict.balance.spent
-    return f"{name}: {rate:,} reserve + settle a second; limit {verdict.limit:,}, spent {spent:,}, reserved 0"
+def row(name: str, verdict: Verdict) -> Row:
+    """One line of the table."""
+    spent = f"{verdict.balance.spent / verdict.limit:.2%}"
+    return name, f"{verdict.pairs_per_second:.0f}", spent, str(verdict.balance.reserved)
 
 
-async def main() -> None:
+HEADER: Row = ("one budget, driven to exhaustion", "reserve + settle a second", "spent of the limit", "left reserved")
+
+
+async def run_all() -> tuple[Row, list[Row]]:
     """SQLite; PostgreSQL without a kill, with one, and the control."""
     with tempfile.TemporaryDirectory() as folder:
-        print(told("SQLite, one process", await measure(f"sqlite:{folder}/turnout.db", processes=1)))
+        rows = [row("SQLite, 1 process, 100 clients", await measure(f"sqlite:{folder}/turnout.db", processes=1))]
     with running_postgres(durable=True) as server:
-        print(told("all live", await measure(await server.database())))
-        print(told("one killed", await measure(await server.database(), kill_at=LIMIT // 2)))
+        rows.append(row("PostgreSQL, 4 processes × 100 clients", await measure(await server.database())))
+        rows.append(row("the same, one killed half way", await measure(await server.database(), kill_at=LIMIT // 2)))
         limit = NAIVE_PAIRS * HELD
         spent = await check_then_add(await server.database(), limit=limit, clients=NAIVE_CLIENTS)
-        print(f"check, then add: limit {limit:,}, spent {spent:,}: {spent / limit - 1:.1%} too much")
-        sys.stdout.flush()
+        rows.append(("check, then add: the control", "", f"{spent / limit:.2%}", ""))
+    return HEADER, rows
+
+
+def main() -> None:
+    """Print the table."""
+    from tests.benchmarks.__main__ import table
+
+    print(table(*asyncio.run(run_all())))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
