@@ -4,7 +4,10 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+
+from controlplane.insight.keeping import Retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,7 @@ class Config:
     drain: float
     reflect: bool
     log_level: str
+    retention: Retention
     telemetry: bool
     die_with_parent: bool
 
@@ -36,6 +40,8 @@ class Config:
 
 DATABASE = "turnout.db"
 """The store in the state folder, where no other is named."""
+
+MAX_DAYS = 36_500
 
 _TELEMETRY = (
     "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -61,6 +67,10 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
         drain=flags.drain,
         reflect=flags.reflect,
         log_level=flags.log_level,
+        retention=Retention(
+            bodies=timedelta(days=flags.keep_records) if flags.keep_records else None,
+            rollups=timedelta(days=max(flags.keep_figures, 1)),
+        ),
         telemetry=any(env.get(name) for name in _TELEMETRY),
         die_with_parent=flags.die_with_parent,
     )
@@ -102,6 +112,27 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--heartbeat", type=float, default=2.0, metavar="SECONDS", help="how often workers hear from us at least")
     add("--drain", type=float, default=5.0, metavar="SECONDS", help="how long calls may finish after SIGTERM")
     add("--reflect", action="store_true", help="answer gRPC reflection")
+    add(
+        "--keep-records",
+        type=_days,
+        default=env.get("TURNOUT_KEEP_RECORDS", "90"),
+        metavar="DAYS",
+        help="until what was recorded of requests is erased; its leaves in the log stay; 0 keeps it for ever",
+    )
+    add(
+        "--keep-figures",
+        type=_days,
+        default=env.get("TURNOUT_KEEP_FIGURES", "400"),
+        metavar="DAYS",
+        help="how long reports look back",
+    )
     add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))
     add("--die-with-parent", action="store_true", help="end when the starting process ends (Linux)")
     return parser
+
+
+def _days(text: str) -> int:
+    """A number of days. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) > MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days from 0 to {MAX_DAYS}")
+    return int(text)

@@ -161,7 +161,7 @@ class State:
     catalog: CatalogStore
 
 
-def open_state(config: Config, store: Store) -> State:
+def open_state(config: Config, store: Store, clock: Callable[[], datetime] = utc_now) -> State:
     """Open the state folder; makes keys and callers on first start.
 
     Control planes that share a store may share the folders too: then what changes is in the store, and keys change in turn.
@@ -171,7 +171,7 @@ def open_state(config: Config, store: Store) -> State:
     config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = DiskFolder(config.keys or config.state / KEYS, shared=config.shared)
     overlay = SharedOverlay(store.database) if config.shared else OverlayFile(config.state / OVERLAY)
-    keys = FileKeyStore(folder, issuer=config.issuer, clock=utc_now, seed=lambda: os.urandom(32))
+    keys = FileKeyStore(folder, issuer=config.issuer, clock=clock, seed=lambda: os.urandom(32))
     with folder.exclusive():
         callers = open_callers(config.state, lambda: secrets.token_urlsafe(32))
     return State(
@@ -179,7 +179,7 @@ def open_state(config: Config, store: Store) -> State:
         keys_folder=folder,
         keys=keys,
         callers=callers,
-        catalog=CatalogStore(config.catalog, overlay, utc_now),
+        catalog=CatalogStore(config.catalog, overlay, clock),
     )
 
 
@@ -194,28 +194,32 @@ class ControlPlane:
         telemetry: Telemetry,
         *,
         draw: Callable[[], float] = random.random,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """`draw` gives one uniform number in [0, 1) for each decision. Raises KeyFolderError if the log's key is damaged."""
+        self._clock = clock
         self._config = config
         self._state = state
         self._telemetry = telemetry
         self._draw = draw
         self._worked_out = WorkedOut()
-        versions = SharedVersions(store.database, utc_now) if config.shared else VersionFile(config.state / VERSION)
-        self._snapshots = SnapshotHolder(versions, utc_now)
-        self._sight = Sight(self._snapshots, LiveView(), utc_now, self._tell)
+        versions = SharedVersions(store.database, self._clock) if config.shared else VersionFile(config.state / VERSION)
+        self._snapshots = SnapshotHolder(versions, self._clock)
+        self._sight = Sight(self._snapshots, LiveView(), self._clock, self._tell)
         self._sharing = Sharing(self._shared(store, versions)) if isinstance(versions, SharedVersions) else None
         self._publication = Publication(config.heartbeat)
-        self._entries = EntryMaker(clock=utc_now, salt=lambda: os.urandom(SALT_BYTES), new_id=new_decision_id)
+        self._entries = EntryMaker(clock=self._clock, salt=lambda: os.urandom(SALT_BYTES), new_id=new_decision_id)
         with state.keys_folder.exclusive():
             self._log_key = open_log_key(state.keys_folder, config.issuer, lambda: os.urandom(32))
         self._records = Records(
             store,
-            Sequencer(store.tree, self._log_key, LogMetrics(telemetry.metrics), utc_now),
+            Sequencer(store.tree, self._log_key, LogMetrics(telemetry.metrics), self._clock),
             ReferredDocuments(catalog_document, live_document),
-            Shell(clock=utc_now, seconds=time.monotonic, salt=self._entries.salt),
+            Shell(clock=self._clock, seconds=time.monotonic, salt=self._entries.salt),
             shared=config.shared,
         )
+        submit = self._records.journal.submit
+        self._eraser = BodyEraser(store, submit, self._clock, self._entries.salt, self._entries.new_id)
         self._following = self._follow(store)
         self._alerts = self._alert_watch()
         self._watch = CatalogWatch(state.catalog)
@@ -251,7 +255,7 @@ class ControlPlane:
             catalog=self._state.catalog,
             keys=self._state.keys,
             versions=versions,
-            views=SharedViews(store.database, self._sight.elsewhere, utc_now),
+            views=SharedViews(store.database, self._sight.elsewhere, self._clock),
             digest=self._digest,
             publish=self._publish_now,
         )
@@ -351,7 +355,7 @@ class ControlPlane:
             snapshot=lambda: self._snapshots.current,
             database=records.store.database,
             journal=lambda: records.journal.state,
-            probe=lambda: records.journal.submit(Expire(decision_id="", now=utc_now(), salt=self._entries.salt())),
+            probe=lambda: records.journal.submit(Expire(decision_id="", now=self._clock(), salt=self._entries.salt())),
             draining=lambda: self._draining,
         )
 
@@ -374,7 +378,7 @@ class ControlPlane:
         catalog = CatalogServicer(
             catalog_commands(self._state.catalog), lambda: self._snapshots.current, changed=self._spread
         )
-        snapshots = SnapshotServicer(self._publication, utc_now, self._telemetry)
+        snapshots = SnapshotServicer(self._publication, self._clock, self._telemetry)
         return services(
             {
                 "RoutingService": self._routing(),
@@ -387,7 +391,7 @@ class ControlPlane:
                     self._following.reports.report,
                     self._following.segments,
                     progress=self._following.progress,
-                    clock=utc_now,
+                    clock=self._clock,
                 ),
                 "KeyService": KeyServicer(keys),
                 "KeyAdminService": KeyAdminServicer(keys, changed=self._spread),
@@ -401,7 +405,9 @@ class ControlPlane:
             store,
             told_by,
             leading=lambda: sequencer.leading,
-            clock=utc_now,
+            clock=self._clock,
+            erase=self._eraser.aged,
+            retention=self._config.retention,
             on_dropped=lambda kind, count: metrics.count("turnout.dropped", {"turnout.kind": kind}, count),
         )
 
@@ -410,14 +416,14 @@ class ControlPlane:
 
     def _alert_watch(self) -> AlertWatch:
         records = self._records
-        metrics = BudgetMetrics(self._telemetry.metrics, self._budgets, lambda: records.view.balances, utc_now)
-        watch = AlertWatch(records.journal.submit, records.store.ledger, metrics, utc_now, self._entries.salt)
+        metrics = BudgetMetrics(self._telemetry.metrics, self._budgets, lambda: records.view.balances, self._clock)
+        watch = AlertWatch(records.journal.submit, records.store.ledger, metrics, self._clock, self._entries.salt)
         records.view.on_update(watch.heard)
         return watch
 
     def _budget_service(self) -> BudgetServicer:
         store = self._records.store
-        accounts = Accounts(store.ledger, utc_now)
+        accounts = Accounts(store.ledger, self._clock)
         commands = BudgetCommands(
             list_budgets=ListBudgets(accounts, self._budgets),
             get_budget=GetBudget(accounts, self._budgets),
@@ -426,14 +432,14 @@ class ControlPlane:
         return BudgetServicer(commands, lambda: self._snapshots.current)
 
     def _audit_service(self) -> AuditServicer:
-        records, entries = self._records, self._entries
+        records = self._records
         return AuditServicer(
             AuditCommands(
                 store=records.store,
                 decisions=SqlDecisions(records.store.database),
-                erase=BodyEraser(records.store, records.journal.submit, utc_now, entries.salt, entries.new_id),
+                erase=self._eraser,
                 keys=self._log_key.known,
-                clock=utc_now,
+                clock=self._clock,
             )
         )
 
@@ -443,7 +449,7 @@ class ControlPlane:
             index=self._worked_out.index,
             patterns=self._worked_out.patterns,
             classify=Ladder(),
-            clock=utc_now,
+            clock=self._clock,
             draw=self._draw,
             new_id=new_decision_id,
             issuer=self._config.issuer,
@@ -486,8 +492,8 @@ class ControlPlane:
                 entry=self._records.store.entries.get,
                 tenant_of=tenant_of,
                 body=feedback_record,
-                clock=utc_now,
-                new_id=lambda: new_decision_id(utc_now()),
+                clock=self._clock,
+                new_id=lambda: new_decision_id(self._clock()),
                 salt=self._entries.salt,
             )
         )
@@ -511,9 +517,9 @@ class ControlPlane:
         store = self._state.keys
         return KeyCommands(
             get=GetKeySet(store=store),
-            prepare=PrepareKey(store=store, clock=utc_now, issuer=self._config.issuer),
-            activate=ActivateKey(store=store, clock=utc_now),
-            revoke=RevokeKey(store=store, clock=utc_now),
+            prepare=PrepareKey(store=store, clock=self._clock, issuer=self._config.issuer),
+            activate=ActivateKey(store=store, clock=self._clock),
+            revoke=RevokeKey(store=store, clock=self._clock),
         )
 
 

@@ -1,7 +1,7 @@
 """Everything that follows the log for figures, put together: one process of an installation folds, all of them answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 
 from controlplane.insight.facts import Told
@@ -16,7 +16,8 @@ from controlplane.store.protocols import Store, StoredEntry
 class Following:
     """`run` it beside the sequencer. `leading` tells whether this process is the one that folds and drops what is too old.
 
-    `read` tells what an entry says; `on_dropped` hears of what was dropped, by kind.
+    `read` tells what an entry says; `erase` removes bodies by seq, and writes down that it did; `on_dropped` hears of what was
+    dropped, by kind.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class Following:
         *,
         leading: Callable[[], bool],
         clock: Callable[[], datetime],
+        erase: Callable[[Collection[int]], Awaitable[int]],
         on_dropped: Callable[[str, int], None] | None = None,
         retention: Retention | None = None,
         pace: Pace | None = None,
@@ -38,9 +40,7 @@ class Following:
         self._rollups = Rollups(store.database)
         source = Source(entries=store.entries.in_order, size=self._size, read=read)
         self._projector = Projector(source, self._rollups, pace=self._pace, on_dropped=on_dropped)
-        self._keeping = Keeping(
-            store.database, store.entries.erase, clock=clock, retention=retention, on_dropped=on_dropped
-        )
+        self._keeping = Keeping(store.database, erase, clock=clock, retention=retention, on_dropped=on_dropped)
         self.reports = Reports(store.database)
         self.segments = Segments(self.reports)
 

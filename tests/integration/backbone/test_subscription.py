@@ -13,6 +13,7 @@ import pytest
 
 from controlplane.rpc.snapshots import SnapshotServicer
 from controlplane.snapshot.publication import Publication, Published
+from dataplane.report.uplink import Uplink
 from dataplane.snapshot.holder import SnapshotHolder
 from dataplane.snapshot.model import WorkerSnapshot
 from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
@@ -78,7 +79,7 @@ class Worker:
         identity = Identity(worker="w", pool="default", software="1", features=())
         source = SnapshotSource(self.holder, identity, verify, lambda: datetime.now(UTC))
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
-        subscriber = Subscriber(self._channel, (), source, self.holder, identity, lambda _: 0.0)
+        subscriber = Subscriber(Uplink([self._channel], ()), (), source, self.holder, identity, lambda _: 0.0)
         self._task = asyncio.create_task(subscriber.run())
 
     def _took(self, snapshot: WorkerSnapshot) -> None:

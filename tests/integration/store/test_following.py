@@ -83,7 +83,9 @@ async def test_the_one_that_leads_folds_and_every_other_answers(store: Store) ->
         await asyncio.sleep(0)
 
     leading = False
-    following = Following(store, told_by, leading=lambda: leading, clock=lambda: NOW, sleep=sleep)
+    following = Following(
+        store, told_by, leading=lambda: leading, clock=lambda: NOW, erase=store.entries.erase, sleep=sleep
+    )
     task = asyncio.create_task(following.run())
     await turns.get()
     assert (await following.progress())[0].behind == 6
