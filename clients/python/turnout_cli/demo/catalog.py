@@ -13,13 +13,13 @@ PROVIDERS = ("openai", "anthropic", "google")
 PROTOCOLS = {"openai": "openai", "anthropic": "anthropic", "google": "gemini"}
 
 
-def sandbox_catalog(addresses: Mapping[str, str]) -> str:
+def sandbox_catalog(addresses: Mapping[str, str], **sections: object) -> str:
     """A turnout.yaml whose deployments are the packaged ones at other addresses: models, prices and policies stay.
 
-    `addresses` maps each provider to the sandbox process that plays it. JSON is YAML.
+    `addresses` maps each provider to the sandbox process that plays it; `sections` are further ones. JSON is YAML.
     """
     moved = [_moved(deployment, addresses) for deployment in load(None).deployments]
-    return json.dumps({"version": 1, "extends": "default", "deployments": moved}, indent=1)
+    return json.dumps({"version": 1, "extends": "default", "deployments": moved, **sections}, indent=1)
 
 
 def _moved(deployment: Deployment, addresses: Mapping[str, str]) -> dict[str, object]:

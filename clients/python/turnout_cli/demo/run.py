@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from turnout_cli.demo.books import BUDGET, Accounts, accounts
 from turnout_cli.demo.catalog import CREDENTIAL, PROTOCOLS, PROVIDERS, sandbox_catalog
 from turnout_cli.demo.drills import Outage, open_breakers, tampering
 from turnout_cli.demo.outcome import Row, Summary, summarize
@@ -72,24 +73,31 @@ class Demo:
             )
             client = await resources.enter_async_context(_client(stack, stack.workers))
             with_one = await resources.enter_async_context(_client(stack, stack.workers[:1]))
-            return await self._show(client, with_one, sandboxes, tracing)
+            rows, seconds = await self._send(client, sandboxes)
+            summary = summarize(rows, await self._baseline(client), seconds)
+            kept = await accounts(client, stack, summary.cost_nanousd)
+            return await self._show(with_one, tracing, rows, summary, kept)
 
     async def _show(
-        self, client: Client, with_one: Client, sandboxes: Mapping[str, Running], tracing: DemoTracing
+        self, with_one: Client, tracing: DemoTracing, rows: list[Row], summary: Summary, kept: Accounts
     ) -> int:
-        rows, seconds = await self._send(client, sandboxes)
-        summary = summarize(rows, await self._baseline(client), seconds)
         refusals = await tampering(with_one, "Is the sky blue?") if self._settings.drills else []
         if self._settings.as_json:
             for refused in refusals:
                 self._emit({"kind": "tampering", **asdict(refused)})
+            self._emit({"kind": "accounts", **asdict(kept)})
             self._emit(summary.document())
         else:
             await self._show_rest(summary, tracing, rows)
+            self._screen.heading("What is kept of it")
+            self._screen.accounts(kept)
             if refusals:
                 self._screen.heading("Somebody tampers with decisions")
                 self._screen.refusals(refusals)
-        return 0 if summary.answered and all(refused.reason for refused in refusals) else 1
+        right = kept.right or bool(
+            summary.errors
+        )  # an answer that failed may have cost something, and nobody told its caller
+        return 0 if summary.answered and right and all(refused.reason for refused in refusals) else 1
 
     async def _show_rest(self, summary: Summary, tracing: DemoTracing, rows: list[Row]) -> None:
         self._screen.heading("What came out")
@@ -175,7 +183,8 @@ class Demo:
     ) -> Stack:
         catalog = folder / "turnout.yaml"
         catalog.write_text(
-            sandbox_catalog({name: running.address for name, running in sandboxes.items()}), encoding="utf-8"
+            sandbox_catalog({name: running.address for name, running in sandboxes.items()}, budgets=[BUDGET]),
+            encoding="utf-8",
         )
         environment = {**self._settings.environment, **tracing.environment, CREDENTIAL: "sandbox"}
         settings = StackSettings(state=folder / "state", catalog=catalog, environment=environment, log_level="warning")

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from turnout_cli.demo.books import Accounts
 from turnout_cli.demo.drills import Refused
 from turnout_cli.demo.outcome import Row, Summary, dollars
 from turnout_cli.trace_tree import trace_tree
@@ -78,6 +79,27 @@ class Screen:
                 f"[green]refused: {refused.reason}[/green]" if refused.reason else "[bold red]NOT REFUSED[/bold red]"
             )
             self._console.print(f"  {escape(refused.attempt)}: {verdict}\n    [dim]{escape(refused.message)}[/dim]")
+
+    def accounts(self, kept: Accounts) -> None:
+        """The budget, the audit log, and what a verifier says of a forged copy."""
+        spent, told = dollars(kept.spent_nanousd), dollars(kept.receipts_nanousd)
+        same = kept.spent_nanousd == kept.receipts_nanousd
+        verdict = "the callers' receipts, to the nano-dollar" if same else f"the callers' receipts say {told}"
+        self._console.print(
+            f"  budget: {spent} of {dollars(kept.limit_nanousd)} spent ({verdict}), {dollars(kept.reserved_nanousd)} held",
+            highlight=False,
+        )
+        log, forged = kept.log, kept.forged
+        sound = "[green]sound[/green]" if log.sound else f"[bold red]NOT SOUND[/bold red] {escape(log.fault)}"
+        self._console.print(
+            f"  audit log: {log.leaves:,} leaves, {log.checkpoints} signed checkpoints, {log.replayed:,} decisions made again "
+            f"byte for byte: {sound}",
+            highlight=False,
+        )
+        noticed = (
+            "[bold red]NOT NOTICED[/bold red]" if forged.sound else f"[green]noticed[/green] at {escape(forged.fault)}"
+        )
+        self._console.print(f"  a copy with one bit of one receipt changed: {noticed}", highlight=False)
 
     def trace(self, spans: Sequence[ReceivedSpan]) -> None:
         """One trace."""
