@@ -1,7 +1,7 @@
 """How a key ring may change: every step from one ring to the next."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from controlplane.signing.model import Key, KeyId, KeyRing, KeyState
 from turnout_wire.ed25519 import key_id_of
@@ -15,6 +15,7 @@ LEAD = timedelta(seconds=5)
 
 MAX_KEYS = 64
 """What a key set may hold."""
+_OPEN = datetime.max.replace(tzinfo=UTC)
 
 
 def find(ring: KeyRing, key_id: KeyId) -> Key:
@@ -115,8 +116,9 @@ def _signs_from(key: Key) -> datetime:
     return key.signs_from or key.not_before
 
 
-def _turn(key: Key) -> tuple[datetime, bool]:
-    return _signs_from(key), key.state is KeyState.ACTIVE
+def _turn(key: Key) -> tuple[datetime, bool, datetime]:
+    """Of keys that sign from the same moment on, for they were activated within one lead, the one that was activated last."""
+    return _signs_from(key), key.state is KeyState.ACTIVE, key.not_after or _OPEN
 
 
 def _retired(key: Key, not_after: datetime) -> Key:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controlplane.signing import life
@@ -14,6 +14,7 @@ from turnout_wire.failure import Failure
 from turnout_wire.payload_type import CLOCK_SKEW, MAX_DECISION_LIFE
 
 START = datetime(2026, 1, 15, 12, tzinfo=UTC)
+NO_TIME = timedelta(0)
 
 changes = st.lists(
     st.tuples(
@@ -82,6 +83,11 @@ def test_there_is_always_one_active_key_and_one_to_sign_with(sequence: list[tupl
 
 
 @given(changes)
+@example(
+    [("prepare", 0, NO_TIME)] * 3
+    + [("activate", 1, NO_TIME), ("activate", 3, NO_TIME), ("prepare", 0, timedelta(seconds=605, microseconds=1))]
+    + [("activate", 2, NO_TIME), ("prune", 0, NO_TIME)]
+)
 def test_what_was_signed_verifies_until_it_has_expired(sequence: list[tuple[str, int, timedelta]]) -> None:
     signed: list[tuple[Key, datetime]] = []
     for ring, now in lives(sequence):
