@@ -41,7 +41,7 @@ class Records:
         self.documents = documents
         self.view = BalanceView()
         self.journal = Journal(store.writer, heard=self._heard, clock=shell.seconds)
-        self._sweep = ExpirySweep(store.ledger, self.journal.submit, shell.clock, shell.salt)
+        self.sweep = ExpirySweep(store.ledger, self.journal.submit, shell.clock, shell.salt)
         self._shared = shared
         self._tasks: list[asyncio.Task[None]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -55,7 +55,7 @@ class Records:
     def start(self, *others: Coroutine[None, None, None]) -> None:
         """Begin to write; `others` run as long."""
         self._writing = asyncio.create_task(self.journal.run())
-        loops = [self._sweep.run(), self.sequencer.run(), *others]
+        loops = [self.sweep.run(), self.sequencer.run(), *others]
         if self._shared:
             loops.append(self._refresh())
         self._tasks = [asyncio.create_task(loop) for loop in loops]

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import random
 from typing import Any
@@ -86,23 +86,24 @@ def replaced(path: Path, text: str | Json) -> Path:
 
 
 class ShiftedClock:
-    """The clocks of this machine; the monotonic one is later by what a test says, as if that time had passed in silence."""
+    """The clocks of this machine; they are later by what a test says, as if that time had passed in silence."""
 
     def __init__(self) -> None:
         self.shift = 0.0
+        self.later = timedelta(0)
 
     def now(self) -> datetime:
-        """The time of day."""
-        return datetime.now(UTC)
+        """The time of day, later by `later`."""
+        return datetime.now(UTC) + self.later
 
     def monotonic(self) -> float:
-        """Seconds."""
+        """Seconds, more by `shift`."""
         return time.monotonic() + self.shift
 
 
 @dataclass(slots=True, kw_only=True)
 class Control:
-    """A control plane, running until it is stopped."""
+    """A control plane, running until it is stopped; `clock` is later when the test says so."""
 
     config: Config
     state: State
@@ -110,11 +111,12 @@ class Control:
     plane: ControlPlane
     meter: Meter
     address: str
+    clock: ShiftedClock
     lines: list[Line] = field(default_factory=list)
     stopped: bool = False
 
     def token(self, name: str) -> str:
-        """The token of `local`, `operator` or `worker`."""
+        """The token of `local`, `operator` or `worker`, or of a caller that the test made."""
         return (self.config.state / "tokens" / name).read_text()
 
     def line(self, name: str = "local") -> Line:
@@ -126,6 +128,11 @@ class Control:
         """Let it count on these balances, and on nothing that it saw before."""
         view = self.plane._records.view
         view.update({**dict.fromkeys(view.balances, Balance()), **balances})
+
+    async def pass_by(self, time: timedelta) -> None:
+        """Let time pass, and what is due by then end."""
+        self.clock.later += time
+        await self.plane._records.sweep.sweep()
 
     async def stop(self) -> None:
         """Go down, hanging up on everybody; the second time does nothing."""
@@ -151,19 +158,21 @@ async def start_control(
     *,
     store: str = "",
     http: str = "",
+    clock: ShiftedClock | None = None,
 ) -> Control:
     """A control plane with its state in `state`, whose decisions are drawn by `draw`; `store` is in that folder if empty.
 
     `http` is where it serves HTTP, if anywhere.
     """
+    told_time = clock or ShiftedClock()
     told = ["--listen", listen, "--state", str(state), "--catalog", str(catalog or ""), "--issuer", "turnout-test"]
     told += ["--store", store, "--http", http]
     config = read_control([*told, "--heartbeat", str(HEARTBEAT), "--drain", "0"], {})
     kept = await open_store(config.store)
-    opened, meter = open_state(config, kept), Meter()
-    plane = ControlPlane(config, opened, kept, meter.telemetry(), draw=draw)
+    opened, meter = open_state(config, kept, told_time.now), Meter()
+    plane = ControlPlane(config, opened, kept, meter.telemetry(), draw=draw, clock=told_time.now)
     address = await plane.start()
-    return Control(config=config, state=opened, store=kept, plane=plane, meter=meter, address=address)
+    return Control(config=config, state=opened, store=kept, plane=plane, meter=meter, address=address, clock=told_time)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -233,7 +242,9 @@ class Backbone:
         """Stop the control plane, and start it again at its address with the state that it had. Connections come back."""
         old = self.control
         await old.go_down()
-        self.control = await start_control(old.config.state, self.catalog, old.address)
+        self.control = await start_control(
+            old.config.state, self.catalog, old.address, http=old.plane.http_address, clock=old.clock
+        )
         self.control.lines = old.lines
 
     async def stop(self) -> None:
@@ -249,13 +260,13 @@ class Backbone:
 
 @asynccontextmanager
 async def backbone(
-    folder: Path, *, store: str = "", sections: Json | None = None, **worker: Any
+    folder: Path, *, store: str = "", http: str = "", sections: Json | None = None, **worker: Any
 ) -> AsyncIterator[Backbone]:
     """A control plane with its state in `folder`, one worker, and two providers; `sections` take the place of the catalog's."""
     async with AsyncExitStack() as stack:
         obeying = await stack.enter_async_context(providers())
         catalog = replaced(folder / "turnout.yaml", document(obeying.address, **(sections or {})))
-        control = await start_control(folder / "state", catalog, store=store)
+        control = await start_control(folder / "state", catalog, store=store, http=http)
         try:
             running = await start_worker(control.address, folder / "state" / "tokens" / "worker", **worker)
         except BaseException:
