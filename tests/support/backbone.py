@@ -158,16 +158,17 @@ async def start_control(
     *,
     store: str = "",
     http: str = "",
+    drain: float = 0,
     clock: ShiftedClock | None = None,
 ) -> Control:
     """A control plane with its state in `state`, whose decisions are drawn by `draw`; `store` is in that folder if empty.
 
-    `http` is where it serves HTTP, if anywhere.
+    `http` is where it serves HTTP, if anywhere; `drain` the seconds in which calls may finish.
     """
     told_time = clock or ShiftedClock()
     told = ["--listen", listen, "--state", str(state), "--catalog", str(catalog or ""), "--issuer", "turnout-test"]
     told += ["--store", store, "--http", http]
-    config = read_control([*told, "--heartbeat", str(HEARTBEAT), "--drain", "0"], {})
+    config = read_control([*told, "--heartbeat", str(HEARTBEAT), "--drain", str(drain)], {})
     kept = await open_store(config.store)
     opened, meter = open_state(config, kept, told_time.now), Meter()
     plane = ControlPlane(config, opened, kept, meter.telemetry(), draw=draw, clock=told_time.now)

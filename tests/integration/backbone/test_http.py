@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,9 +66,9 @@ class Web:
 
 
 @asynccontextmanager
-async def serving(folder: Any) -> AsyncIterator[Web]:
+async def serving(folder: Any, drain: float = 0) -> AsyncIterator[Web]:
     catalog = replaced(folder / "turnout.yaml", document("http://127.0.0.1:9", budgets=BUDGETS))
-    control = await start_control(folder / "state", catalog, http="127.0.0.1:0")
+    control = await start_control(folder / "state", catalog, http="127.0.0.1:0", drain=drain)
     async with aiohttp.ClientSession(f"http://{control.plane.http_address}") as session:
         try:
             yield Web(control=control, session=session)
@@ -267,7 +266,7 @@ async def test_what_took_how_long_is_measured_by_route_and_not_by_path(web: Web)
 async def test_a_request_that_runs_is_finished_when_the_control_plane_stops(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with serving(tmp_path) as web:
+    async with serving(tmp_path, drain=20) as web:
         begun, go_on = asyncio.Event(), asyncio.Event()
         windows = type(web.control.store.ledger).windows
 
@@ -280,21 +279,21 @@ async def test_a_request_that_runs_is_finished_when_the_control_plane_stops(
         running = asyncio.create_task(web("GET", "/v1/budget"))
         await begun.wait()
         stopping = asyncio.create_task(web.control.stop())
-        await asyncio.to_thread(until_refused, web.control.plane.http_address)
+        await until_refused(web.control.plane.http_address)
         go_on.set()
         assert (await running).status == 200
         await stopping
 
 
-def until_refused(address: str) -> None:
-    """Connect until nobody listens there any more."""
+async def until_refused(address: str) -> None:
+    """Connect, once at a time, until nobody listens there any more. Raises TimeoutError."""
     host, _, port = address.rpartition(":")
-    for _ in range(10_000):
-        try:
-            socket.create_connection((host, int(port)), timeout=20).close()
-        except ConnectionRefusedError:
-            return
-    raise AssertionError(f"{address} is still served")
+    async with asyncio.timeout(20):
+        with suppress(ConnectionRefusedError, ConnectionResetError):
+            while True:
+                _, writer = await asyncio.open_connection(host, int(port))
+                writer.close()
+                await writer.wait_closed()
 
 
 async def test_an_address_that_is_taken_or_none_is_refused_with_the_way_out(web: Web, tmp_path: Any) -> None:
