@@ -40,6 +40,7 @@ from controlplane.config import Config
 from controlplane.decision.index import SnapshotIndex, index
 from controlplane.http.ready import Readiness
 from controlplane.insight.following import Following
+from controlplane.journal.metrics import watch_journal
 from controlplane.journal.model import Append, Expire
 from controlplane.outcome.commands import ReportReceipts
 from controlplane.outcome.feedback import SubmitFeedback
@@ -218,6 +219,7 @@ class ControlPlane:
             Shell(clock=self._clock, seconds=time.monotonic, salt=self._entries.salt),
             shared=config.shared,
         )
+        watch_journal(telemetry.metrics, lambda: self._records.journal.state)
         submit = self._records.journal.submit
         self._eraser = BodyEraser(store, submit, self._clock, self._entries.salt, self._entries.new_id)
         self._following = self._follow(store)
