@@ -96,7 +96,7 @@ class Reporter:
         self._send = send
         self._wait = wait
         self._pace = pace or Pace()
-        self._started = started or StartedRuns(1)
+        self._started = StartedRuns(1) if started is None else started
         self._sending = asyncio.Lock()
         self._batch = self._pace.batch
 

@@ -271,13 +271,13 @@ def begun(request: Request) -> list[int]:
 
 
 def with_starts(control: Control, *numbers: int, waits: int = 60) -> list[list[int]]:
-    """The runs that began in each report of `waits` seconds, where these began before the first."""
+    """The runs that began in each report of `waits` seconds, where these began after the reporter was made, and before the first."""
 
     async def main() -> None:
         runs = StartedRuns(10)
+        reporter = Reporter("w-1", ReceiptQueue(10), one_health, control, float, PACE, runs)
         for number in numbers:
             runs.put(started(number))
-        reporter = Reporter("w-1", ReceiptQueue(10), one_health, control, float, PACE, runs)
         reporter.nudge()
         task = asyncio.create_task(reporter.run())
         await pause(waits)
