@@ -13,9 +13,10 @@ import aiohttp
 from typer.testing import CliRunner
 
 from controlplane.access.callers import open_callers, token_hash
-from tests.support.backbone import Backbone
+from tests.support.backbone import Backbone, Control, opened
 from tests.support.commands import Result
 from turnout.budget.v1 import budget_pb2
+from turnout.routing.v1 import routing_pb2
 from turnout_cli.__main__ import app
 from turnout_client import Client
 
@@ -55,6 +56,18 @@ async def told(planes: Backbone, enough: Callable[[Any], object], *arguments: st
                 return found
 
 
+def id_of(decided: routing_pb2.DecideRouteResponse) -> str:
+    """The decision's id."""
+    return opened(decided.decision).decision_id
+
+
+async def begun(control: Control, decision_id: str) -> None:
+    """Wait until the control plane knows that a run of the decision began. Raises TimeoutError."""
+    async with asyncio.timeout(PATIENCE):
+        while not (await control.store.ledger.reservations([decision_id]))[decision_id].runs:
+            pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
     """An account: `spent` and `reserved` in nano-dollars, requests or tokens."""
@@ -63,9 +76,9 @@ class Balance:
     reserved: int
 
 
-async def balances(planes: Backbone) -> dict[str, Balance]:
+async def balances(control: Control) -> dict[str, Balance]:
     """All accounts, as the operator sees them."""
-    response = await planes.control.line("operator")(budget_pb2.ListBudgetsRequest())
+    response = await control.line("operator")(budget_pb2.ListBudgetsRequest())
     return {one.account: Balance(spent=one.spent, reserved=one.reserved) for one in response.statuses}
 
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from controlplane.budget.model import ReservationState, RunState
-from tests.support.asking import Balance, balances, command, told
+from tests.support.asking import Balance, balances, begun, command, id_of, told
 from tests.support.backbone import (
     Backbone,
     Json,
@@ -24,7 +24,6 @@ from tests.support.backbone import (
 from tests.support.line import refusal
 from tests.support.provider import Held
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
-from turnout.routing.v1 import routing_pb2
 
 BUDGETS: list[Json] = [
     {"name": "all", "limit_usd": 1, "window": "total"},
@@ -49,30 +48,19 @@ def spent(cost: int, runs: int = 1) -> dict[str, Balance]:
     return {"all": Balance(spent=cost, reserved=0), "runs": Balance(spent=runs, reserved=0)}
 
 
-def id_of(decided: routing_pb2.DecideRouteResponse) -> str:
-    return opened(decided.decision).decision_id
-
-
-async def begun(planes: Backbone, decision_id: str) -> None:
-    """Wait until the control plane knows that the run began."""
-    async with asyncio.timeout(20):
-        while not (await planes.control.store.ledger.reservations([decision_id]))[decision_id].runs:
-            pass
-
-
 async def drained(call: Any) -> list[Any]:
     return [event async for event in call]
 
 
 async def test_an_unused_decision_gives_everything_back(planes: Backbone) -> None:
     await planes.decide()
-    held = await balances(planes)
+    held = await balances(planes.control)
     assert (held["all"].spent, held["runs"]) == (0, Balance(spent=0, reserved=1))
     assert held["all"].reserved > COST
     await planes.control.pass_by(timedelta(seconds=70))
-    assert await balances(planes) == held
+    assert await balances(planes.control) == held
     await planes.control.pass_by(timedelta(seconds=10))
-    assert await balances(planes) == NOTHING
+    assert await balances(planes.control) == NOTHING
 
 
 async def test_a_lost_run_is_booked_at_the_estimate_and_its_late_receipt_takes_the_place_of_that(
@@ -85,16 +73,16 @@ async def test_a_lost_run_is_booked_at_the_estimate_and_its_late_receipt_takes_t
     assert estimate not in (0, COST)
     running = asyncio.create_task(drained(planes.runner.stream(stream(decided), timeout=100)))
     await slow.came.wait()
-    await begun(planes, id_of(decided))
-    held = await balances(planes)
+    await begun(planes.control, id_of(decided))
+    held = await balances(planes.control)
     await planes.control.pass_by(DECISION_IS_VOID)
-    assert await balances(planes) == held, "a run that began has its deadline"
+    assert await balances(planes.control) == held, "a run that began has its deadline"
     await planes.control.pass_by(RUN_IS_LOST)
-    assert await balances(planes) == spent(estimate)
+    assert await balances(planes.control) == spent(estimate)
     slow.go.set()
     assert (await running)[-1].HasField("finish")
     await planes.control.meter.until("turnout.receipts")
-    assert await balances(planes) == spent(COST)
+    assert await balances(planes.control) == spent(COST)
     found = await told(planes, lambda found: found["receipts"], "decision", id_of(decided))
     assert found["reservation"]["state"] == "expired"
     assert found["cost_nanousd"] == COST
@@ -104,7 +92,7 @@ async def test_a_lost_run_is_booked_at_the_estimate_and_its_late_receipt_takes_t
 async def test_a_late_receipt_of_a_run_that_nobody_told_of_is_booked_too(planes: Backbone) -> None:
     decided = await planes.decide()
     await planes.control.pass_by(DECISION_IS_VOID)
-    assert await balances(planes) == NOTHING
+    assert await balances(planes.control) == NOTHING
     attempt = receipt_pb2.Attempt(number=1, deployment="first/small", model="small", cost_nanousd=COST)
     late = receipt_pb2.Receipt(
         receipt_id="01930000-0000-7000-8000-000000000001", decision_id=id_of(decided), decision=decided.decision,
@@ -114,20 +102,20 @@ async def test_a_late_receipt_of_a_run_that_nobody_told_of_is_booked_too(planes:
     for accepted in (1, 0):
         request = outcome_pb2.ReportReceiptsRequest(worker="worker-9", receipts=[late])
         assert (await planes.callers["worker"][0](request)).accepted == accepted
-        assert await balances(planes) == spent(COST)
+        assert await balances(planes.control) == spent(COST)
 
 
 async def test_a_decision_may_be_run_as_often_as_it_allows_and_each_run_is_settled(planes: Backbone) -> None:
     decided = await planes.decide(asked(max_runs=2))
-    before = (await balances(planes))["runs"]
+    before = (await balances(planes.control))["runs"]
     assert before.reserved == 2
     for runs in (1, 2):
         await planes.runner(generate(decided))
         await planes.control.meter.until("turnout.receipts", runs)
-        assert (await balances(planes))["all"].spent == runs * COST
+        assert (await balances(planes.control))["all"].spent == runs * COST
     told_third = await refusal(planes.runner(generate(decided)))
     assert told_third.reason == "DECISION_REPLAYED"
-    assert await balances(planes) == spent(2 * COST, runs=2)
+    assert await balances(planes.control) == spent(2 * COST, runs=2)
     (kept,) = (await planes.control.store.ledger.reservations([id_of(decided)])).values()
     assert kept.state is ReservationState.SETTLED
     assert {run.state for run in kept.runs} == {RunState.SETTLED}
@@ -137,9 +125,9 @@ async def test_one_run_of_two_that_is_never_used_is_given_back(planes: Backbone)
     decided = await planes.decide(asked(max_runs=2))
     await planes.runner(generate(decided))
     await planes.control.meter.until("turnout.receipts")
-    assert (await balances(planes))["runs"] == Balance(spent=1, reserved=1)
+    assert (await balances(planes.control))["runs"] == Balance(spent=1, reserved=1)
     await planes.control.pass_by(timedelta(seconds=200))
-    assert await balances(planes) == spent(COST)
+    assert await balances(planes.control) == spent(COST)
 
 
 async def test_a_decision_that_two_workers_run_is_settled_once_booked_twice_and_flagged(planes: Backbone) -> None:
@@ -152,7 +140,7 @@ async def test_a_decision_that_two_workers_run_is_settled_once_booked_twice_and_
         await planes.control.meter.until("turnout.receipts", 2)
     finally:
         await other.stop()
-    assert await balances(planes) == spent(2 * COST, runs=2)
+    assert await balances(planes.control) == spent(2 * COST, runs=2)
     found = await told(planes, lambda found: len(found["receipts"]) == 2, "decision", id_of(decided))
     assert (found["cost_nanousd"], found["reservation"]["state"]) == (2 * COST, "settled")
     flagged = await told(planes, lambda found: found["receipts"] == 2, "audit", "reconcile")
