@@ -1,8 +1,10 @@
 """The commands and their options; what they do is in modules that are imported when they are called."""
 
 import asyncio
+import math
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +18,8 @@ from turnout_cli.demo.prompts import PromptsInvalid
 from turnout_cli.processes import ProcessFailed
 
 if TYPE_CHECKING:
-    from turnout_client import Client, RouteOptions
+    from turnout_client import Client, RouteOptions, TurnoutError
+    from turnout_wire.failure import Failure
 
 app = typer.Typer(
     name="turnout",
@@ -205,14 +208,31 @@ def finish(command: Callable[[], Awaitable[int]]) -> None:
         from turnout_cli.ask import show_no_target
 
         show_no_target(failure, err)
-        code = fail(f"{failure.reason}: {failure.message}")
+        code = fail(told(failure))
     except TurnoutError as failure:
-        code = fail(f"{failure.reason}: {failure.message}")
+        code = fail(told(failure))
     except (NotRunning, ProcessFailed, PromptsInvalid, ValueError) as failure:
         code = fail(str(failure), code=2)
     except KeyboardInterrupt:
         code = 130
     raise typer.Exit(code)
+
+
+def told(failure: "TurnoutError | Failure") -> str:
+    """Why a call failed, and when it may be tried again if somebody said."""
+    when = f" (try again in {span(failure.retry_after)})" if failure.retry_after is not None else ""
+    return f"{failure.reason}: {failure.message}{when}"
+
+
+def span(time: timedelta) -> str:
+    """`0.5 s`, `42 s`, `7 min`, `11 h` or `12 days`: never less than it is."""
+    seconds = time.total_seconds()
+    if seconds < 10:
+        return f"{math.ceil(seconds * 10) / 10:g} s"
+    for unit, length, most in (("s", 1, 120), ("min", 60, 120), ("h", 3600, 72)):
+        if (count := math.ceil(seconds / length)) <= most:
+            return f"{count} {unit}"
+    return f"{math.ceil(seconds / 86_400)} days"
 
 
 def fail(message: str, code: int = 1) -> int:

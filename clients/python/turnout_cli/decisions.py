@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from turnout_cli.app import AsJson, Timeout, WhyNot, fail, finish, out
+from turnout_cli.app import AsJson, Timeout, WhyNot, fail, finish, out, told
 from turnout_cli.config import connection
 from turnout_wire.failure import Failure
 
@@ -84,6 +84,6 @@ def ask(use: "Callable[[Audits], Awaitable[int]]", timeout: float) -> None:
             async with Audits(reached.control[0], reached.token, timeout) as audits:
                 return await use(audits)
         except Failure as failure:
-            return fail(f"{failure.reason}: {failure.message}")
+            return fail(told(failure))
 
     finish(run)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from turnout_cli.app import AsJson, Models, Timeout, call, fail, finish, out
+from turnout_cli.app import AsJson, Models, Timeout, call, fail, finish, out, told
 from turnout_cli.config import connection
 from turnout_wire.failure import Failure
 
@@ -58,6 +58,6 @@ def report(
         try:
             return await reports.report(connection(operator=True), asked, out, timeout)
         except Failure as failure:
-            return fail(f"{failure.reason}: {failure.message}")
+            return fail(told(failure))
 
     finish(run)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from turnout_cli.app import AsJson, fail, finish, out
+from turnout_cli.app import AsJson, fail, finish, out, told
 from turnout_cli.config import connection
 from turnout_wire.failure import Failure
 
@@ -78,7 +78,7 @@ def administer(use: "Callable[[KeyAdmin], Awaitable[Sequence[KeyFacts]]]", *, as
             async with KeyAdmin(reached.control[0], reached.token) as admin:
                 found = await use(admin)
         except Failure as failure:
-            return fail(f"{failure.reason}: {failure.message}")
+            return fail(told(failure))
         show(found, as_json=as_json)
         return 0
 
