@@ -30,6 +30,11 @@ async def floor_of(turnout: Client, **options: float) -> tuple[float, str]:
     return explained.quality_floor, explained.floor_source
 
 
+def floor_in(explained: Json) -> float:
+    """The floor that was recorded."""
+    return float(explained["quality_floor"]["quality_ppm"] / 1_000_000)
+
+
 async def test_below_the_share_cheaper_models_are_taken_by_a_lower_floor_and_the_record_says_so(tmp_path: Path) -> None:
     async with backbone(tmp_path, sections=SECTIONS) as planes, client(planes) as turnout:
         assert await floor_of(turnout) == (FLOOR, "complexity")
@@ -45,13 +50,13 @@ async def test_below_the_share_cheaper_models_are_taken_by_a_lower_floor_and_the
         found = await told(planes, lambda found: found["receipts"], "decision", after.decision_id)
         explained = found["explained"]
         assert explained["difference"] == ""
-        assert explained["quality_floor_ppm"] == round(lower * 1_000_000)
+        assert floor_in(explained) == round(lower, 6)
         assert any("pot has" in step for step in explained["steps"]), explained["steps"]
         shown = await command(planes, "decision", after.decision_id)
         assert "budget_low" in shown.out
         assert "pot has" in shown.out
         kept = await told(planes, lambda found: found["explained"], "decision", before.decision_id)
-        assert kept["explained"]["quality_floor_ppm"] == round(FLOOR * 1_000_000), "by what was spent then"
+        assert floor_in(kept["explained"]) == FLOOR, "by what was spent then"
         assert kept["explained"]["difference"] == ""
 
 
