@@ -116,13 +116,24 @@ class Rollups:
         return found
 
     async def near(self, units: Mapping[int, tuple[int, int]]) -> set[str]:
-        """Decisions of units that were made at most `SOON_US` before or after (first, last) of each."""
+        """Decisions that say, together with those made from (first) to (last) of each unit, which came soon after another.
+
+        Those made since the first, and the latest one before it: what came earlier was compared with that one already, so a unit
+        that asks the same all day costs no more than one that asks twice.
+        """
         found: set[str] = set()
         for batch in batches(units):
-            first = min(units[unit][0] for unit in batch) - SOON_US
+            first = min(units[unit][0] for unit in batch)
             last = max(units[unit][1] for unit in batch) + SOON_US
-            sql = f"SELECT decision_id FROM decision_row WHERE unit IN ({marks(batch)}) AND at_us BETWEEN ? AND ?"  # noqa: S608
-            found.update(str(row[0]) for row in await self._database.fetch(sql, *batch, first, last))
+            of = f"unit IN ({marks(batch)}) AND at_us"
+            since = f"SELECT decision_id FROM decision_row WHERE {of} BETWEEN ? AND ?"  # noqa: S608
+            before = (
+                "SELECT decision_row.decision_id FROM decision_row JOIN "  # noqa: S608
+                f"(SELECT unit, MAX(at_us) AS latest FROM decision_row WHERE {of} BETWEEN ? AND ? GROUP BY unit) AS newest "
+                "ON decision_row.unit = newest.unit AND decision_row.at_us = newest.latest"
+            )
+            for sql, begin, end in ((since, first, last), (before, first - SOON_US, first - 1)):
+                found.update(str(row[0]) for row in await self._database.fetch(sql, *batch, begin, end))
         return found
 
     async def features(self, most: int) -> set[str]:
