@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.support.postgres"]
+pytest_plugins = ["tests.support.postgres", "tests.support.s3"]
 ROOT = Path(__file__).resolve().parent.parent
 
 # No deadline for one example: the machine may be busy. In CI the same examples each time, so that a red run is about

@@ -12,20 +12,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from turnout_cli.app import AsJson, Timeout, err, fail, finish, out
-from turnout_cli.config import state_folder, store_address
+from turnout_cli.config import aws_profile, state_folder, store_address
 from turnout_cli.demo.outcome import dollars
 from turnout_cli.store import State, Store
 
 if TYPE_CHECKING:
+    from controlplane.audit.export_objects import Exported
     from controlplane.audit.note import NoteKey
     from controlplane.audit.source import Source
     from controlplane.audit.verify import Findings, Trust
     from controlplane.rpc.reconcile import Reconciled
+    from controlplane.store.protocols import Store as OpenStore
     from turnout_wire.audits import Audits
 
 audit = typer.Typer(no_args_is_help=True)
 
-Export = Annotated[Path | None, typer.Option("--export", help="Read this exported file instead of a store.")]
+Export = Annotated[
+    str,
+    typer.Option(
+        "--export", help="Read this export instead of a store: a file, or s3://BUCKET/PREFIX, gs://… or az://…"
+    ),
+]
 Keys = Annotated[
     list[str] | None,
     typer.Option(
@@ -38,7 +45,7 @@ FIRST_SHOWN = 20
 
 @audit.command()
 def verify(
-    store: Store = "", state: State = None, export: Export = None, keys: Keys = None,
+    store: Store = "", state: State = None, export: Export = "", keys: Keys = None,
     since: Annotated[
         list[Path] | None, typer.Option("--from", help="A checkpoint that you kept: the log must begin with it; repeatable.")
     ] = None,
@@ -66,7 +73,7 @@ def verify(
 
 @audit.command()
 def reconcile(
-    store: Store = "", state: State = None, export: Export = None,
+    store: Store = "", state: State = None, export: Export = "",
     since: Annotated[
         datetime | None, typer.Option("--since", help="Only what was decided or executed from then on, in UTC.")
     ] = None,
@@ -89,33 +96,46 @@ def reconcile(
 
 
 @audit.command("export")
-def export_file(
-    file: Annotated[Path, typer.Argument(help="The file to write, lines of JSON; one that is there is replaced.")],
+def export_to(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|URL",
+            help="The file to write, lines of JSON, one that is there is replaced; or s3://BUCKET/PREFIX, gs://… or az://…",
+        ),
+    ],
     store: Store = "", state: State = None, as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Write the whole log into one file, up to its newest checkpoint, also while control planes use the store."""
+    """Write the whole log up to its newest checkpoint, also while control planes use the store.
+
+    Below a prefix of a bucket only what is not there yet is added, and nothing is ever changed. Credentials and endpoint are
+    taken from the environment (AWS_*, GOOGLE_*, AZURE_*) or from the machine's role. Needs the extra turnout[objects].
+    """
 
     async def run() -> int:
+        from controlplane.audit.bucket import is_bucket
         from controlplane.audit.export import export_log
         from controlplane.store.open import open_store
 
         reading = await open_store(store_address(store, state), read_only=True)
         try:
             with progress(as_json=as_json) as tell:
-                count = await export_log(reading, file, tell)
+                if is_bucket(target):
+                    return show_exported(await export_below(target, reading, tell), target, as_json=as_json)
+                count = await export_log(reading, Path(target), tell)
         finally:
             await reading.close()
         if as_json:
-            emit({"file": str(file), "entries": count})
+            emit({"file": target, "entries": count})
         else:
-            out.print(f"{count} entries in {file}", highlight=False, markup=False, soft_wrap=True)
+            out.print(f"{count} entries in {target}", highlight=False, markup=False, soft_wrap=True)
         return 0
 
     work(run)
 
 
 @audit.command()
-def checkpoint(store: Store = "", state: State = None, export: Export = None, as_json: AsJson = False) -> None:
+def checkpoint(store: Store = "", state: State = None, export: Export = "", as_json: AsJson = False) -> None:
     """Print the newest checkpoint. Keep it elsewhere, for `turnout audit verify --from`: it proves what the log was today."""
 
     async def run() -> int:
@@ -189,14 +209,17 @@ def trusted(given: Sequence[str], state: Path | None) -> "Sequence[NoteKey]":
 
 
 @asynccontextmanager
-async def opened(store: str, state: Path | None, export: Path | None) -> "AsyncIterator[Source]":
-    """The log in a file or in a store. Raises ExportInvalid, OSError, SchemaMismatch, StoreUnavailable."""
+async def opened(store: str, state: Path | None, export: str) -> "AsyncIterator[Source]":
+    """The log in a file, a bucket or a store. Raises BucketUnavailable, ExportInvalid, OSError, SchemaMismatch, StoreUnavailable."""
+    from controlplane.audit.bucket import is_bucket, open_bucket
     from controlplane.audit.export import ExportSource
+    from controlplane.audit.objects_source import open_objects
     from controlplane.audit.source import StoreSource
     from controlplane.store.open import open_store
 
-    if export is not None:
-        yield ExportSource(export)
+    if export:
+        bucket = open_bucket(export, profile=aws_profile()) if is_bucket(export) else None
+        yield await open_objects(bucket) if bucket else ExportSource(Path(export))
         return
     reading = await open_store(store_address(store, state), read_only=True)
     try:
@@ -205,9 +228,18 @@ async def opened(store: str, state: Path | None, export: Path | None) -> "AsyncI
         await reading.close()
 
 
+async def export_below(target: str, store: "OpenStore", tell: Callable[[int, int], None]) -> "Exported":
+    """Add what is missing in a bucket. Raises BucketUnavailable, ExportInvalid, StoreUnavailable."""
+    from controlplane.audit.bucket import open_bucket
+    from controlplane.audit.export_objects import export_objects
+
+    return await export_objects(store, open_bucket(target, profile=aws_profile()), tell)
+
+
 def work(run: Callable[[], Awaitable[int]]) -> None:
     """Run a command on the log; what a person can act on is one line."""
-    from controlplane.audit.export import ExportInvalid
+    from controlplane.audit.bucket import BucketUnavailable
+    from controlplane.audit.export_lines import ExportInvalid
     from controlplane.store.protocols import SchemaMismatch, StoreUnavailable
 
     async def told_failures() -> int:
@@ -215,6 +247,8 @@ def work(run: Callable[[], Awaitable[int]]) -> None:
             return await run()
         except (ExportInvalid, SchemaMismatch, StoreUnavailable) as failure:
             return fail(str(failure))
+        except BucketUnavailable as failure:
+            return fail(str(failure), code=2)
         except OSError as failure:
             return fail(f"{failure.filename}: {failure.strerror}", code=2)
 
@@ -235,6 +269,23 @@ def emit(document: Mapping[str, object]) -> None:
     from turnout_cli.ask import emit as write
 
     write(document)
+
+
+def show_exported(done: "Exported", target: str, *, as_json: bool) -> int:
+    """What is in a bucket now, and what of it should not be any more."""
+    if as_json:
+        emit({"target": target, **asdict(done)})
+        return 0
+    told = f"{done.entries} entries in {target}, {done.added} of them new, in {done.objects} new objects"
+    out.print(told, highlight=False, markup=False, soft_wrap=True)
+    for name in done.holding_erased:
+        err.print(
+            f"{name} holds what was erased since: delete it and export again",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+    return 0
 
 
 def show_findings(found: "Findings", trust: "Trust", *, as_json: bool) -> None:

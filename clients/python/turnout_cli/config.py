@@ -41,6 +41,11 @@ def store_address(store: str, state: Path | None) -> str:
     return named or f"sqlite:{(state or state_folder()) / DATABASE}"
 
 
+def aws_profile() -> str:
+    """What of ~/.aws is used for S3: AWS_PROFILE, unless AWS_ACCESS_KEY_ID says it without."""
+    return "" if os.environ.get("AWS_ACCESS_KEY_ID") else os.environ.get("AWS_PROFILE", "")
+
+
 def connection(*, operator: bool = False) -> Connection:
     """How to reach Turnout: TURNOUT_CONTROL, TURNOUT_WORKERS and TURNOUT_TOKEN or TURNOUT_TOKEN_FILE, or else what runs
     in the state folder. `operator` takes the operator's token there. Raises NotRunning.

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.audit.export import ExportInvalid, ExportSource, export_log
+from controlplane.audit.export import ExportSource, export_log
+from controlplane.audit.export_lines import ExportInvalid
 from controlplane.audit.source import Source, StoreSource
 from controlplane.audit.verify import Findings, Trust, verify_log
 from controlplane.rpc.contents import RecordContents
