@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from controlplane.catalog.load import check
 from tests.support.pages import ROOT, Block, Step, page, pages, steps
+from tests.support.s3 import S3
 from tests.support.stacks import environment
 from turnout.inference.v1 import chat_pb2
 from turnout.routing.v1 import decision_pb2, routing_pb2, routing_pb2_grpc
@@ -39,7 +40,7 @@ SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """A folder as a reader has it, with a running stack, and the addresses that stand for those in the pages."""
+    """A folder as a reader has it, with a running stack and a bucket, and the addresses that stand for those in the pages."""
 
     folder: Path
     variables: dict[str, str]
@@ -62,11 +63,12 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory, s3: S3) -> Iterator[Desk]:
+    s3.make("audit-logs")
     folder = tmp_path_factory.mktemp("desk")
     (folder / "examples").symlink_to(ROOT / "examples")
     (folder / ".venv").symlink_to(sys.prefix)
-    variables = {**environment(), "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", "COLUMNS": "200"}
+    variables = {**environment(), **s3.variables, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}", "COLUMNS": "200"}
     command = [f"{sys.prefix}/bin/turnout", "up", "--sandbox", "--json", "--control-port", "0", "--worker-port", "0"]
     with subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True) as stack:
         try:
