@@ -31,6 +31,7 @@ class Dimension(StrEnum):
 
 
 Filters = Mapping[Dimension, Sequence[str]]
+"""The values that are counted; of a dimension that is absent all, of one without values none."""
 Group = tuple[str | int, ...]
 """The value of each dimension that was asked for, in order; of time the begin of the bucket in seconds since 1970."""
 
@@ -197,9 +198,11 @@ _TALLIED = "CAST(SUM(c.count) AS BIGINT)"
 
 def conditions(filters: Filters) -> tuple[str, list[str]]:
     """What to add to a WHERE about the segments `s`, and its values."""
-    asked = [(dimension, values) for dimension, values in filters.items() if values]
-    text = "".join(f" AND s.{dimension.value} IN ({marks(values)})" for dimension, values in asked)
-    return text, [value for _, values in asked for value in values]
+    text = "".join(
+        f" AND s.{dimension.value} IN ({marks(values)})" if values else " AND 1 = 0"
+        for dimension, values in filters.items()
+    )
+    return text, [value for values in filters.values() for value in values]
 
 
 def _expression(name: str, span: Window) -> str:

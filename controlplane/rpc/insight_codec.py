@@ -20,8 +20,8 @@ DIMENSIONS: Mapping[int, Dimension] = MappingProxyType(
 
 
 def filters_from(message: insight_pb2.Filter, tenant: str | None) -> Filters:
-    """What is asked for; `tenant` is the only one that may be seen, None if all may."""
-    return {
+    """What is asked for; `tenant` is the only one that may be seen, None if all may. Who asks for others alone sees nothing."""
+    asked: Filters = {
         Dimension.WORKLOAD: tuple(message.workloads),
         Dimension.OWNER: tuple(message.owners),
         Dimension.FEATURE: tuple(message.features),
@@ -29,8 +29,12 @@ def filters_from(message: insight_pb2.Filter, tenant: str | None) -> Filters:
         Dimension.DEPLOYMENT: tuple(message.deployments),
         Dimension.TASK_TYPE: tuple(_word(TASK_TYPES, number) for number in message.task_types),
         Dimension.COMPLEXITY: tuple(_word(COMPLEXITIES, number) for number in message.complexities),
-        Dimension.TENANT: tuple(message.tenants) if tenant is None else (tenant,),
+        Dimension.TENANT: tuple(message.tenants),
     }
+    found = {dimension: values for dimension, values in asked.items() if values}
+    if tenant is not None:
+        found[Dimension.TENANT] = (tenant,) if tenant in found.get(Dimension.TENANT, (tenant,)) else ()
+    return found
 
 
 def row_message(group_by: Sequence[Dimension], group: Group, figures: Figures, decided: int) -> insight_pb2.Row:

@@ -139,10 +139,13 @@ async def test_every_dimension_can_be_grouped_by_and_filtered(served: Served) ->
 
 async def test_a_caller_sees_its_own_tenant_and_no_other(served: Served) -> None:
     async with served.insights("globex") as insights:
-        found = await insights.report(**HOUR, group_by=("tenant",), filters={"tenants": ["acme"]})
+        found = await insights.report(**HOUR, group_by=("tenant",))
+        asked = await insights.report(**HOUR, filters={"tenants": ["acme", "globex"]})
+        others = await insights.report(**HOUR, group_by=("tenant",), filters={"tenants": ["acme"]})
         segments = (await insights.segments())["segments"]
     assert [row["group"]["tenant"] for row in found["rows"]] == ["globex"]
-    assert found["totals"]["decided"] == 1
+    assert found["totals"]["decided"] == asked["totals"]["decided"] == 1
+    assert (others["rows"], others["totals"]["requests"]) == ([], 0)
     assert [each["workload"] for each in segments] == ["billing"]
 
 
