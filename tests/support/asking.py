@@ -95,14 +95,14 @@ async def web(planes: Backbone) -> AsyncIterator[Callable[..., Any]]:
         yield ask
 
 
-def add_callers(state: Path, **tenants: str) -> None:
-    """Make callers before the first start: their names, and the tenant of each. Their tokens lie where the others do."""
+def add_callers(state: Path, *callers: tuple[str, str]) -> None:
+    """Make callers before the first start, each by tenant and name; its token is that of `TENANT-NAME`."""
     state.mkdir(mode=0o700, parents=True)
     open_callers(state, lambda: secrets.token_urlsafe(32))
     document = json.loads((state / "callers.json").read_text())
-    for name, tenant in tenants.items():
+    for tenant, name in callers:
         token = secrets.token_urlsafe(32)
-        (state / "tokens" / name).write_text(token)
+        (state / "tokens" / f"{tenant}-{name}").write_text(token)
         document["callers"].append(
             {"name": name, "tenant": tenant, "roles": ["caller"], "token_sha256": token_hash(token).hex()}
         )

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.asking import command, told
 from tests.support.backbone import PROMPT, Backbone, document, opened, replaced
 from tests.support.wiretap import wiretap
 from turnout.routing.v1 import decision_pb2
@@ -80,6 +81,26 @@ async def test_a_decision_on_features_runs_the_payload_with_its_digest_and_no_ot
     async with client(planes) as turnout:
         decision = await turnout.decide(PROMPT, describe=True)
         assert (await turnout.generate(decision)).text == "Blue."
+
+
+async def test_a_decision_on_features_is_recorded_explained_and_made_again_as_one_on_the_text(planes: Backbone) -> None:
+    async with client(planes) as turnout:
+        for prompt, options in PROMPTS.items():
+            described = await turnout.chat(prompt, describe=True, **options)
+            shown = await turnout.chat(prompt, **options)
+            records = [
+                await told(planes, lambda found: found["receipts"] and found["inclusion"], "decision", one.decision_id)
+                for one in (described, shown)
+            ]
+            assert records[0]["record"]["asked"] == records[1]["record"]["asked"], prompt
+            for found in records:
+                assert (found["not_explained"], found["explained"]["difference"]) == ("", "")
+            by_name = [sorted(one["explained"]["candidates"], key=lambda row: row["deployment"]) for one in records]
+            assert [[row["exclusion"] for row in rows] for rows in by_name[:1]] == [
+                [row["exclusion"] for row in rows] for rows in by_name[1:]
+            ]
+    verified = await command(planes, "audit", "verify", "--json")
+    assert (verified.code, verified.json["replayed"]) == (0, 2 * len(PROMPTS))
 
 
 async def test_when_the_rules_change_the_client_makes_its_features_again(planes: Backbone) -> None:
