@@ -100,7 +100,6 @@ def export_to(
     target: Annotated[
         str,
         typer.Argument(
-            metavar="FILE|URL",
             help="The file to write, lines of JSON, one that is there is replaced; or s3://BUCKET/PREFIX, gs://… or az://…",
         ),
     ],
@@ -109,7 +108,7 @@ def export_to(
     """Write the whole log up to its newest checkpoint, also while control planes use the store.
 
     Below a prefix of a bucket only what is not there yet is added, and nothing is ever changed. Credentials and endpoint are
-    taken from the environment (AWS_*, GOOGLE_*, AZURE_*) or from the machine's role. Needs the extra turnout[objects].
+    taken from the environment (AWS_*, GOOGLE_*, AZURE_*) or from the machine's role. Needs obstore, of the extra `objects`.
     """
 
     async def run() -> int:
