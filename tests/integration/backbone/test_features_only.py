@@ -84,21 +84,22 @@ async def test_a_decision_on_features_runs_the_payload_with_its_digest_and_no_ot
 
 
 async def test_a_decision_on_features_is_recorded_explained_and_made_again_as_one_on_the_text(planes: Backbone) -> None:
+    pairs = []
     async with client(planes) as turnout:
         for prompt, options in PROMPTS.items():
             described = await turnout.chat(prompt, describe=True, **options)
             shown = await turnout.chat(prompt, **options)
-            records = [
-                await told(planes, lambda found: found["receipts"] and found["inclusion"], "decision", one.decision_id)
-                for one in (described, shown)
-            ]
-            assert records[0]["record"]["asked"] == records[1]["record"]["asked"], prompt
-            for found in records:
-                assert (found["not_explained"], found["explained"]["difference"]) == ("", "")
-            by_name = [sorted(one["explained"]["candidates"], key=lambda row: row["deployment"]) for one in records]
-            assert [[row["exclusion"] for row in rows] for rows in by_name[:1]] == [
-                [row["exclusion"] for row in rows] for rows in by_name[1:]
-            ]
+            pairs.append((described.decision_id, shown.decision_id))
+    for pair in pairs:
+        records = [
+            await told(planes, lambda found: found["receipts"] and found["inclusion"], "decision", one) for one in pair
+        ]
+        assert records[0]["record"]["asked"] == records[1]["record"]["asked"]
+        assert [(found["not_explained"], found["explained"]["difference"]) for found in records] == [("", "")] * 2
+        exclusions = [
+            {row["deployment"]: row["exclusion"] for row in one["explained"]["candidates"]} for one in records
+        ]
+        assert exclusions[0] == exclusions[1]
     verified = await command(planes, "audit", "verify", "--json")
     assert (verified.code, verified.json["replayed"]) == (0, 2 * len(PROMPTS))
 
