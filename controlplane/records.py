@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,9 @@ from datetime import datetime
 from controlplane.audit.documents import ReferredDocuments
 from controlplane.audit.sequencer import Sequencer
 from controlplane.budget.expiry import ExpirySweep
+from controlplane.budget.model import Budget
 from controlplane.budget.view import BalanceView
+from controlplane.budget.windows import span
 from controlplane.journal.journal import Journal
 from controlplane.journal.model import Outcome, Recorded
 from controlplane.store.protocols import Store, StoreUnavailable
@@ -51,6 +53,11 @@ class Records:
         """The newest signed note of the log; empty before the first."""
         newest = self.sequencer.newest
         return newest.note if newest is not None else ""
+
+    async def recall(self, budgets: Iterable[Budget], now: datetime) -> None:
+        """See how the accounts of `budgets` stand, so that the first decisions count on it too. Raises StoreUnavailable."""
+        for budget in budgets:
+            self.view.update(await self.store.ledger.windows(budget.name, span(budget.window, now).start))
 
     def start(self, *others: Coroutine[None, None, None]) -> None:
         """Begin to write; `others` run as long."""

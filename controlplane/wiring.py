@@ -86,7 +86,7 @@ from controlplane.snapshot.publication import Publication
 from controlplane.snapshot.shared_versions import SharedVersions
 from controlplane.snapshot.version_file import VersionFile
 from controlplane.store.open import open_store
-from controlplane.store.protocols import Store
+from controlplane.store.protocols import Store, StoreUnavailable
 from turnout_features import RulePatterns, prepare_merges
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
@@ -290,6 +290,8 @@ class ControlPlane:
         """Serve, and give the address. Raises OSError if it is taken, and what Sharing.begin raises."""
         if self._sharing is not None:
             await self._sharing.begin()
+        with suppress(StoreUnavailable):  # then its refusals will tell
+            await self._records.recall(self._budgets(), self._clock())
         self._records.start(
             self._alerts.run(), self._following.run(), *([self._sharing.run()] if self._sharing else [])
         )

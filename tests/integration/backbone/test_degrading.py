@@ -60,6 +60,15 @@ async def test_below_the_share_cheaper_models_are_taken_by_a_lower_floor_and_the
         assert kept["explained"]["difference"] == ""
 
 
+async def test_a_control_plane_that_starts_again_knows_how_budgets_stand(tmp_path: Path) -> None:
+    async with backbone(tmp_path, sections=SECTIONS) as planes, client(planes) as turnout:
+        await turnout.chat(PROMPT)
+        await planes.control.meter.until("turnout.receipts")
+        await planes.restart()
+        assert (await floor_of(turnout))[0] < FLOOR
+        assert (await turnout.decide(PROMPT)).model == "small"
+
+
 async def test_what_a_request_insists_on_holds_near_the_end_too(tmp_path: Path) -> None:
     async with backbone(tmp_path, sections=SECTIONS) as planes, client(planes) as turnout:
         await turnout.chat(PROMPT)
