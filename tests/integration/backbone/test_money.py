@@ -2,27 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
 import pytest
 import pytest_asyncio
 
 from controlplane.budget.model import ReservationState, RunState
-from tests.support.asking import Balance, balances, begun, command, id_of, told
+from tests.support.asking import Balance, balances, begun, client, command, id_of, told
 from tests.support.backbone import (
     Backbone,
     Json,
     asked,
     backbone,
+    document,
     generate,
     opened,
+    replaced,
     start_worker,
     stream,
 )
 from tests.support.line import refusal
-from tests.support.provider import Held
+from tests.support.provider import Held, cut
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 
 BUDGETS: list[Json] = [
@@ -170,3 +174,56 @@ async def test_every_share_of_a_limit_is_told_once_in_the_log_and_by_the_command
     assert sorted((one["budget"], one["threshold_ppm"] / 1_000_000) for one in logged) == expected
     for said in ("few passed 40%", "few passed 60%", "money passed 0%"):
         assert said in shown.out
+
+
+async def test_a_caller_who_goes_away_in_mid_stream_pays_for_what_came_and_nothing_stays_held(planes: Backbone) -> None:
+    slow = Held("Blue.")
+    planes.providers.then("first", slow)
+    async with client(planes) as turnout:
+        answering = turnout.chat_stream("Why is the sky blue?")
+        await anext(answering)
+        await answering.aclose()
+        await slow.gone.wait()
+    await planes.control.meter.until("turnout.receipts", result="cancelled")
+    found = await told(planes, lambda found: found["receipts"], "decision", answering.decision.decision_id)
+    assert (found["receipts"][0]["receipt"]["result"], found["reservation"]["state"]) == ("cancelled", "settled")
+    assert await balances(planes.control) == spent(found["cost_nanousd"])
+    assert found["cost_nanousd"] > 0
+
+
+async def test_each_model_s_account_is_charged_for_its_own_calls(tmp_path: Path) -> None:
+    budgets = [
+        {"name": "all", "limit_usd": 1, "window": "total"},
+        {"name": "model", "limit_usd": 1, "window": "total", "per": ["model"]},
+        {"name": "calls", "limit_requests": 10, "window": "total", "per": ["model"]},
+        {"name": "tokens", "limit_tokens": 100_000, "window": "total", "models": ["large"]},
+    ]
+    async with backbone(tmp_path, sections={"budgets": budgets}) as planes:
+        planes.providers.then("first", cut("Bl"))
+        with suppress(grpc.aio.AioRpcError):
+            await planes.runner(generate(await planes.decide()))
+        await planes.control.meter.until("turnout.receipts")
+        assert planes.providers.called() == ["first", "second"]
+        found = await balances(planes.control)
+        assert not [account for account, balance in found.items() if balance.reserved]
+        assert found["model{model=large}"].spent == 10 * COST
+        assert found["all"].spent == found["model{model=small}"].spent + found["model{model=large}"].spent
+        assert (found["calls{model=small}"].spent, found["calls{model=large}"].spent) == (1, 1)
+        assert found["tokens"].spent == 17
+        assert (await command(planes, "db", "check")).code == 0
+
+
+async def test_budgets_may_change_while_money_is_held(planes: Backbone) -> None:
+    decided = [await planes.decide() for _ in range(2)]
+    lowered = [{"name": "all", "limit_usd": "0.00001", "window": "total"}]
+    replaced(planes.catalog, document(planes.providers.address, budgets=lowered))
+    assert not planes.control.state.catalog.reload().problems
+    for runs, one in enumerate(decided, start=1):
+        await planes.runner(generate(one))
+        await planes.control.meter.until("turnout.receipts", runs)
+    assert await balances(planes.control) == {"all": Balance(spent=2 * COST, reserved=0)}
+    (status,) = (await command(planes, "budget", "--json")).json["budgets"]
+    assert (status["limit"], status["remaining"], status["utilisation"]) == (10_000, -24_000, 3.4)
+    assert (await command(planes, "budget", "--check")).code == 1
+    assert (await refusal(planes.router(asked("another")))).reason == "BUDGET_EXHAUSTED"
+    assert (await command(planes, "db", "check")).code == 0
