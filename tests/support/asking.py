@@ -40,6 +40,7 @@ async def command(planes: Backbone, *arguments: str, caller: str = "operator") -
     """What `turnout arguments` gave."""
     variables = {
         "TURNOUT_STATE": str(planes.control.config.state),
+        "TURNOUT_STORE": planes.control.config.store,
         "TURNOUT_CONTROL": planes.control.address,
         "TURNOUT_WORKERS": planes.worker.address,
         "TURNOUT_TOKEN": planes.control.token(caller),

@@ -244,7 +244,12 @@ class Backbone:
         old = self.control
         await old.go_down()
         self.control = await start_control(
-            old.config.state, self.catalog, old.address, http=old.plane.http_address, clock=old.clock
+            old.config.state,
+            self.catalog,
+            old.address,
+            store=old.config.store,
+            http=old.plane.http_address,
+            clock=old.clock,
         )
         self.control.lines = old.lines
 

@@ -41,9 +41,14 @@ RUN_IS_LOST = timedelta(seconds=20)
 """After that: 60 s for the run, 30 s to report it."""
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("empty_postgres")) if request.param == "postgresql" else ""
+
+
 @pytest_asyncio.fixture
-async def planes(tmp_path: Path) -> AsyncIterator[Backbone]:
-    async with backbone(tmp_path, sections={"budgets": BUDGETS}) as running:
+async def planes(store: str, tmp_path: Path) -> AsyncIterator[Backbone]:
+    async with backbone(tmp_path, store=store, sections={"budgets": BUDGETS}) as running:
         yield running
 
 
@@ -218,6 +223,9 @@ async def test_budgets_may_change_while_money_is_held(planes: Backbone) -> None:
     lowered = [{"name": "all", "limit_usd": "0.00001", "window": "total"}]
     replaced(planes.catalog, document(planes.providers.address, budgets=lowered))
     assert not planes.control.state.catalog.reload().problems
+    async with asyncio.timeout(20):
+        while "runs" in await balances(planes.control):  # until all control planes of the store agree
+            pass
     for runs, one in enumerate(decided, start=1):
         await planes.runner(generate(one))
         await planes.control.meter.until("turnout.receipts", runs)
