@@ -15,15 +15,26 @@ BEHIND = 0.05
 """Seconds that an operation which nobody waits for may lie in the queue; then its caller waits after all."""
 
 
+FEW = 8
+"""From so many operations on a group is worth its transaction."""
+
+REMEMBERED = 0.25
+"""Seconds over which it is averaged how many operations come."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """`group`: operations in one transaction at most; `waiting`: operations in the queue at most; `again`: seconds until the
     store is tried again after it failed, while nobody waits.
+
+    `gather`: seconds that few operations wait for others, when so many come that others will: a transaction costs as much as
+    some five operations in it. When few come nobody waits for anybody.
     """
 
     group: int = 512
     waiting: int = 20_000
     again: float = 0.25
+    gather: float = 0.008
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +82,8 @@ class Journal:
         self._empty.set()
         self._groups = self._written = self._failures = self._dropped = 0
         self._failing = False
+        self._rate = 0.0
+        self._taken_at = clock()
 
     @property
     def state(self) -> JournalState:
@@ -117,6 +130,8 @@ class Journal:
         """Write until cancelled."""
         while True:
             await self._something.wait()
+            if self._others_will_come():
+                await self._sleep(self._pace.gather)
             group = self._take()
             if not await self._write(group):
                 await self._sleep(self._pace.again)
@@ -138,8 +153,16 @@ class Journal:
         self._something.set()
         self._empty.clear()
 
+    def _others_will_come(self) -> bool:
+        return len(self._queue) < FEW and self._rate * self._pace.gather >= 1
+
     def _take(self) -> list[_Waiting]:
-        return [self._queue.popleft() for _ in range(min(self._pace.group, len(self._queue)))]
+        count = min(self._pace.group, len(self._queue))
+        now = self._clock()
+        passed = max(now - self._taken_at, 1e-6)
+        self._rate += (count / passed - self._rate) * min(passed / REMEMBERED, 1.0)
+        self._taken_at = now
+        return [self._queue.popleft() for _ in range(count)]
 
     async def _write(self, group: Sequence[_Waiting]) -> bool:
         """Whether the store took them, or there is somebody to tell that it did not."""

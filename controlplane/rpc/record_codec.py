@@ -18,7 +18,7 @@ from turnout.routing.v1 import routing_pb2
 from turnout.trust.v1 import envelope_pb2
 from turnout_wire.conversation import features_from_proto, features_to_proto
 from turnout_wire.payload_type import PayloadType
-from turnout_wire.times import duration, moment
+from turnout_wire.times import duration, moment, timestamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,8 @@ def _constraints(constraints: Constraints) -> routing_pb2.Constraints:
 
 
 def _basis(basis: Basis) -> record_pb2.Basis:
-    message = record_pb2.Basis(
+    return record_pb2.Basis(
+        decided_at=timestamp(basis.decided_at),
         draw=basis.draw,
         snapshot_version=basis.snapshot_version,
         snapshot_digest=basis.snapshot_digest,
@@ -138,8 +139,6 @@ def _basis(basis: Basis) -> record_pb2.Basis:
         live_revision=basis.live_revision,
         purses=[_purse(purse) for purse in basis.purses],
     )
-    message.decided_at.FromDatetime(basis.decided_at)
-    return message
 
 
 def _purse(purse: Purse) -> record_pb2.Purse:

@@ -111,7 +111,7 @@ HEADER: Row = (
     "server CPU µs a call",
     "calls/s",
     "p50 / p99 ms",
-    "at half load p50 / p99 ms",
+    "at half its load p50 / p99 ms",
     "CPU ratio",
 )
 
@@ -135,7 +135,7 @@ async def run() -> tuple[Row, list[Row]]:
 async def row(one: Measured, floor: Measured) -> Row:
     """One line of the table."""
     figures = middle(one.rounds[1:])
-    half = await at_rate(one.call, middle(floor.rounds[1:]).per_second / 2, HALF_LOAD_S)
+    half = await at_rate(one.call, figures.per_second / 2, HALF_LOAD_S)
     ratio = median(mine.cpu_us / least.cpu_us for mine, least in zip(one.rounds[1:], floor.rounds[1:], strict=True))
     return (
         one.variant.name,

@@ -1,10 +1,11 @@
 """A control plane that writes nothing down, as the floor for those that do: `python -m tests.benchmarks.unrecorded`."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+
+import uvloop
 
 from controlplane.audit.documents import Referred
 from controlplane.audit.model import Document, Entry, Kind
@@ -93,4 +94,4 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    uvloop.run(serve())

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from controlplane.audit.model import Kind
-from controlplane.journal.journal import BEHIND, Journal, Pace
+from controlplane.journal.journal import BEHIND, FEW, Journal, Pace
 from controlplane.journal.model import Append, Operation, Outcome, Recorded, Result
 from controlplane.store.protocols import StoreUnavailable
 from tests.support.books import EPOCH, MemoryWriter, entry
@@ -217,3 +217,43 @@ async def test_flushing_gives_up_in_time_and_says_what_is_left() -> None:
     bench = Bench()
     bench.journal.post(operation(1))
     assert await bench.journal.flush(0) == 1
+
+
+async def test_few_operations_wait_a_moment_for_others_when_many_come() -> None:
+    """A hundred in a tenth of a second: eight will come within the eight milliseconds that the ninth waits."""
+    bench = Bench()
+    async with bench.running():
+        for number in range(100):
+            bench.now += 0.001
+            task = asyncio.create_task(bench.journal.submit(operation(number)))
+            await settle()
+            if not bench.pauses.empty():
+                break
+            await task
+        else:
+            pytest.fail("nobody waited")
+        more = [asyncio.create_task(bench.journal.submit(operation(f"more-{number}"))) for number in range(3)]
+        await settle()
+        assert not task.done()
+        (await bench.pauses.get()).set()
+        await asyncio.gather(task, *more)
+    assert bench.writer.groups[-1] == 4
+
+
+async def test_when_few_come_nobody_waits_for_anybody() -> None:
+    bench = Bench()
+    async with bench.running():
+        for number in range(20):
+            bench.now += 0.1
+            await bench.journal.submit(operation(number))
+    assert bench.pauses.empty()
+    assert bench.writer.groups == [1] * 20
+
+
+async def test_a_group_that_is_worth_its_transaction_waits_for_nobody() -> None:
+    bench = Bench()
+    async with bench.running():
+        for _ in range(5):
+            bench.now += 0.001
+            await asyncio.gather(*(bench.journal.submit(operation(number)) for number in range(FEW)))
+    assert bench.pauses.empty()
