@@ -17,7 +17,7 @@ from turnout_wire.digest import request_digest
 from turnout_wire.failure import Failure
 from turnout_wire.logs import JsonLines, start_logs
 from turnout_wire.pae import pae, pae_header
-from turnout_wire.times import delta, duration, moment
+from turnout_wire.times import delta, duration, moment, timestamp
 from turnout_wire.uuid7 import RANDOM_BITS, uuid7
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -176,3 +176,11 @@ def test_logs_of_the_level_and_above_go_to_standard_error(capsys: pytest.Capture
         root.setLevel(level)
     said = [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
     assert said == ["loud"]
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_time_for_the_wire_is_what_protobuf_itself_makes_of_it(at: datetime) -> None:
+    expected = Timestamp()
+    expected.FromDatetime(at)
+    assert timestamp(at) == expected
+    assert moment(timestamp(at), "at") == at
