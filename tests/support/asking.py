@@ -79,7 +79,7 @@ class Balance:
 
 async def balances(control: Control) -> dict[str, Balance]:
     """All accounts, as the operator sees them."""
-    response = await control.line("operator")(budget_pb2.ListBudgetsRequest())
+    response = await control.known_line("operator")(budget_pb2.ListBudgetsRequest())
     return {one.account: Balance(spent=one.spent, reserved=one.reserved) for one in response.statuses}
 
 

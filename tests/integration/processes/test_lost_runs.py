@@ -105,16 +105,3 @@ async def test_a_run_that_nobody_heard_of_is_given_back_when_its_decision_is_voi
         assert (await balances(planes.control))["all"] == Balance(spent=0, reserved=0)
         (kept,) = (await planes.control.store.ledger.reservations([decision.decision_id])).values()
         assert (kept.state, kept.runs) == (ReservationState.EXPIRED, ())
-
-
-async def test_a_run_that_ends_before_its_worker_is_killed_counts_at_what_it_cost(tmp_path: Path) -> None:
-    """The worker goes on while the control plane is away, and tells it all when that is back."""
-    async with halves(tmp_path) as planes, planes.client() as client:
-        decision = await client.decide("Why is the sky blue?")
-        await planes.control.go_down()
-        answer = await client.generate(decision)
-        await planes.restart()
-        await planes.control.meter.until("turnout.receipts")
-        planes.worker.kill()
-        await planes.control.pass_by(RUN_IS_LOST)
-        assert (await balances(planes.control))["all"] == Balance(spent=answer.cost_nanousd, reserved=0)
