@@ -54,14 +54,14 @@ class RoutingServicer:
     """Parse, decide, seal, answer."""
 
     def __init__(self, commands: RoutingCommands, check: Callable[[Message], None], telemetry: Telemetry) -> None:
-        """`check` raises Failure if a request of a batch breaks the contract's rules; others were checked before."""
+        """`check` raises Failure if a message breaks the contract's rules: a request of a batch, or the chat in a payload."""
         self._commands = commands
         self._check = check
         self._telemetry = telemetry
 
     async def DecideRoute(self, request: routing_pb2.DecideRouteRequest, call: Call) -> routing_pb2.DecideRouteResponse:
         """One signed decision."""
-        signed = await self._decide(_ask(request, call))
+        signed = await self._decide(self._ask(request, call))
         call.decision_id = signed.decision_id
         return _response(signed)
 
@@ -79,7 +79,7 @@ class RoutingServicer:
     ) -> routing_pb2.RouteResult:
         try:
             self._check(request)
-            return routing_pb2.RouteResult(decision=_response(await self._decide(_ask(request, call), snapshot)))
+            return routing_pb2.RouteResult(decision=_response(await self._decide(self._ask(request, call), snapshot)))
         except Failure as failure:
             return routing_pb2.RouteResult(error=to_status(failure))
 
@@ -96,7 +96,7 @@ class RoutingServicer:
         self, request: routing_pb2.ExplainRouteRequest, call: Call
     ) -> routing_pb2.ExplainRouteResponse:
         """Every candidate and why not."""
-        plan, reading = self._commands.explain(_ask(request.request, call))
+        plan, reading = self._commands.explain(self._ask(request.request, call))
         return routing_pb2.ExplainRouteResponse(
             decision=plan_message(plan, max_runs=reading.request.max_runs) if plan.targets else None,
             classification=classification_message(plan.classification),
@@ -112,7 +112,7 @@ class RoutingServicer:
 
     async def Classify(self, request: routing_pb2.ClassifyRequest, call: Call) -> routing_pb2.ClassifyResponse:
         """Features and classification."""
-        reading = self._commands.classify(ask_to_classify(request, call.principal))
+        reading = self._commands.classify(ask_to_classify(request, call.principal, self._check))
         return routing_pb2.ClassifyResponse(
             classification=classification_message(reading.request.classification),
             features=features_to_proto(reading.request.features),
@@ -124,19 +124,19 @@ class RoutingServicer:
         rules = rule_set_for(origin_from(request.hints), request.policy, self._commands.snapshot().catalog)
         return routing_pb2.GetRuleSetResponse(digest=rules.digest, patterns=_patterns(rules))
 
+    def _ask(self, request: routing_pb2.DecideRouteRequest, call: Call) -> Ask:
+        recording = call.span.is_recording()
+        return ask_from(
+            request,
+            call.principal,
+            self._check,
+            traceparent=outgoing(call.span).get("traceparent", "") if recording else call.text("traceparent")[:64],
+            trace=SpanTrace(call.span) if recording else NoTrace(),
+        )
+
 
 def _patterns(rules: RuleSet) -> list[routing_pb2.Pattern]:
     return [routing_pb2.Pattern(signal=rule.signal, regex=rule.regex) for rule in rules.patterns]
-
-
-def _ask(request: routing_pb2.DecideRouteRequest, call: Call) -> Ask:
-    recording = call.span.is_recording()
-    return ask_from(
-        request,
-        call.principal,
-        traceparent=outgoing(call.span).get("traceparent", "") if recording else call.text("traceparent")[:64],
-        trace=SpanTrace(call.span) if recording else NoTrace(),
-    )
 
 
 def _attributes(issued: IssuedDecision | None) -> dict[str, str]:

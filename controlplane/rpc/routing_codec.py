@@ -1,14 +1,17 @@
 """Requests of RoutingService as values."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.decision.model import Constraints, Origin
 from controlplane.routing.model import Ask, Known, NoTrace, Shown, Told, Trace
 from controlplane.rpc.enums import CAPABILITIES, COMPLEXITIES, TASK_TYPES
+from turnout.inference.v1 import chat_pb2, payload_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout_wire.chat_payload import parse_chat
 from turnout_wire.conversation import conversation, features_from_proto
@@ -20,12 +23,21 @@ from turnout_wire.times import delta
 Content = routing_pb2.DecideRouteRequest | routing_pb2.ClassifyRequest
 
 
+Check = Callable[[Message], None]
+"""Raises Failure if a message breaks the contract's rules."""
+
+
 def ask_from(
-    request: routing_pb2.DecideRouteRequest, caller: Principal, *, traceparent: str = "", trace: Trace | None = None
+    request: routing_pb2.DecideRouteRequest,
+    caller: Principal,
+    check: Check,
+    *,
+    traceparent: str = "",
+    trace: Trace | None = None,
 ) -> Ask:
-    """What a caller asks. Raises Failure."""
+    """What a caller asks; the payload is held to `check` when it is read. Raises Failure."""
     return Ask(
-        content=_content(request),
+        content=_content(request, check),
         tenant=caller.tenant,
         presenter=caller.name,
         origin=origin_from(request.hints),
@@ -41,10 +53,10 @@ def ask_from(
     )
 
 
-def ask_to_classify(request: routing_pb2.ClassifyRequest, caller: Principal) -> Ask:
+def ask_to_classify(request: routing_pb2.ClassifyRequest, caller: Principal, check: Check) -> Ask:
     """What a caller asks who only wants to know the class. Raises Failure."""
     return Ask(
-        content=_content(request),
+        content=_content(request, check),
         tenant=caller.tenant,
         presenter=caller.name,
         origin=origin_from(request.hints),
@@ -57,15 +69,22 @@ def _fingerprint(request: routing_pb2.DecideRouteRequest) -> bytes:
     return hashlib.sha256(request.SerializeToString(deterministic=True)).digest() if request.request_id else b""
 
 
-def _content(request: Content) -> Shown | Told:
+def _content(request: Content, check: Check) -> Shown | Told:
     if request.HasField("description"):
         described = request.description
         return Told(features=features_from_proto(described.features), request_digest=described.request_digest)
     payload = request.payload
     return Shown(
         request_digest=request_digest(payload.content_type, payload.body),
-        read=lambda: conversation(parse_chat(payload)),
+        read=lambda: conversation(_checked(payload, check)),
     )
+
+
+def _checked(payload: payload_pb2.Payload, check: Check) -> chat_pb2.ChatRequest:
+    """As a worker holds it: a decision on what every worker refuses would hold money for nothing."""
+    chat = parse_chat(payload)
+    check(chat)
+    return chat
 
 
 def origin_from(hints: routing_pb2.Hints) -> Origin:

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from tests.support.backbone import Backbone, asked, payload, planned
 from tests.support.line import refusal
-from turnout.inference.v1 import payload_pb2
+from turnout.inference.v1 import chat_pb2, payload_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout.snapshot.v1 import snapshot_pb2
 from turnout.trust.v1 import keys_pb2
@@ -56,6 +56,13 @@ BAD = {
         reason="PAYLOAD_TOO_LARGE",
         field="payload.body",
         says="8 MiB",
+    ),
+    "a chat that every worker would refuse": Bad(
+        request=Request(payload=payload(tools=[chat_pb2.Tool(name="two words")])),
+        code="INVALID_ARGUMENT",
+        reason="INVALID_FIELD",
+        field="tools[0].name",
+        says="name",
     ),
     "unknown content type": Bad(
         request=carrying(b"{}", "application/json"),
