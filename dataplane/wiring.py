@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 import random
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,9 +16,11 @@ from dataplane.execution.budget import BudgetSettings, RetryBudgets
 from dataplane.execution.bulkhead import Bulkheads
 from dataplane.execution.clock import Clock, SystemClock
 from dataplane.execution.gate import Gate
+from dataplane.execution.output import Answer, judge
 from dataplane.execution.receipt import Receipt
 from dataplane.execution.run import Begun
 from dataplane.execution.runner import Equipment, Runner, RunnerSettings
+from dataplane.execution.schema_fit import SchemaFit
 from dataplane.execution.wait import Waiting, WaitSettings
 from dataplane.permit.context import Context
 from dataplane.permit.replay import ReplayGuard
@@ -26,6 +29,7 @@ from dataplane.provider.credential import CredentialMissing, Credentials
 from dataplane.provider.http_provider import HttpProvider
 from dataplane.report.health_codec import TargetHealthMessage as TargetHealth
 from dataplane.report.health_codec import health_message
+from dataplane.report.judging import Judging
 from dataplane.report.receipt_codec import receipt_message, started_message
 from dataplane.report.reporter import ReceiptQueue, Reporter
 from dataplane.report.started import StartedRuns
@@ -49,6 +53,8 @@ from turnout_wire.telemetry import RpcTelemetry, Telemetry, start_telemetry
 _log = logging.getLogger(__name__)
 GUARDED_DECISIONS = 50_000
 """Decisions that the replay guard remembers, at 300 bytes each: 60 s of 800 a second, more than one worker runs."""
+JUDGING = 2.0
+"""Seconds in which answers are still judged when a worker goes down."""
 FEATURES = frozenset({"reservation"})
 """Features of decisions that this worker knows."""
 
@@ -82,6 +88,8 @@ class Worker:
         self._snapshots = SnapshotHolder(self._clock.monotonic, config.staleness_bound)
         self._queue = ReceiptQueue(config.receipt_queue, self._dropped)
         self._started = StartedRuns(config.receipt_queue, self._start_dropped)
+        fits = SchemaFit(time.thread_time)
+        self._judging = Judging(self._queue_receipt, lambda answer: judge(answer, fits))
         self._transport = AiohttpTransport()
         self._observer = RunTelemetry(telemetry)
         self._gate = self._make_gate(config.secrets)
@@ -120,6 +128,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._judging.settle(JUDGING)
         left = await self._reporter.flush(TIMEOUT)
         if left:
             _log.error("receipts could not be reported", extra={"receipts": left})
@@ -237,9 +246,12 @@ class Worker:
         self._started.put(started_message(begun))
         self._reporter.nudge()
 
-    def _take_receipt(self, receipt: Receipt) -> None:
-        self._started.ended(receipt.receipt_id)
+    def _queue_receipt(self, receipt: Receipt) -> None:
         self._queue.put(receipt_message(receipt, with_decision=True))
+
+    def _take_receipt(self, receipt: Receipt, answer: Answer | None) -> None:
+        self._started.ended(receipt.receipt_id)
+        self._judging.take(receipt, answer)
         facts = {
             "decision_id": receipt.decision_id,
             "result": str(receipt.result),

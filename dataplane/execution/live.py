@@ -25,6 +25,7 @@ from dataplane.execution.clock import Clock
 from dataplane.execution.cost import Charge, charge
 from dataplane.execution.gate import Admitted
 from dataplane.execution.observer import AttemptEnded, AttemptScope
+from dataplane.execution.output import utf8_size
 from dataplane.execution.plan import Attempt, Called
 from dataplane.execution.receipt import AttemptRecord
 from dataplane.execution.run import Content
@@ -134,7 +135,7 @@ class LiveCall:
         if self._first_content is None:
             self._first_content = self._clock.monotonic()
             self._alarm.set(self._limit() - self._first_content)
-        self._bytes += _size(text)
+        self._bytes += utf8_size(text)
         return content
 
     async def _advance(self) -> StreamEvent | None:
@@ -167,7 +168,7 @@ class LiveCall:
         self.response = response = answer.response
         self.usage = response.usage
         self._request_id = answer.provider_request_id
-        self._bytes = sum(_size(part.text if isinstance(part, Text) else _said(part)) for part in response.parts)
+        self._bytes = sum(utf8_size(part.text if isinstance(part, Text) else _said(part)) for part in response.parts)
         self.finished = Finished(
             reason=response.finish_reason,
             provider_model=response.provider_model,
@@ -301,10 +302,6 @@ def log_crash(what: str, error: BaseException, *, decision_id: str) -> None:
     code = trace.tb_frame.f_code if trace else None
     where = f"{code.co_filename}:{trace.tb_lineno}" if trace and code else "unknown"
     LOG.error("%s: %s at %s, decision %s", what, type(error).__name__, where, decision_id)
-
-
-def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _said(call: ToolCall) -> str:

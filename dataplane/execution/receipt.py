@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from dataplane.chat.model import FinishReason, Usage
+from dataplane.execution.output import OutputCheck
 from dataplane.provider.model import Verdict
 
 
@@ -63,7 +64,8 @@ class Receipt:
     """All attempts of one run of a decision.
 
     `error_reason` is a public reason, empty on success. `envelope` is the serialized signed decision, for the control
-    plane alone. `time_to_first_token` counts from the run's begin.
+    plane alone, as is `output_check`, which is known after the answer went out. `time_to_first_token` counts from the run's
+    begin.
     """
 
     receipt_id: str
@@ -82,3 +84,4 @@ class Receipt:
     finish_reason: FinishReason = FinishReason.UNKNOWN
     skipped: tuple[SkippedTarget, ...] = ()
     envelope: bytes = b""
+    output_check: OutputCheck = OutputCheck.UNSPECIFIED

@@ -12,6 +12,7 @@ from dataplane.execution.failures import Cause, cause_of, crashed
 from dataplane.execution.gate import Gate
 from dataplane.execution.live import CallSettings, LiveCall, log_crash
 from dataplane.execution.observer import AttemptStarted, Committed, RunObserver, TargetSkipped, Waited
+from dataplane.execution.output import Answer, gathering
 from dataplane.execution.plan import (
     Attempt,
     Bounds,
@@ -53,8 +54,9 @@ def _nobody(_: Begun) -> None:
 class Equipment:
     """What runs are done with.
 
-    `sink` takes every receipt, once, before the caller is answered; `begun` hears before the first call of every run that budgets
-    hold something for. Both must neither wait nor raise. `new_id` makes the receipts' UUIDs.
+    `sink` takes every receipt, once, before the caller is answered, and with it the answer if its form is to be judged; `begun`
+    hears before the first call of every run that budgets hold something for. Both must neither wait nor raise. `new_id` makes the
+    receipts' UUIDs.
     """
 
     provider: Provider
@@ -62,7 +64,7 @@ class Equipment:
     waiting: Waiting
     clock: Clock
     observer: RunObserver
-    sink: Callable[[Receipt], None]
+    sink: Callable[[Receipt, Answer | None], None]
     new_id: Callable[[], str]
     begun: Callable[[Begun], None] = _nobody
 
@@ -107,6 +109,7 @@ class _Execution:
         self._account = Account(run, clock=equipment.clock)
         self._live: LiveCall | None = None
         self._receipt_id = equipment.new_id()
+        self._gathered = gathering(run.request.response_format)
 
     async def events(self) -> AsyncGenerator[RunEvent, None]:
         """Drive the plan to its end; the last event is the terminal one."""
@@ -123,6 +126,8 @@ class _Execution:
                         async with live:
                             async for content in live:
                                 self._commit(step)
+                                if self._gathered:
+                                    self._gathered.add(content)
                                 yield content
                         report = live.called
                 elif isinstance(step, Wait):
@@ -243,10 +248,11 @@ class _Execution:
         if ending.kind is not EndKind.SUCCEEDED or self._live is None or self._live.finished is None:
             return self._fail(cause_of(ending, self._account, now=self._with.clock.monotonic()))
         finished, usage = self._live.finished, self._live.usage or Usage(estimated=True)
+        answer = self._gathered.answer(finished.reason, self._live.response) if self._gathered else None
         completed = Completed(
             finished=finished,
             usage=usage,
-            receipt=self._state(RunResult.SUCCEEDED, finish_reason=finished.reason),
+            receipt=self._state(RunResult.SUCCEEDED, finish_reason=finished.reason, answer=answer),
             response=self._live.response,
         )
         return (UsageReport(usage=usage), completed) if self._streaming else (completed,)
@@ -263,7 +269,12 @@ class _Execution:
             self._state(RunResult.CANCELLED, error_reason="CANCELLED")
 
     def _state(
-        self, result: RunResult, *, error_reason: str = "", finish_reason: FinishReason = FinishReason.UNKNOWN
+        self,
+        result: RunResult,
+        *,
+        error_reason: str = "",
+        finish_reason: FinishReason = FinishReason.UNKNOWN,
+        answer: Answer | None = None,
     ) -> Receipt:
         receipt = self._account.close(
             result,
@@ -273,7 +284,7 @@ class _Execution:
             error_reason=error_reason,
             finish_reason=finish_reason,
         )
-        for tell in (self._with.sink, self._with.observer.run_ended):
+        for tell in (lambda told: self._with.sink(told, answer), self._with.observer.run_ended):
             try:
                 tell(receipt)
             except Exception as error:  # noqa: BLE001 - whoever listens badly must not cost the caller the answer

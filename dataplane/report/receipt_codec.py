@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from dataplane.execution.output import OutputCheck
 from dataplane.execution.receipt import AttemptRecord, Receipt, RunResult
 from dataplane.execution.run import Begun
 from dataplane.provider.model import Verdict
@@ -15,6 +16,9 @@ _RESULTS: Mapping[RunResult, receipt_pb2.RunResult.ValueType] = {
 }
 _OUTCOMES: Mapping[Verdict, receipt_pb2.AttemptOutcome.ValueType] = {
     verdict: receipt_pb2.AttemptOutcome.Value(f"ATTEMPT_OUTCOME_{verdict.name}") for verdict in Verdict
+}
+_CHECKS: Mapping[OutputCheck, receipt_pb2.OutputCheck.ValueType] = {
+    check: receipt_pb2.OutputCheck.Value(f"OUTPUT_CHECK_{check.name}") for check in OutputCheck
 }
 
 
@@ -34,6 +38,7 @@ def receipt_message(receipt: Receipt, *, with_decision: bool) -> receipt_pb2.Rec
         finish_reason=FINISH_REASON[receipt.finish_reason],
         request_digest=receipt.request_digest,
         skipped=[receipt_pb2.SkippedTarget(deployment=one.deployment, reason=one.reason) for one in receipt.skipped],
+        output_check=_CHECKS[receipt.output_check],
     )
     message.started_at.FromDatetime(receipt.started_at)
     if receipt.time_to_first_token is not None:

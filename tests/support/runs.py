@@ -37,6 +37,7 @@ from dataplane.execution.observer import (
     TargetSkipped,
     Waited,
 )
+from dataplane.execution.output import Answer
 from dataplane.execution.receipt import Receipt
 from dataplane.execution.run import Begun, Run, RunEvent
 from dataplane.execution.runner import Equipment, Runner, RunnerSettings
@@ -267,6 +268,7 @@ class Rig:
         self.provider = ScriptedProvider(scripts)
         self.recorder = Recorder()
         self.receipts: list[Receipt] = []
+        self.answers: list[Answer | None] = []
         self.begun: list[Begun] = []
         self.snapshot = snapshot(*(deployments or [deployment(name) for name in scripts]))
         self.board = BreakerBoard(
@@ -289,11 +291,16 @@ class Rig:
                 waiting=Waiting(WaitSettings(), budgets=self.budgets, clock=self.clock, draw=draw, sleep=pause),
                 clock=self.clock,
                 observer=observer or self.recorder,
-                sink=self.receipts.append,
+                sink=self.take,
                 new_id=lambda: str(UUID(int=next(numbers))),
                 begun=self.begun.append,
             ),
         )
+
+    def take(self, receipt: Receipt, answer: Answer | None) -> None:
+        """Keep a receipt, and what is to be judged."""
+        self.receipts.append(receipt)
+        self.answers.append(answer)
 
     def run(self, *targets: str | Target, time_left: timedelta | None = None, **limits: object) -> Run:
         """A run of a decision that is issued now."""

@@ -11,6 +11,7 @@ from dataplane.chat.model import Text
 from dataplane.execution.breaker import BreakerSettings
 from dataplane.execution.budget import BudgetSettings
 from dataplane.execution.gate import TargetHealth, TargetState
+from dataplane.execution.output import Answer
 from dataplane.execution.plan import WaitFor
 from dataplane.execution.receipt import AttemptRecord, Receipt, RunResult, SkippedTarget, SkipReason
 from dataplane.execution.run import Run, RunOutcome
@@ -427,7 +428,7 @@ def test_observers_are_told_of_everything_in_order() -> None:
 
 def test_a_sink_that_raises_costs_the_caller_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
-        def broken(receipt: Receipt) -> None:
+        def broken(receipt: Receipt, answer: Answer | None) -> None:
             raise OSError("disk full")
 
         rig = Rig({"a": [answer()]})

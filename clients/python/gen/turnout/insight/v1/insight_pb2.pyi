@@ -480,7 +480,7 @@ class Figures(_message.Message):
     succeeded: _builtins.int
     """Of them with a whole answer."""
     successful: _builtins.int
-    """Of them those whose answer was neither empty nor a refusal, and that nobody called a failure."""
+    """Of them those whose answer was neither empty nor a refusal, had the form that was asked for, and that nobody called a failure."""
     success_rate: _builtins.float
     """Share of the executed that was successful."""
     route_share: _builtins.float
@@ -537,7 +537,9 @@ class Figures(_message.Message):
 
     @_builtins.property
     def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Count]:
-        """What receipts and requests tell by themselves: `empty`, `refusal`, `withheld`, `length`, `retried_soon`."""
+        """What receipts and requests tell by themselves: `empty`, `refusal`, `withheld`, `length`,
+        `schema_invalid` (no JSON where JSON was asked for, or not of the schema), `retried_soon`.
+        """
 
     @_builtins.property
     def errors(self) -> _containers.RepeatedCompositeFieldContainer[Global___Count]:

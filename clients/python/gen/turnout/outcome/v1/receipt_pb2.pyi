@@ -23,6 +23,38 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _OutputCheck:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OutputCheckEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OutputCheck.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OUTPUT_CHECK_UNSPECIFIED: _OutputCheck.ValueType  # 0
+    """No JSON was asked for, or the answer was not judged: not whole, refused, withheld, a call of tools, over 1 MiB; or the schema was
+    not: too large or too deep, too much work, none that is known, with a reference to elsewhere or a pattern that RE2 has no word for.
+    """
+    OUTPUT_CHECK_VALID: _OutputCheck.ValueType  # 1
+    """JSON of the form that was asked for."""
+    OUTPUT_CHECK_NOT_JSON: _OutputCheck.ValueType  # 2
+    """No JSON."""
+    OUTPUT_CHECK_SCHEMA_MISMATCH: _OutputCheck.ValueType  # 3
+    """JSON that does not fit the schema, or no object where an object was asked for."""
+
+class OutputCheck(_OutputCheck, metaclass=_OutputCheckEnumTypeWrapper):
+    """What became of the form that a request asked for. The answer itself is never reported."""
+
+OUTPUT_CHECK_UNSPECIFIED: OutputCheck.ValueType  # 0
+"""No JSON was asked for, or the answer was not judged: not whole, refused, withheld, a call of tools, over 1 MiB; or the schema was
+not: too large or too deep, too much work, none that is known, with a reference to elsewhere or a pattern that RE2 has no word for.
+"""
+OUTPUT_CHECK_VALID: OutputCheck.ValueType  # 1
+"""JSON of the form that was asked for."""
+OUTPUT_CHECK_NOT_JSON: OutputCheck.ValueType  # 2
+"""No JSON."""
+OUTPUT_CHECK_SCHEMA_MISMATCH: OutputCheck.ValueType  # 3
+"""JSON that does not fit the schema, or no object where an object was asked for."""
+Global___OutputCheck: _TypeAlias = OutputCheck  # noqa: Y015
+
 class _RunResult:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -149,6 +181,7 @@ class Receipt(_message.Message):
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     REQUEST_DIGEST_FIELD_NUMBER: _builtins.int
     SKIPPED_FIELD_NUMBER: _builtins.int
+    OUTPUT_CHECK_FIELD_NUMBER: _builtins.int
     receipt_id: _builtins.str
     """Unique; reporting it again changes nothing."""
     decision_id: _builtins.str
@@ -169,6 +202,8 @@ class Receipt(_message.Message):
     """Why the answer ended."""
     request_digest: _builtins.bytes
     """Digest of the payload that was run: SHA-256 of PAE(content_type, body)."""
+    output_check: Global___OutputCheck.ValueType
+    """Whether a whole answer that had to be JSON was. Judged after it was delivered: absent in answers to callers."""
     @_builtins.property
     def decision(self) -> _envelope_pb2.Envelope:
         """The signed decision itself, so that a control plane that lost it can take it from here. Absent in answers to callers."""
@@ -212,10 +247,11 @@ class Receipt(_message.Message):
         finish_reason: _usage_pb2.FinishReason.ValueType = ...,
         request_digest: _builtins.bytes = ...,
         skipped: _abc.Iterable[Global___SkippedTarget] | None = ...,
+        output_check: Global___OutputCheck.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "duration", b"duration", "started_at", b"started_at", "time_to_first_token", b"time_to_first_token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cost_estimated", b"cost_estimated", "cost_nanousd", b"cost_nanousd", "decision", b"decision", "decision_id", b"decision_id", "duration", b"duration", "error_reason", b"error_reason", "finish_reason", b"finish_reason", "receipt_id", b"receipt_id", "request_digest", b"request_digest", "result", b"result", "skipped", b"skipped", "snapshot_version", b"snapshot_version", "started_at", b"started_at", "time_to_first_token", b"time_to_first_token", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cost_estimated", b"cost_estimated", "cost_nanousd", b"cost_nanousd", "decision", b"decision", "decision_id", b"decision_id", "duration", b"duration", "error_reason", b"error_reason", "finish_reason", b"finish_reason", "output_check", b"output_check", "receipt_id", b"receipt_id", "request_digest", b"request_digest", "result", b"result", "skipped", b"skipped", "snapshot_version", b"snapshot_version", "started_at", b"started_at", "time_to_first_token", b"time_to_first_token", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
