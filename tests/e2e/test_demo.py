@@ -32,6 +32,10 @@ async def test_it_tells_of_every_prompt_every_drill_and_sums_up(tmp_path: Path) 
         assert row["decision_id"]
         assert row["cost_nanousd"] > 0
     assert any("fails from now on" in note["text"] for note in of_kind(result, "note"))
+    (kept,) = of_kind(result, "accounts")
+    assert (kept["spent_nanousd"], kept["reserved_nanousd"]) == (kept["receipts_nanousd"], 0)
+    assert (kept["log"]["sound"], kept["forged"]["sound"]) == (True, False)
+    assert kept["log"]["replayed"] >= len(rows)
     refused = {line["attempt"]: line["reason"] for line in of_kind(result, "tampering")}
     assert sorted(refused.values()) == ["DECISION_REPLAYED", "DIGEST_MISMATCH", "SIGNATURE_INVALID"]
     assert summary["prompts"] == summary["answered"] == sum(summary["models"].values()) == 8
