@@ -54,13 +54,15 @@ async def accounts(client: Client, stack: Stack, receipts_nanousd: int) -> Accou
         if await asyncio.to_thread(_forge, stack.state / _STORE, copy):
             break
         await asyncio.sleep(_PAUSE)
+    stores = (stack.state / _STORE, copy)
+    log, forged = await asyncio.gather(*(_verify(stack.state, f"sqlite:{store}") for store in stores))
     return Accounts(
         receipts_nanousd=receipts_nanousd,
         spent_nanousd=balance.spent,
         reserved_nanousd=balance.reserved,
         limit_nanousd=balance.limit,
-        log=await _verify(stack.state, f"sqlite:{stack.state / _STORE}"),
-        forged=await _verify(stack.state, f"sqlite:{copy}"),
+        log=log,
+        forged=forged,
     )
 
 
