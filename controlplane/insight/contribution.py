@@ -153,6 +153,8 @@ def signals_of(known: Known, best: RunFact | None) -> Iterator[str]:
         yield "empty"
     if best is not None and best.finish is not None:
         yield best.finish.value
+    if best is not None and best.schema_invalid:
+        yield "schema_invalid"
     if known.retried:
         yield "retried_soon"
 
@@ -160,7 +162,7 @@ def signals_of(known: Known, best: RunFact | None) -> Iterator[str]:
 def is_successful(known: Known, best: RunFact) -> bool:
     """Whether the task was done, as far as anybody can tell."""
     answered = best.result is RunResult.SUCCEEDED and best.tokens.output > 0
-    given = best.finish not in (Finish.REFUSAL, Finish.WITHHELD)
+    given = best.finish not in (Finish.REFUSAL, Finish.WITHHELD) and not best.schema_invalid
     return answered and given and not any(is_failure(each) for each in known.feedback)
 
 

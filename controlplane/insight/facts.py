@@ -105,7 +105,8 @@ class CallFact:
 class RunFact:
     """A run, as its receipt tells it. `answer` is what the call that gave content used, by `answered_by`; None if none did.
 
-    `cost` and `tokens` are those of all calls. Times are in microseconds.
+    `cost` and `tokens` are those of all calls. Times are in microseconds. `schema_invalid`: the answer had to be JSON, and was
+    none or not of its schema.
     """
 
     run_id: str
@@ -122,6 +123,7 @@ class RunFact:
     finish: Finish | None
     latency_us: int
     first_token_us: int | None
+    schema_invalid: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

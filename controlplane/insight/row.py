@@ -90,13 +90,16 @@ def _run(run: RunFact) -> list[Any]:
         None if run.finish is None else run.finish.value,
         run.latency_us,
         run.first_token_us,
+        int(run.schema_invalid),
     ]
 
 
 def _run_from(
     decision_id: str, run_id: str, at_us: int, result: str, error: str, cost: int, estimated: int, tokens: Any, answer: Any,
     answered_by: Any, calls: Any, finish: str | None, latency_us: int, first_us: int | None,
+    schema_invalid: int = 0,
 ) -> RunFact:  # fmt: skip
+    """Rows from before answers were judged end without `schema_invalid`."""
     return RunFact(
         run_id=run_id,
         decision_id=decision_id,
@@ -114,6 +117,7 @@ def _run_from(
         finish=None if finish is None else Finish(finish),
         latency_us=latency_us,
         first_token_us=first_us,
+        schema_invalid=bool(schema_invalid),
     )
 
 

@@ -52,6 +52,7 @@ _FAILED = frozenset(
         receipt_pb2.ATTEMPT_OUTCOME_MISCONFIGURED,
     }
 )
+_INVALID = frozenset({receipt_pb2.OUTPUT_CHECK_NOT_JSON, receipt_pb2.OUTPUT_CHECK_SCHEMA_MISMATCH})
 
 
 def told_by(entry: StoredEntry) -> Told:
@@ -134,6 +135,7 @@ def _receipt(entry: StoredEntry, body: bytes, at_us: int) -> Told:
             if receipt.HasField("time_to_first_token")
             else None
         ),
+        schema_invalid=receipt.output_check in _INVALID,
     )
     return Told(at_us=at_us, fact=fact)
 

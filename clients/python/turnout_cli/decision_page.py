@@ -1,6 +1,7 @@
 """A recorded decision, and lists of them, for people."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +15,13 @@ Plain = Mapping[str, Any]
 PPM = 1_000_000
 SIGNALS = 8
 FULL_ID = 36
+OUTPUT = MappingProxyType(
+    {
+        "valid": " · answer of the form that was asked for",
+        "not_json": " · answer is no JSON, which was asked for",
+        "schema_mismatch": " · answer does not fit the schema",
+    }
+)
 
 
 def show(found: Plain, console: Console, *, as_json: bool) -> None:
@@ -156,7 +164,7 @@ def _executed(found: Plain, console: Console) -> None:
         _line(
             console,
             f"run {receipt['receipt_id']} on {receipt['worker']}: {receipt['result']} {receipt['error_reason']} "
-            f"{dollars(receipt['cost_nanousd'])}{odd}",
+            f"{dollars(receipt['cost_nanousd'])}{OUTPUT.get(receipt['output_check'], '')}{odd}",
         )
         for attempt in receipt["attempts"]:
             _attempt(attempt, console)

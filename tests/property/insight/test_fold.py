@@ -72,7 +72,7 @@ def runs(draw: st.DrawFn) -> list[RunFact]:
                 estimated_nanousd=draw(st.integers(0, 10)), tokens=draw(tokens), answered_by=answered_by,
                 answer=draw(tokens) if answered_by else None, calls=tuple(draw(calls)),
                 finish=draw(st.none() | st.sampled_from(Finish)), latency_us=draw(st.integers(0, 10**7)),
-                first_token_us=draw(st.none() | st.integers(0, 10**6)),
+                first_token_us=draw(st.none() | st.integers(0, 10**6)), schema_invalid=draw(st.booleans()),
             )
         )  # fmt: skip
     return made + (made[:1] if draw(st.booleans()) else [])
@@ -160,9 +160,15 @@ def _count_runs(
     bad = any(each.success is False or (each.success is None and each.label == "refused") for each in said)
     total["executed"] += 1
     total["succeeded"] += whole
-    total["successful"] += whole and best.tokens.output > 0 and best.finish not in ("refusal", "withheld") and not bad
+    total["successful"] += (
+        whole
+        and best.tokens.output > 0
+        and best.finish not in ("refusal", "withheld")
+        and not (bad or best.schema_invalid)
+    )
     total["fallbacks"] += best.answered_by is not None and best.answered_by != made.route
     total["escalations"] += any(call.answered for each in its for call in each.calls[:-1])
+    total["signal:schema_invalid"] += best.schema_invalid
     total["signal:empty"] += whole and best.tokens.output == 0
     if best.finish:
         total[f"signal:{best.finish}"] += 1
