@@ -2,7 +2,9 @@
 
 import json
 import math
+import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 
@@ -196,6 +198,26 @@ def ticking() -> Callable[[], float]:
 def test_a_bomb_is_given_up_and_the_same_in_small_is_not() -> None:
     assert SchemaFit(ticking(), seconds=0.2)(1, doubling(30)) is None
     assert SchemaFit(ticking(), seconds=0.2)(1, doubling(3)) is True
+
+
+def test_errors_that_would_quote_the_answer_a_thousand_times_are_not_kept() -> None:
+    text, schema = "x" * 500_000, {"anyOf": [{"maxLength": 1}] * 200}
+    assert SchemaFit(still)("x", schema) is True
+    tracemalloc.start()
+    try:
+        assert FIT(text, schema) is False
+        _, ours = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        assert not jsonschema.Draft202012Validator(schema).is_valid(text)
+        _, theirs = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert ours < 20 << 20 < theirs
+
+
+def test_a_worker_does_not_load_the_library_before_it_is_needed() -> None:
+    told = "import sys, dataplane.wiring; sys.exit('jsonschema' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", told], check=False).returncode == 0
 
 
 def test_an_endless_reference_ends() -> None:

@@ -1,11 +1,19 @@
 """What is known of a decision as text, also of rows that an older version wrote."""
 
 import json
+from datetime import UTC, datetime
 
+import pytest
+
+from controlplane.audit.model import Kind
 from controlplane.insight.contribution import Known, contribute, signals_of
 from controlplane.insight.contribution import Sums as Added
+from controlplane.insight.facts import RunFact
 from controlplane.insight.row import from_text, to_text
+from controlplane.rpc.record_facts import told_by
+from controlplane.store.protocols import StoredEntry
 from tests.support.insight import decision, feedback, run
+from turnout.audit.v1 import record_pb2
 
 KNOWN = Known(decision_id="d000000", decided=decision(), runs=(run(schema_invalid=True),), feedback=(feedback(0, 1),))
 
@@ -30,3 +38,23 @@ def test_an_answer_of_the_wrong_form_is_a_signal_and_no_success() -> None:
         assert (list(signals_of(known, known.best())) == ["schema_invalid"]) is invalid
         assert counters.get("successful", 0) == (not invalid)
         assert counters["succeeded"] == 1
+
+
+@pytest.mark.parametrize(
+    ("check", "invalid"), [(None, False), (0, False), (1, False), (2, True), (3, True), (99, False)]
+)
+def test_a_receipt_says_so_and_one_without_the_field_or_with_a_newer_word_does_not(
+    check: int | None, invalid: bool
+) -> None:
+    record = record_pb2.ReceiptRecord()
+    record.receipt.started_at.seconds = 1
+    if check is not None:
+        record.receipt.output_check = check  # type: ignore[assignment]  # what a newer worker may send
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    body = record.SerializeToString()
+    entry = StoredEntry(
+        seq=1, index=1, kind=Kind.RECEIPT, ref="r", decision_id="d", at=at, leaf=b"", salt=b"", body=body
+    )
+    fact = told_by(entry).fact
+    assert isinstance(fact, RunFact)
+    assert fact.schema_invalid is invalid
