@@ -148,6 +148,9 @@ def payload_of(asked: Asked) -> payload_pb2.Payload:
         chat.max_output_tokens = asked.max_output_tokens
     if asked.format != "text":
         getattr(chat.response_format, asked.format).SetInParent()
+    if asked.format == "json_schema":
+        chat.response_format.json_schema.name = "answer"
+        chat.response_format.json_schema.schema["type"] = "object"
     return payload_pb2.Payload(content_type=CHAT_REQUEST, body=chat.SerializeToString())
 
 
