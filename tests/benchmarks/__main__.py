@@ -3,6 +3,7 @@
 import asyncio
 import os
 import platform
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,21 +19,37 @@ def table(header: planes.Row, rows: list[planes.Row]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
 
 
-def main() -> None:
-    """Measure and write."""
-    tables: dict[str, tuple[planes.Row, list[planes.Row]]] = {
-        **asyncio.run(planes.run()),
-        "Writing down": asyncio.run(recording.run()),
-        "Budgets": asyncio.run(hot_budget.run_all()),
-        "Audit log": asyncio.run(audit.run_all()),
-        "Figures": asyncio.run(insight.run_all()),
-    }
+async def measured() -> AsyncIterator[tuple[str, planes.Table]]:
+    """Each table as soon as it is measured, under its name."""
+    for name, found in (await planes.run()).items():
+        yield name, found
+    yield "Writing down", await recording.run()
+    yield "Budgets", await hot_budget.run_all()
+    yield "Audit log", await audit.run_all()
+    yield "Figures", await insight.run_all()
+
+
+async def run() -> None:
+    """Measure, print, and keep what is measured so far, so that what fails later loses nothing."""
     made = f"Made by `make bench` on {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores."
-    text = "\n\n".join([made, *(f"### {name}\n\n{table(*parts)}" for name, parts in tables.items())])
-    print(text)
+    parts = [made]
+    print(made)
+    async for name, found in measured():
+        parts.append(f"### {name}\n\n{table(*found)}")
+        print(f"\n{parts[-1]}", flush=True)
+        keep("\n\n".join(parts))
+
+
+def keep(text: str) -> None:
+    """Put it between the marks of the page."""
     if DOCUMENT.exists():
         before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
         DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+def main() -> None:
+    """Measure and write."""
+    asyncio.run(run())
 
 
 if __name__ == "__main__":

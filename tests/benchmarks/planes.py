@@ -27,6 +27,8 @@ ROUNDS, CALLS, CONCURRENCY = 5, 3000, 16
 BATCH = 14
 """Requests of a DecideRoutes; the packaged prompts are 13 times as many."""
 Row = tuple[str, ...]
+Table = tuple[Row, list[Row]]
+"""A header and its rows."""
 Asked = routing_pb2.DecideRouteRequest
 
 
@@ -244,7 +246,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, CREDENTIAL: "sandbox"}
 
 
-async def run() -> dict[str, tuple[Row, list[Row]]]:
+async def run() -> dict[str, Table]:
     """Everything; a table for each question: its header and its rows."""
     with tempfile.TemporaryDirectory(prefix="turnout-bench-") as name:
         folder = Path(name)

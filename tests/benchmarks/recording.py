@@ -19,7 +19,7 @@ from turnout.routing.v1 import routing_pb2
 from turnout_cli.demo.catalog import CREDENTIAL, PROVIDERS, sandbox_catalog
 from turnout_cli.processes import Processes, Program, Running
 
-ROUNDS, CALLS, CONCURRENCY = 3, 2000, 16
+ROUNDS, CALLS, CONCURRENCY = 3, 1500, 16
 HALF_LOAD_S = 5.0
 NOWHERE = "http://127.0.0.1:9"
 """Where nobody is called: only decisions are made."""
