@@ -64,7 +64,7 @@ test: lint ## Check everything: lint and all tests but the slow ones and those a
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not real and not slow" $(ARGS)
 
 test-slow: $(DEV) ## Kill processes under load for minutes, and count what was lost
-	@$(PY) -m pytest -s -m slow tests/slow $(ARGS)
+	@$(PY) -m pytest -s -m slow -o faulthandler_timeout=900 tests/slow $(ARGS)
 
 test-real: $(REAL) ## Run both planes against a real model served on this machine
 	@$(PY) -m pytest -s -m real tests/real $(ARGS)
