@@ -188,7 +188,7 @@ async def soak(folder: Path, address: str, tool: Callable[..., list[str]], varia
         f"\nacknowledged: {len(told.decisions)} decisions, {len(acknowledged)} receipts; kills {told.kills}; {told.failures}"
     )
     for command in (["db", "check"], ["audit", "verify"]):
-        process = await asyncio.create_subprocess_exec(*tool(*command), env={**os.environ, **variables})
+        process = await asyncio.create_subprocess_exec(*tool(*command, "--store", address))
         assert await process.wait() == 0, f"turnout {' '.join(command)}"
     assert sum(told.kills.values()) >= SECONDS / 10
     assert len(told.decisions) > SECONDS
