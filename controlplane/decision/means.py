@@ -1,5 +1,6 @@
 """What pays for a request: what one call may take at most, and which accounts must have room for it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -182,4 +183,9 @@ def _low(every: tuple[Purse, ...], near: NearEnd) -> Purse | None:
     if near.action is not NearEndAction.DEGRADE:
         return None
     ending = [purse for purse in every if purse.measure is Measure.COST and purse.remaining < near.below * purse.limit]
-    return min(ending, key=lambda purse: purse.remaining / purse.limit, default=None)
+    return min(ending, key=_left, default=None)
+
+
+def _left(purse: Purse) -> float:
+    """The share of the limit that remains; of nothing, after it was lowered to that, nothing is as far gone."""
+    return purse.remaining / purse.limit if purse.limit else -math.inf

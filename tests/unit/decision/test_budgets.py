@@ -172,3 +172,17 @@ def test_a_policy_that_degrades_takes_the_other() -> None:
     used = {Account(id=AccountId("all"), window_start=0): Balance(spent=1)}
     assert deployments(explained(asked(), of)) == ["openai/second", "openai/first"]
     assert deployments(explained(asked(), of, balances=used)) == ["openai/first"]
+
+
+def test_a_budget_that_was_lowered_to_nothing_counts_as_the_nearest_to_its_end() -> None:
+    free = replace(dear(), price=price(0, 0), free=True)
+    of = catalog(
+        models=[free, model()],
+        deployments=twice(free),
+        policies=[policy(limits=LIMITS, budget=NearEnd(action=NearEndAction.DEGRADE))],
+        budgets=[total(0), total(100, "other")],
+    )
+    used = {Account(id=AccountId(name), window_start=0): Balance(spent=99) for name in ("all", "other")}
+    decision = explained(asked(), of, balances=used)
+    assert len(decision.targets) == 2
+    assert "all has $0.00 of $0.00 left" in decision.reason_text
