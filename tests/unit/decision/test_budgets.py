@@ -185,4 +185,4 @@ def test_a_budget_that_was_lowered_to_nothing_counts_as_the_nearest_to_its_end()
     used = {Account(id=AccountId(name), window_start=0): Balance(spent=99) for name in ("all", "other")}
     decision = explained(asked(), of, balances=used)
     assert len(decision.targets) == 2
-    assert "all has $0.00 of $0.00 left" in decision.reason_text
+    assert "all has $0 of $0 left" in decision.reason_text
