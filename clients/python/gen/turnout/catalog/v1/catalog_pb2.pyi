@@ -46,6 +46,8 @@ class _CapabilityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Capability
     """Answers in JSON."""
     CAPABILITY_JSON_SCHEMA: _Capability.ValueType  # 8
     """Answers in JSON that fits a schema."""
+    CAPABILITY_EMBEDDINGS: _Capability.ValueType  # 9
+    """Makes vectors of texts, and answers nothing."""
 
 class Capability(_Capability, metaclass=_CapabilityEnumTypeWrapper):
     """What a model can do."""
@@ -68,6 +70,8 @@ CAPABILITY_JSON: Capability.ValueType  # 7
 """Answers in JSON."""
 CAPABILITY_JSON_SCHEMA: Capability.ValueType  # 8
 """Answers in JSON that fits a schema."""
+CAPABILITY_EMBEDDINGS: Capability.ValueType  # 9
+"""Makes vectors of texts, and answers nothing."""
 Global___Capability: _TypeAlias = Capability  # noqa: Y015
 
 class _TaskType:
@@ -196,6 +200,8 @@ class _ProtocolEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Protocol.Val
     """Anthropic messages."""
     PROTOCOL_GEMINI: _Protocol.ValueType  # 3
     """Gemini generateContent."""
+    PROTOCOL_BEDROCK: _Protocol.ValueType  # 4
+    """Amazon Bedrock Converse."""
 
 class Protocol(_Protocol, metaclass=_ProtocolEnumTypeWrapper):
     """Which provider protocol a deployment speaks."""
@@ -208,6 +214,8 @@ PROTOCOL_ANTHROPIC: Protocol.ValueType  # 2
 """Anthropic messages."""
 PROTOCOL_GEMINI: Protocol.ValueType  # 3
 """Gemini generateContent."""
+PROTOCOL_BEDROCK: Protocol.ValueType  # 4
+"""Amazon Bedrock Converse."""
 Global___Protocol: _TypeAlias = Protocol  # noqa: Y015
 
 class _ManagedBy:
@@ -403,6 +411,8 @@ class Deployment(_message.Message):
     MAX_CONCURRENCY_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     MANAGED_BY_FIELD_NUMBER: _builtins.int
+    MORE_CREDENTIALS_FIELD_NUMBER: _builtins.int
+    API_VERSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, unique."""
     model: _builtins.str
@@ -429,9 +439,15 @@ class Deployment(_message.Message):
     """Changes whenever the entry changes."""
     managed_by: Global___ManagedBy.ValueType
     """Who keeps the entry."""
+    api_version: _builtins.str
+    """The version of the API that every call names, where the provider wants one (Azure OpenAI)."""
     @_builtins.property
     def timeouts(self) -> Global___Timeouts:
         """Time limits of a call."""
+
+    @_builtins.property
+    def more_credentials(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """More credentials for the same place, as references; calls take turns."""
 
     def __init__(
         self,
@@ -450,14 +466,42 @@ class Deployment(_message.Message):
         max_concurrency: _builtins.int = ...,
         etag: _builtins.str = ...,
         managed_by: Global___ManagedBy.ValueType = ...,
+        more_credentials: _abc.Iterable[_builtins.str] | None = ...,
+        api_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timeouts", b"timeouts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_url", b"base_url", "credential", b"credential", "disabled", b"disabled", "etag", b"etag", "managed_by", b"managed_by", "max_concurrency", b"max_concurrency", "model", b"model", "name", b"name", "protocol", b"protocol", "provider", b"provider", "provider_model", b"provider_model", "region", b"region", "timeouts", b"timeouts", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_version", b"api_version", "base_url", b"base_url", "credential", b"credential", "disabled", b"disabled", "etag", b"etag", "managed_by", b"managed_by", "max_concurrency", b"max_concurrency", "model", b"model", "more_credentials", b"more_credentials", "name", b"name", "protocol", b"protocol", "provider", b"provider", "provider_model", b"provider_model", "region", b"region", "timeouts", b"timeouts", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Deployment: _TypeAlias = Deployment  # noqa: Y015
+
+@_typing.final
+class Alias(_message.Message):
+    """Another name for a model, or for free routing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What callers ask for, unique among aliases; it wins over a model of the same name."""
+    target: _builtins.str
+    """A model, `auto` or `auto:WORKLOAD`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        target: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Alias: _TypeAlias = Alias  # noqa: Y015
 
 @_typing.final
 class Timeouts(_message.Message):

@@ -64,6 +64,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """FAILED_PRECONDITION: what was recorded was erased, or is not kept any more."""
     REASON_FEEDBACK_LATE: _Reason.ValueType  # 20
     """FAILED_PRECONDITION: feedback on a decision that is too old to learn from."""
+    REASON_MODEL_UNKNOWN: _Reason.ValueType  # 21
+    """NOT_FOUND: no model and no alias has the name that was asked for."""
     REASON_UNAUTHENTICATED: _Reason.ValueType  # 30
     """UNAUTHENTICATED: no or an unknown credential."""
     REASON_ACCESS_DENIED: _Reason.ValueType  # 31
@@ -192,6 +194,8 @@ REASON_RECORD_ERASED: Reason.ValueType  # 19
 """FAILED_PRECONDITION: what was recorded was erased, or is not kept any more."""
 REASON_FEEDBACK_LATE: Reason.ValueType  # 20
 """FAILED_PRECONDITION: feedback on a decision that is too old to learn from."""
+REASON_MODEL_UNKNOWN: Reason.ValueType  # 21
+"""NOT_FOUND: no model and no alias has the name that was asked for."""
 REASON_UNAUTHENTICATED: Reason.ValueType  # 30
 """UNAUTHENTICATED: no or an unknown credential."""
 REASON_ACCESS_DENIED: Reason.ValueType  # 31

@@ -27,7 +27,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from turnout.outcome.v1 import usage_pb2 as turnout_dot_outcome_dot_v1_dot_usage__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fturnout/inference/v1/chat.proto\x12\x14turnout.inference.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eturnout/outcome/v1/usage.proto\"\xee\x04\n\x0b\x43hatRequest\x12<\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.turnout.inference.v1.MessageB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xd0\x0f\x12\x34\n\x05tools\x18\x02 \x03(\x0b\x32\x1a.turnout.inference.v1.ToolB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x12\x35\n\x0btool_choice\x18\x03 \x01(\x0b\x32 .turnout.inference.v1.ToolChoice\x12=\n\x0fresponse_format\x18\x04 \x01(\x0b\x32$.turnout.inference.v1.ResponseFormat\x12\x30\n\x08sampling\x18\x05 \x01(\x0b\x32\x1e.turnout.inference.v1.Sampling\x12\x1f\n\x04stop\x18\x06 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07r\x05\x10\x01\x18\x80\x02\x12\'\n\x11max_output_tokens\x18\x07 \x01(\rB\x07\xbaH\x04*\x02 \x00H\x00\x88\x01\x01\x12\x11\n\x04seed\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12K\n\x08metadata\x18\t \x03(\x0b\x32/.turnout.inference.v1.ChatRequest.MetadataEntryB\x08\xbaH\x05\x9a\x01\x02\x10@\x12I\n\x10provider_options\x18\n \x03(\x0b\x32%.turnout.inference.v1.ProviderOptionsB\x08\xbaH\x05\x92\x01\x02\x10\x10\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x14\n\x12_max_output_tokensB\x07\n\x05_seed\"w\n\x07Message\x12\x34\n\x04role\x18\x01 \x01(\x0e\x32\x1a.turnout.inference.v1.RoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x36\n\x05parts\x18\x02 \x03(\x0b\x32\x1a.turnout.inference.v1.PartB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"\xc1\x01\n\x04Part\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12,\n\x05image\x18\x02 \x01(\x0b\x32\x1b.turnout.inference.v1.ImageH\x00\x12\x33\n\ttool_call\x18\x03 \x01(\x0b\x32\x1e.turnout.inference.v1.ToolCallH\x00\x12\x37\n\x0btool_result\x18\x04 \x01(\x0b\x32 .turnout.inference.v1.ToolResultH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"q\n\x05Image\x12\x17\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02\x10\x01H\x00\x12!\n\x03url\x18\x02 \x01(\tB\x12\xbaH\x0fr\r:\x08https://\x88\x01\x01H\x00\x12\x1b\n\nmedia_type\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x42\x0f\n\x06source\x12\x05\xbaH\x02\x08\x01\"Z\n\x08ToolCall\x12\x16\n\x02id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x18\n\x04name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x1c\n\targuments\x18\x03 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@\"i\n\nToolResult\x12 \n\x0ctool_call_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x10\n\x08is_error\x18\x03 \x01(\x08\x12\x16\n\x04name\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\x90\x01\n\x04Tool\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-zA-Z0-9_-]{1,128}$\x12\x1e\n\x0b\x64\x65scription\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01\x12+\n\nparameters\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06strict\x18\x04 \x01(\x08\"\xdf\x02\n\nToolChoice\x12=\n\x04mode\x18\x01 \x01(\x0e\x32%.turnout.inference.v1.ToolChoice.ModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x18\n\x10\x64isable_parallel\x18\x03 \x01(\x08\"]\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\r\n\tMODE_AUTO\x10\x01\x12\r\n\tMODE_NONE\x10\x02\x12\x11\n\rMODE_REQUIRED\x10\x03\x12\x0e\n\nMODE_NAMED\x10\x04:\x80\x01\xbaH}\x1a{\n\x10tool_choice.name\x12@name is required with MODE_NAMED and refused with any other mode\x1a%(this.mode == 4) == (this.name != \'\')\"\xc2\x01\n\x0eResponseFormat\x12\x30\n\x04text\x18\x01 \x01(\x0b\x32 .turnout.inference.v1.TextFormatH\x00\x12\x30\n\x04json\x18\x02 \x01(\x0b\x32 .turnout.inference.v1.JsonFormatH\x00\x12=\n\x0bjson_schema\x18\x03 \x01(\x0b\x32&.turnout.inference.v1.JsonSchemaFormatH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"\x0c\n\nTextFormat\"\x0c\n\nJsonFormat\"\x9e\x01\n\x10JsonSchemaFormat\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[a-zA-Z0-9_-]{1,64}$\x12/\n\x06schema\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\x12\x0e\n\x06strict\x18\x03 \x01(\x08\x12\x1d\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"\xc7\x02\n\x08Sampling\x12\x31\n\x0btemperature\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12+\n\x05top_p\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x12\x1b\n\x05top_k\x18\x03 \x01(\rB\x07\xbaH\x04*\x02 \x00H\x02\x88\x01\x01\x12\x37\n\x11\x66requency_penalty\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\xc0H\x03\x88\x01\x01\x12\x36\n\x10presence_penalty\x18\x05 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\xc0H\x04\x88\x01\x01\x42\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x08\n\x06_top_kB\x14\n\x12_frequency_penaltyB\x13\n\x11_presence_penalty\"u\n\x0fProviderOptions\x12\x30\n\x08provider\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,62}$\x12\x30\n\x07options\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\"\xd2\x01\n\x0c\x43hatResponse\x12)\n\x05parts\x18\x01 \x03(\x0b\x32\x1a.turnout.inference.v1.Part\x12\x37\n\rfinish_reason\x18\x02 \x01(\x0e\x32 .turnout.outcome.v1.FinishReason\x12(\n\x05usage\x18\x03 \x01(\x0b\x32\x19.turnout.outcome.v1.Usage\x12\x16\n\x0eprovider_model\x18\x04 \x01(\t\x12\x1c\n\x14provider_response_id\x18\x05 \x01(\t*_\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03\x12\r\n\tROLE_TOOL\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fturnout/inference/v1/chat.proto\x12\x14turnout.inference.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1eturnout/outcome/v1/usage.proto\"\xa2\x05\n\x0b\x43hatRequest\x12<\n\x08messages\x18\x01 \x03(\x0b\x32\x1d.turnout.inference.v1.MessageB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xd0\x0f\x12\x34\n\x05tools\x18\x02 \x03(\x0b\x32\x1a.turnout.inference.v1.ToolB\t\xbaH\x06\x92\x01\x03\x10\x80\x04\x12\x35\n\x0btool_choice\x18\x03 \x01(\x0b\x32 .turnout.inference.v1.ToolChoice\x12=\n\x0fresponse_format\x18\x04 \x01(\x0b\x32$.turnout.inference.v1.ResponseFormat\x12\x30\n\x08sampling\x18\x05 \x01(\x0b\x32\x1e.turnout.inference.v1.Sampling\x12\x1f\n\x04stop\x18\x06 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x10\"\x07r\x05\x10\x01\x18\x80\x02\x12\'\n\x11max_output_tokens\x18\x07 \x01(\rB\x07\xbaH\x04*\x02 \x00H\x00\x88\x01\x01\x12\x11\n\x04seed\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12K\n\x08metadata\x18\t \x03(\x0b\x32/.turnout.inference.v1.ChatRequest.MetadataEntryB\x08\xbaH\x05\x9a\x01\x02\x10@\x12I\n\x10provider_options\x18\n \x03(\x0b\x32%.turnout.inference.v1.ProviderOptionsB\x08\xbaH\x05\x92\x01\x02\x10\x10\x12\x32\n\treasoning\x18\x0b \x01(\x0b\x32\x1f.turnout.inference.v1.Reasoning\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x14\n\x12_max_output_tokensB\x07\n\x05_seed\"\xd9\x01\n\tReasoning\x12@\n\x06\x65\x66\x66ort\x18\x01 \x01(\x0e\x32&.turnout.inference.v1.Reasoning.EffortB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x12\n\nmax_tokens\x18\x02 \x01(\r\x12\x0f\n\x07include\x18\x03 \x01(\x08\"e\n\x06\x45\x66\x66ort\x12\x16\n\x12\x45\x46\x46ORT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45\x46\x46ORT_NONE\x10\x01\x12\x0e\n\nEFFORT_LOW\x10\x02\x12\x11\n\rEFFORT_MEDIUM\x10\x03\x12\x0f\n\x0b\x45\x46\x46ORT_HIGH\x10\x04\"w\n\x07Message\x12\x34\n\x04role\x18\x01 \x01(\x0e\x32\x1a.turnout.inference.v1.RoleB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x36\n\x05parts\x18\x02 \x03(\x0b\x32\x1a.turnout.inference.v1.PartB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"\xf5\x01\n\x04Part\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12,\n\x05image\x18\x02 \x01(\x0b\x32\x1b.turnout.inference.v1.ImageH\x00\x12\x33\n\ttool_call\x18\x03 \x01(\x0b\x32\x1e.turnout.inference.v1.ToolCallH\x00\x12\x37\n\x0btool_result\x18\x04 \x01(\x0b\x32 .turnout.inference.v1.ToolResultH\x00\x12\x32\n\x08thinking\x18\x05 \x01(\x0b\x32\x1e.turnout.inference.v1.ThinkingH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"n\n\x08Thinking\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x1c\n\tsignature\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@\x12\x1b\n\x08redacted\x18\x03 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@\x12\x19\n\x08protocol\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18 \"q\n\x05Image\x12\x17\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x42\x07\xbaH\x04z\x02\x10\x01H\x00\x12!\n\x03url\x18\x02 \x01(\tB\x12\xbaH\x0fr\r:\x08https://\x88\x01\x01H\x00\x12\x1b\n\nmedia_type\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x42\x0f\n\x06source\x12\x05\xbaH\x02\x08\x01\"Z\n\x08ToolCall\x12\x16\n\x02id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x18\n\x04name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x1c\n\targuments\x18\x03 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80@\"i\n\nToolResult\x12 \n\x0ctool_call_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\x12\x10\n\x08is_error\x18\x03 \x01(\x08\x12\x16\n\x04name\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"\x90\x01\n\x04Tool\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[a-zA-Z0-9_-]{1,128}$\x12\x1e\n\x0b\x64\x65scription\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01\x12+\n\nparameters\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06strict\x18\x04 \x01(\x08\"\xdf\x02\n\nToolChoice\x12=\n\x04mode\x18\x01 \x01(\x0e\x32%.turnout.inference.v1.ToolChoice.ModeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x18\n\x10\x64isable_parallel\x18\x03 \x01(\x08\"]\n\x04Mode\x12\x14\n\x10MODE_UNSPECIFIED\x10\x00\x12\r\n\tMODE_AUTO\x10\x01\x12\r\n\tMODE_NONE\x10\x02\x12\x11\n\rMODE_REQUIRED\x10\x03\x12\x0e\n\nMODE_NAMED\x10\x04:\x80\x01\xbaH}\x1a{\n\x10tool_choice.name\x12@name is required with MODE_NAMED and refused with any other mode\x1a%(this.mode == 4) == (this.name != \'\')\"\xc2\x01\n\x0eResponseFormat\x12\x30\n\x04text\x18\x01 \x01(\x0b\x32 .turnout.inference.v1.TextFormatH\x00\x12\x30\n\x04json\x18\x02 \x01(\x0b\x32 .turnout.inference.v1.JsonFormatH\x00\x12=\n\x0bjson_schema\x18\x03 \x01(\x0b\x32&.turnout.inference.v1.JsonSchemaFormatH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"\x0c\n\nTextFormat\"\x0c\n\nJsonFormat\"\x9e\x01\n\x10JsonSchemaFormat\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xbaH\x19r\x17\x32\x15^[a-zA-Z0-9_-]{1,64}$\x12/\n\x06schema\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\x12\x0e\n\x06strict\x18\x03 \x01(\x08\x12\x1d\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"\xc7\x02\n\x08Sampling\x12\x31\n\x0btemperature\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12+\n\x05top_p\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x12\x1b\n\x05top_k\x18\x03 \x01(\rB\x07\xbaH\x04*\x02 \x00H\x02\x88\x01\x01\x12\x37\n\x11\x66requency_penalty\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\xc0H\x03\x88\x01\x01\x12\x36\n\x10presence_penalty\x18\x05 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\xc0H\x04\x88\x01\x01\x42\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x08\n\x06_top_kB\x14\n\x12_frequency_penaltyB\x13\n\x11_presence_penalty\"u\n\x0fProviderOptions\x12\x30\n\x08provider\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[a-z][a-z0-9_-]{0,62}$\x12\x30\n\x07options\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\"\xd2\x01\n\x0c\x43hatResponse\x12)\n\x05parts\x18\x01 \x03(\x0b\x32\x1a.turnout.inference.v1.Part\x12\x37\n\rfinish_reason\x18\x02 \x01(\x0e\x32 .turnout.outcome.v1.FinishReason\x12(\n\x05usage\x18\x03 \x01(\x0b\x32\x19.turnout.outcome.v1.Usage\x12\x16\n\x0eprovider_model\x18\x04 \x01(\t\x12\x1c\n\x14provider_response_id\x18\x05 \x01(\t*_\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03\x12\r\n\tROLE_TOOL\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,12 +48,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHATREQUEST'].fields_by_name['metadata']._serialized_options = b'\272H\005\232\001\002\020@'
   _globals['_CHATREQUEST'].fields_by_name['provider_options']._loaded_options = None
   _globals['_CHATREQUEST'].fields_by_name['provider_options']._serialized_options = b'\272H\005\222\001\002\020\020'
+  _globals['_REASONING'].fields_by_name['effort']._loaded_options = None
+  _globals['_REASONING'].fields_by_name['effort']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_MESSAGE'].fields_by_name['role']._loaded_options = None
   _globals['_MESSAGE'].fields_by_name['role']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_MESSAGE'].fields_by_name['parts']._loaded_options = None
   _globals['_MESSAGE'].fields_by_name['parts']._serialized_options = b'\272H\010\222\001\005\010\001\020\350\007'
   _globals['_PART'].oneofs_by_name['kind']._loaded_options = None
   _globals['_PART'].oneofs_by_name['kind']._serialized_options = b'\272H\002\010\001'
+  _globals['_THINKING'].fields_by_name['signature']._loaded_options = None
+  _globals['_THINKING'].fields_by_name['signature']._serialized_options = b'\272H\006z\004\030\200\200@'
+  _globals['_THINKING'].fields_by_name['redacted']._loaded_options = None
+  _globals['_THINKING'].fields_by_name['redacted']._serialized_options = b'\272H\006z\004\030\200\200@'
+  _globals['_THINKING'].fields_by_name['protocol']._loaded_options = None
+  _globals['_THINKING'].fields_by_name['protocol']._serialized_options = b'\272H\004r\002\030 '
   _globals['_IMAGE'].oneofs_by_name['source']._loaded_options = None
   _globals['_IMAGE'].oneofs_by_name['source']._serialized_options = b'\272H\002\010\001'
   _globals['_IMAGE'].fields_by_name['data']._loaded_options = None
@@ -104,40 +112,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROVIDEROPTIONS'].fields_by_name['provider']._serialized_options = b'\272H\033r\0312\027^[a-z][a-z0-9_-]{0,62}$'
   _globals['_PROVIDEROPTIONS'].fields_by_name['options']._loaded_options = None
   _globals['_PROVIDEROPTIONS'].fields_by_name['options']._serialized_options = b'\272H\003\310\001\001'
-  _globals['_ROLE']._serialized_start=2953
-  _globals['_ROLE']._serialized_end=3048
+  _globals['_ROLE']._serialized_start=3389
+  _globals['_ROLE']._serialized_end=3484
   _globals['_CHATREQUEST']._serialized_start=149
-  _globals['_CHATREQUEST']._serialized_end=771
-  _globals['_CHATREQUEST_METADATAENTRY']._serialized_start=693
-  _globals['_CHATREQUEST_METADATAENTRY']._serialized_end=740
-  _globals['_MESSAGE']._serialized_start=773
-  _globals['_MESSAGE']._serialized_end=892
-  _globals['_PART']._serialized_start=895
-  _globals['_PART']._serialized_end=1088
-  _globals['_IMAGE']._serialized_start=1090
-  _globals['_IMAGE']._serialized_end=1203
-  _globals['_TOOLCALL']._serialized_start=1205
-  _globals['_TOOLCALL']._serialized_end=1295
-  _globals['_TOOLRESULT']._serialized_start=1297
-  _globals['_TOOLRESULT']._serialized_end=1402
-  _globals['_TOOL']._serialized_start=1405
-  _globals['_TOOL']._serialized_end=1549
-  _globals['_TOOLCHOICE']._serialized_start=1552
-  _globals['_TOOLCHOICE']._serialized_end=1903
-  _globals['_TOOLCHOICE_MODE']._serialized_start=1679
-  _globals['_TOOLCHOICE_MODE']._serialized_end=1772
-  _globals['_RESPONSEFORMAT']._serialized_start=1906
-  _globals['_RESPONSEFORMAT']._serialized_end=2100
-  _globals['_TEXTFORMAT']._serialized_start=2102
-  _globals['_TEXTFORMAT']._serialized_end=2114
-  _globals['_JSONFORMAT']._serialized_start=2116
-  _globals['_JSONFORMAT']._serialized_end=2128
-  _globals['_JSONSCHEMAFORMAT']._serialized_start=2131
-  _globals['_JSONSCHEMAFORMAT']._serialized_end=2289
-  _globals['_SAMPLING']._serialized_start=2292
-  _globals['_SAMPLING']._serialized_end=2619
-  _globals['_PROVIDEROPTIONS']._serialized_start=2621
-  _globals['_PROVIDEROPTIONS']._serialized_end=2738
-  _globals['_CHATRESPONSE']._serialized_start=2741
-  _globals['_CHATRESPONSE']._serialized_end=2951
+  _globals['_CHATREQUEST']._serialized_end=823
+  _globals['_CHATREQUEST_METADATAENTRY']._serialized_start=745
+  _globals['_CHATREQUEST_METADATAENTRY']._serialized_end=792
+  _globals['_REASONING']._serialized_start=826
+  _globals['_REASONING']._serialized_end=1043
+  _globals['_REASONING_EFFORT']._serialized_start=942
+  _globals['_REASONING_EFFORT']._serialized_end=1043
+  _globals['_MESSAGE']._serialized_start=1045
+  _globals['_MESSAGE']._serialized_end=1164
+  _globals['_PART']._serialized_start=1167
+  _globals['_PART']._serialized_end=1412
+  _globals['_THINKING']._serialized_start=1414
+  _globals['_THINKING']._serialized_end=1524
+  _globals['_IMAGE']._serialized_start=1526
+  _globals['_IMAGE']._serialized_end=1639
+  _globals['_TOOLCALL']._serialized_start=1641
+  _globals['_TOOLCALL']._serialized_end=1731
+  _globals['_TOOLRESULT']._serialized_start=1733
+  _globals['_TOOLRESULT']._serialized_end=1838
+  _globals['_TOOL']._serialized_start=1841
+  _globals['_TOOL']._serialized_end=1985
+  _globals['_TOOLCHOICE']._serialized_start=1988
+  _globals['_TOOLCHOICE']._serialized_end=2339
+  _globals['_TOOLCHOICE_MODE']._serialized_start=2115
+  _globals['_TOOLCHOICE_MODE']._serialized_end=2208
+  _globals['_RESPONSEFORMAT']._serialized_start=2342
+  _globals['_RESPONSEFORMAT']._serialized_end=2536
+  _globals['_TEXTFORMAT']._serialized_start=2538
+  _globals['_TEXTFORMAT']._serialized_end=2550
+  _globals['_JSONFORMAT']._serialized_start=2552
+  _globals['_JSONFORMAT']._serialized_end=2564
+  _globals['_JSONSCHEMAFORMAT']._serialized_start=2567
+  _globals['_JSONSCHEMAFORMAT']._serialized_end=2725
+  _globals['_SAMPLING']._serialized_start=2728
+  _globals['_SAMPLING']._serialized_end=3055
+  _globals['_PROVIDEROPTIONS']._serialized_start=3057
+  _globals['_PROVIDEROPTIONS']._serialized_end=3174
+  _globals['_CHATRESPONSE']._serialized_start=3177
+  _globals['_CHATRESPONSE']._serialized_end=3387
 # @@protoc_insertion_point(module_scope)

@@ -91,6 +91,7 @@ class ChatRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     PROVIDER_OPTIONS_FIELD_NUMBER: _builtins.int
+    REASONING_FIELD_NUMBER: _builtins.int
     max_output_tokens: _builtins.int
     """The most tokens the answer may have. The decision may lower it."""
     seed: _builtins.int
@@ -127,6 +128,10 @@ class ChatRequest(_message.Message):
     def provider_options(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProviderOptions]:
         """Settings of single providers that the contract has no word for."""
 
+    @_builtins.property
+    def reasoning(self) -> Global___Reasoning:
+        """How much the model may think before it answers; its own default if absent."""
+
     def __init__(
         self,
         *,
@@ -140,10 +145,11 @@ class ChatRequest(_message.Message):
         seed: _builtins.int | None = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         provider_options: _abc.Iterable[Global___ProviderOptions] | None = ...,
+        reasoning: Global___Reasoning | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_output_tokens", b"_max_output_tokens", "_seed", b"_seed", "max_output_tokens", b"max_output_tokens", "response_format", b"response_format", "sampling", b"sampling", "seed", b"seed", "tool_choice", b"tool_choice"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_output_tokens", b"_max_output_tokens", "_seed", b"_seed", "max_output_tokens", b"max_output_tokens", "reasoning", b"reasoning", "response_format", b"response_format", "sampling", b"sampling", "seed", b"seed", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_output_tokens", b"_max_output_tokens", "_seed", b"_seed", "max_output_tokens", b"max_output_tokens", "messages", b"messages", "metadata", b"metadata", "provider_options", b"provider_options", "response_format", b"response_format", "sampling", b"sampling", "seed", b"seed", "stop", b"stop", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_output_tokens", b"_max_output_tokens", "_seed", b"_seed", "max_output_tokens", b"max_output_tokens", "messages", b"messages", "metadata", b"metadata", "provider_options", b"provider_options", "reasoning", b"reasoning", "response_format", b"response_format", "sampling", b"sampling", "seed", b"seed", "stop", b"stop", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_output_tokens: _TypeAlias = _typing.Literal["max_output_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_output_tokens: _TypeAlias = _typing.Literal["_max_output_tokens", b"_max_output_tokens"]  # noqa: Y015
@@ -155,6 +161,67 @@ class ChatRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
 Global___ChatRequest: _TypeAlias = ChatRequest  # noqa: Y015
+
+@_typing.final
+class Reasoning(_message.Message):
+    """How much a model may think before it answers. Where a provider knows only one of the two, the other is put into its words."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Effort:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _EffortEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Reasoning._Effort.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        EFFORT_UNSPECIFIED: Reasoning._Effort.ValueType  # 0
+        """Not said."""
+        EFFORT_NONE: Reasoning._Effort.ValueType  # 1
+        """Not at all, where the model can do without."""
+        EFFORT_LOW: Reasoning._Effort.ValueType  # 2
+        """A little."""
+        EFFORT_MEDIUM: Reasoning._Effort.ValueType  # 3
+        """As usual."""
+        EFFORT_HIGH: Reasoning._Effort.ValueType  # 4
+        """Hard."""
+
+    class Effort(_Effort, metaclass=_EffortEnumTypeWrapper):
+        """How hard."""
+
+    EFFORT_UNSPECIFIED: Reasoning.Effort.ValueType  # 0
+    """Not said."""
+    EFFORT_NONE: Reasoning.Effort.ValueType  # 1
+    """Not at all, where the model can do without."""
+    EFFORT_LOW: Reasoning.Effort.ValueType  # 2
+    """A little."""
+    EFFORT_MEDIUM: Reasoning.Effort.ValueType  # 3
+    """As usual."""
+    EFFORT_HIGH: Reasoning.Effort.ValueType  # 4
+    """Hard."""
+
+    EFFORT_FIELD_NUMBER: _builtins.int
+    MAX_TOKENS_FIELD_NUMBER: _builtins.int
+    INCLUDE_FIELD_NUMBER: _builtins.int
+    effort: Global___Reasoning.Effort.ValueType
+    """How hard."""
+    max_tokens: _builtins.int
+    """Tokens of thinking at most; no limit of its own if 0."""
+    include: _builtins.bool
+    """Whether the thinking, or its summary, is to come with the answer."""
+    def __init__(
+        self,
+        *,
+        effort: Global___Reasoning.Effort.ValueType = ...,
+        max_tokens: _builtins.int = ...,
+        include: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effort", b"effort", "include", b"include", "max_tokens", b"max_tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reasoning: _TypeAlias = Reasoning  # noqa: Y015
 
 @_typing.final
 class Message(_message.Message):
@@ -194,6 +261,7 @@ class Part(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     TOOL_CALL_FIELD_NUMBER: _builtins.int
     TOOL_RESULT_FIELD_NUMBER: _builtins.int
+    THINKING_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Plain text."""
     @_builtins.property
@@ -208,6 +276,10 @@ class Part(_message.Message):
     def tool_result(self) -> Global___ToolResult:
         """What a called tool answered."""
 
+    @_builtins.property
+    def thinking(self) -> Global___Thinking:
+        """What the model thought before it went on."""
+
     def __init__(
         self,
         *,
@@ -215,16 +287,51 @@ class Part(_message.Message):
         image: Global___Image | None = ...,
         tool_call: Global___ToolCall | None = ...,
         tool_result: Global___ToolResult | None = ...,
+        thinking: Global___Thinking | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "kind", b"kind", "text", b"text", "tool_call", b"tool_call", "tool_result", b"tool_result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "kind", b"kind", "text", b"text", "thinking", b"thinking", "tool_call", b"tool_call", "tool_result", b"tool_result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "kind", b"kind", "text", b"text", "tool_call", b"tool_call", "tool_result", b"tool_result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "kind", b"kind", "text", b"text", "thinking", b"thinking", "tool_call", b"tool_call", "tool_result", b"tool_result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["text", "image", "tool_call", "tool_result"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["text", "image", "tool_call", "tool_result", "thinking"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Part: _TypeAlias = Part  # noqa: Y015
+
+@_typing.final
+class Thinking(_message.Message):
+    """What a model thought, where its provider tells. It goes back to the same provider as it came."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    REDACTED_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text, or its summary; may be empty."""
+    signature: _builtins.bytes
+    """The provider's seal on it."""
+    redacted: _builtins.bytes
+    """Instead of a text: what only the provider can read."""
+    protocol: _builtins.str
+    """The protocol that it came by: `openai`, `anthropic`, `gemini`, `bedrock`."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        signature: _builtins.bytes = ...,
+        redacted: _builtins.bytes = ...,
+        protocol: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["protocol", b"protocol", "redacted", b"redacted", "signature", b"signature", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Thinking: _TypeAlias = Thinking  # noqa: Y015
 
 @_typing.final
 class Image(_message.Message):

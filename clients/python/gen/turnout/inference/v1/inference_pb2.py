@@ -31,7 +31,7 @@ from turnout.outcome.v1 import usage_pb2 as turnout_dot_outcome_dot_v1_dot_usage
 from turnout.trust.v1 import envelope_pb2 as turnout_dot_trust_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$turnout/inference/v1/inference.proto\x12\x14turnout.inference.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/rpc/status.proto\x1a\x1fturnout/inference/v1/chat.proto\x1a\"turnout/inference/v1/payload.proto\x1a turnout/outcome/v1/receipt.proto\x1a\x1eturnout/outcome/v1/usage.proto\x1a\x1fturnout/trust/v1/envelope.proto\"\x7f\n\x0fGenerateRequest\x12\x34\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1a.turnout.trust.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x07payload\x18\x02 \x01(\x0b\x32\x1d.turnout.inference.v1.PayloadB\x06\xbaH\x03\xc8\x01\x01\"v\n\x10GenerateResponse\x12\x34\n\x08response\x18\x01 \x01(\x0b\x32\".turnout.inference.v1.ChatResponse\x12,\n\x07receipt\x18\x02 \x01(\x0b\x32\x1b.turnout.outcome.v1.Receipt\"\x85\x01\n\x15StreamGenerateRequest\x12\x34\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1a.turnout.trust.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x07payload\x18\x02 \x01(\x0b\x32\x1d.turnout.inference.v1.PayloadB\x06\xbaH\x03\xc8\x01\x01\"\x9f\x02\n\x16StreamGenerateResponse\x12,\n\x05\x64\x65lta\x18\x01 \x01(\x0b\x32\x1b.turnout.inference.v1.DeltaH\x00\x12>\n\x0ftool_call_delta\x18\x02 \x01(\x0b\x32#.turnout.inference.v1.ToolCallDeltaH\x00\x12*\n\x05usage\x18\x03 \x01(\x0b\x32\x19.turnout.outcome.v1.UsageH\x00\x12.\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x1c.turnout.inference.v1.FinishH\x00\x12\x32\n\x05\x65rror\x18\x05 \x01(\x0b\x32!.turnout.inference.v1.StreamErrorH\x00\x42\x07\n\x05\x65vent\"\x15\n\x05\x44\x65lta\x12\x0c\n\x04text\x18\x01 \x01(\t\"K\n\rToolCallDelta\x12\r\n\x05index\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\targuments\x18\x04 \x01(\x0c\"\x9e\x01\n\x06\x46inish\x12\x30\n\x06reason\x18\x01 \x01(\x0e\x32 .turnout.outcome.v1.FinishReason\x12,\n\x07receipt\x18\x02 \x01(\x0b\x32\x1b.turnout.outcome.v1.Receipt\x12\x16\n\x0eprovider_model\x18\x03 \x01(\t\x12\x1c\n\x14provider_response_id\x18\x04 \x01(\t\"_\n\x0bStreamError\x12\"\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12,\n\x07receipt\x18\x02 \x01(\x0b\x32\x1b.turnout.outcome.v1.Receipt2\xdc\x01\n\x10InferenceService\x12Y\n\x08Generate\x12%.turnout.inference.v1.GenerateRequest\x1a&.turnout.inference.v1.GenerateResponse\x12m\n\x0eStreamGenerate\x12+.turnout.inference.v1.StreamGenerateRequest\x1a,.turnout.inference.v1.StreamGenerateResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$turnout/inference/v1/inference.proto\x12\x14turnout.inference.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/rpc/status.proto\x1a\x1fturnout/inference/v1/chat.proto\x1a\"turnout/inference/v1/payload.proto\x1a turnout/outcome/v1/receipt.proto\x1a\x1eturnout/outcome/v1/usage.proto\x1a\x1fturnout/trust/v1/envelope.proto\"\x7f\n\x0fGenerateRequest\x12\x34\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1a.turnout.trust.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x07payload\x18\x02 \x01(\x0b\x32\x1d.turnout.inference.v1.PayloadB\x06\xbaH\x03\xc8\x01\x01\"v\n\x10GenerateResponse\x12\x34\n\x08response\x18\x01 \x01(\x0b\x32\".turnout.inference.v1.ChatResponse\x12,\n\x07receipt\x18\x02 \x01(\x0b\x32\x1b.turnout.outcome.v1.Receipt\"\x85\x01\n\x15StreamGenerateRequest\x12\x34\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1a.turnout.trust.v1.EnvelopeB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x07payload\x18\x02 \x01(\x0b\x32\x1d.turnout.inference.v1.PayloadB\x06\xbaH\x03\xc8\x01\x01\"\xd9\x02\n\x16StreamGenerateResponse\x12,\n\x05\x64\x65lta\x18\x01 \x01(\x0b\x32\x1b.turnout.inference.v1.DeltaH\x00\x12>\n\x0ftool_call_delta\x18\x02 \x01(\x0b\x32#.turnout.inference.v1.ToolCallDeltaH\x00\x12*\n\x05usage\x18\x03 \x01(\x0b\x32\x19.turnout.outcome.v1.UsageH\x00\x12.\n\x06\x66inish\x18\x04 \x01(\x0b\x32\x1c.turnout.inference.v1.FinishH\x00\x12\x32\n\x05\x65rror\x18\x05 \x01(\x0b\x32!.turnout.inference.v1.StreamErrorH\x00\x12\x38\n\x0ethinking_delta\x18\x06 \x01(\x0b\x32\x1e.turnout.inference.v1.ThinkingH\x00\x42\x07\n\x05\x65vent\"\x15\n\x05\x44\x65lta\x12\x0c\n\x04text\x18\x01 \x01(\t\"K\n\rToolCallDelta\x12\r\n\x05index\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\targuments\x18\x04 \x01(\x0c\"\x9e\x01\n\x06\x46inish\x12\x30\n\x06reason\x18\x01 \x01(\x0e\x32 .turnout.outcome.v1.FinishReason\x12,\n\x07receipt\x18\x02 \x01(\x0b\x32\x1b.turnout.outcome.v1.Receipt\x12\x16\n\x0eprovider_model\x18\x03 \x01(\t\x12\x1c\n\x14provider_response_id\x18\x04 \x01(\t\"_\n\x0bStreamError\x12\"\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12,\n\x07receipt\x18\x02 \x01(\x0b\x32\x1b.turnout.outcome.v1.Receipt2\xdc\x01\n\x10InferenceService\x12Y\n\x08Generate\x12%.turnout.inference.v1.GenerateRequest\x1a&.turnout.inference.v1.GenerateResponse\x12m\n\x0eStreamGenerate\x12+.turnout.inference.v1.StreamGenerateRequest\x1a,.turnout.inference.v1.StreamGenerateResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,15 +53,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STREAMGENERATEREQUEST']._serialized_start=534
   _globals['_STREAMGENERATEREQUEST']._serialized_end=667
   _globals['_STREAMGENERATERESPONSE']._serialized_start=670
-  _globals['_STREAMGENERATERESPONSE']._serialized_end=957
-  _globals['_DELTA']._serialized_start=959
-  _globals['_DELTA']._serialized_end=980
-  _globals['_TOOLCALLDELTA']._serialized_start=982
-  _globals['_TOOLCALLDELTA']._serialized_end=1057
-  _globals['_FINISH']._serialized_start=1060
-  _globals['_FINISH']._serialized_end=1218
-  _globals['_STREAMERROR']._serialized_start=1220
-  _globals['_STREAMERROR']._serialized_end=1315
-  _globals['_INFERENCESERVICE']._serialized_start=1318
-  _globals['_INFERENCESERVICE']._serialized_end=1538
+  _globals['_STREAMGENERATERESPONSE']._serialized_end=1015
+  _globals['_DELTA']._serialized_start=1017
+  _globals['_DELTA']._serialized_end=1038
+  _globals['_TOOLCALLDELTA']._serialized_start=1040
+  _globals['_TOOLCALLDELTA']._serialized_end=1115
+  _globals['_FINISH']._serialized_start=1118
+  _globals['_FINISH']._serialized_end=1276
+  _globals['_STREAMERROR']._serialized_start=1278
+  _globals['_STREAMERROR']._serialized_end=1373
+  _globals['_INFERENCESERVICE']._serialized_start=1376
+  _globals['_INFERENCESERVICE']._serialized_end=1596
 # @@protoc_insertion_point(module_scope)

@@ -123,6 +123,7 @@ class StreamGenerateResponse(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     FINISH_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    THINKING_DELTA_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def delta(self) -> Global___Delta:
         """More text."""
@@ -143,6 +144,10 @@ class StreamGenerateResponse(_message.Message):
     def error(self) -> Global___StreamError:
         """The answer broke off."""
 
+    @_builtins.property
+    def thinking_delta(self) -> _chat_pb2.Thinking:
+        """More of what the model thinks."""
+
     def __init__(
         self,
         *,
@@ -151,12 +156,13 @@ class StreamGenerateResponse(_message.Message):
         usage: _usage_pb2.Usage | None = ...,
         finish: Global___Finish | None = ...,
         error: Global___StreamError | None = ...,
+        thinking_delta: _chat_pb2.Thinking | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "error", b"error", "event", b"event", "finish", b"finish", "tool_call_delta", b"tool_call_delta", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "error", b"error", "event", b"event", "finish", b"finish", "thinking_delta", b"thinking_delta", "tool_call_delta", b"tool_call_delta", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "error", b"error", "event", b"event", "finish", b"finish", "tool_call_delta", b"tool_call_delta", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "error", b"error", "event", b"event", "finish", b"finish", "thinking_delta", b"thinking_delta", "tool_call_delta", b"tool_call_delta", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["delta", "tool_call_delta", "usage", "finish", "error"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["delta", "tool_call_delta", "usage", "finish", "error", "thinking_delta"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

@@ -64,9 +64,9 @@ class InferenceServiceServicer:
     def StreamGenerate(self, request, context):
         """The same, as it comes.
 
-        Protocol: zero or more `delta` and `tool_call_delta`, at most one `usage`, then exactly one terminal event: `finish`, or
-        `error` if the answer broke after the first content event (the call then still ends OK, for the content was delivered;
-        `error` says what the status would have been). A failure before the first content event is an RPC error and no event.
+        Protocol: zero or more `delta`, `thinking_delta` and `tool_call_delta`, at most one `usage`, then exactly one terminal
+        event: `finish`, or `error` if the answer broke after the first content event (the call then still ends OK, for the
+        content was delivered; `error` says what the status would have been). A failure before the first content event is an RPC error and no event.
         A stream that ends without a terminal event was cut on the way: treat it as failed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

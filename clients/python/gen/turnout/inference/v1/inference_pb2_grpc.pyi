@@ -42,9 +42,9 @@ class InferenceServiceStub:
     StreamGenerate: _grpc.UnaryStreamMultiCallable[_inference_pb2.StreamGenerateRequest, _inference_pb2.StreamGenerateResponse]
     """The same, as it comes.
 
-    Protocol: zero or more `delta` and `tool_call_delta`, at most one `usage`, then exactly one terminal event: `finish`, or
-    `error` if the answer broke after the first content event (the call then still ends OK, for the content was delivered;
-    `error` says what the status would have been). A failure before the first content event is an RPC error and no event.
+    Protocol: zero or more `delta`, `thinking_delta` and `tool_call_delta`, at most one `usage`, then exactly one terminal
+    event: `finish`, or `error` if the answer broke after the first content event (the call then still ends OK, for the
+    content was delivered; `error` says what the status would have been). A failure before the first content event is an RPC error and no event.
     A stream that ends without a terminal event was cut on the way: treat it as failed.
     """
 
@@ -62,9 +62,9 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     StreamGenerate: _aio.UnaryStreamMultiCallable[_inference_pb2.StreamGenerateRequest, _inference_pb2.StreamGenerateResponse]  # type: ignore[assignment]
     """The same, as it comes.
 
-    Protocol: zero or more `delta` and `tool_call_delta`, at most one `usage`, then exactly one terminal event: `finish`, or
-    `error` if the answer broke after the first content event (the call then still ends OK, for the content was delivered;
-    `error` says what the status would have been). A failure before the first content event is an RPC error and no event.
+    Protocol: zero or more `delta`, `thinking_delta` and `tool_call_delta`, at most one `usage`, then exactly one terminal
+    event: `finish`, or `error` if the answer broke after the first content event (the call then still ends OK, for the
+    content was delivered; `error` says what the status would have been). A failure before the first content event is an RPC error and no event.
     A stream that ends without a terminal event was cut on the way: treat it as failed.
     """
 
@@ -91,9 +91,9 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_inference_pb2.StreamGenerateResponse], _abc.AsyncIterator[_inference_pb2.StreamGenerateResponse]]:
         """The same, as it comes.
 
-        Protocol: zero or more `delta` and `tool_call_delta`, at most one `usage`, then exactly one terminal event: `finish`, or
-        `error` if the answer broke after the first content event (the call then still ends OK, for the content was delivered;
-        `error` says what the status would have been). A failure before the first content event is an RPC error and no event.
+        Protocol: zero or more `delta`, `thinking_delta` and `tool_call_delta`, at most one `usage`, then exactly one terminal
+        event: `finish`, or `error` if the answer broke after the first content event (the call then still ends OK, for the
+        content was delivered; `error` says what the status would have been). A failure before the first content event is an RPC error and no event.
         A stream that ends without a terminal event was cut on the way: treat it as failed.
         """
 

@@ -182,6 +182,7 @@ class Receipt(_message.Message):
     REQUEST_DIGEST_FIELD_NUMBER: _builtins.int
     SKIPPED_FIELD_NUMBER: _builtins.int
     OUTPUT_CHECK_FIELD_NUMBER: _builtins.int
+    FROM_CACHE_FIELD_NUMBER: _builtins.int
     receipt_id: _builtins.str
     """Unique; reporting it again changes nothing."""
     decision_id: _builtins.str
@@ -204,6 +205,8 @@ class Receipt(_message.Message):
     """Digest of the payload that was run: SHA-256 of PAE(content_type, body)."""
     output_check: Global___OutputCheck.ValueType
     """Whether a whole answer that had to be JSON was. Judged after it was delivered: absent in answers to callers."""
+    from_cache: _builtins.bool
+    """Whether the answer was one that the worker had kept: then nothing was called and nothing is owed."""
     @_builtins.property
     def decision(self) -> _envelope_pb2.Envelope:
         """The signed decision itself, so that a control plane that lost it can take it from here. Absent in answers to callers."""
@@ -248,10 +251,11 @@ class Receipt(_message.Message):
         request_digest: _builtins.bytes = ...,
         skipped: _abc.Iterable[Global___SkippedTarget] | None = ...,
         output_check: Global___OutputCheck.ValueType = ...,
+        from_cache: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "duration", b"duration", "started_at", b"started_at", "time_to_first_token", b"time_to_first_token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cost_estimated", b"cost_estimated", "cost_nanousd", b"cost_nanousd", "decision", b"decision", "decision_id", b"decision_id", "duration", b"duration", "error_reason", b"error_reason", "finish_reason", b"finish_reason", "output_check", b"output_check", "receipt_id", b"receipt_id", "request_digest", b"request_digest", "result", b"result", "skipped", b"skipped", "snapshot_version", b"snapshot_version", "started_at", b"started_at", "time_to_first_token", b"time_to_first_token", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cost_estimated", b"cost_estimated", "cost_nanousd", b"cost_nanousd", "decision", b"decision", "decision_id", b"decision_id", "duration", b"duration", "error_reason", b"error_reason", "finish_reason", b"finish_reason", "from_cache", b"from_cache", "output_check", b"output_check", "receipt_id", b"receipt_id", "request_digest", b"request_digest", "result", b"result", "skipped", b"skipped", "snapshot_version", b"snapshot_version", "started_at", b"started_at", "time_to_first_token", b"time_to_first_token", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -277,6 +281,7 @@ class Attempt(_message.Message):
     COST_ESTIMATED_FIELD_NUMBER: _builtins.int
     PROVIDER_REQUEST_ID_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_FIELD_NUMBER: _builtins.int
+    HEDGED_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """From 1."""
     deployment: _builtins.str
@@ -295,6 +300,8 @@ class Attempt(_message.Message):
     """Whether the cost is an estimate, because the provider gave no usage."""
     provider_request_id: _builtins.str
     """The provider's own id of the call."""
+    hedged: _builtins.bool
+    """Whether it was begun beside another call that was late, to take the answer that comes first."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
         """When the call began."""
@@ -332,10 +339,11 @@ class Attempt(_message.Message):
         cost_estimated: _builtins.bool = ...,
         provider_request_id: _builtins.str = ...,
         retry_after: _duration_pb2.Duration | None = ...,
+        hedged: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "retry_after", b"retry_after", "started_at", b"started_at", "time_to_first_token", b"time_to_first_token", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_estimated", b"cost_estimated", "cost_nanousd", b"cost_nanousd", "deployment", b"deployment", "duration", b"duration", "error", b"error", "http_status", b"http_status", "model", b"model", "number", b"number", "outcome", b"outcome", "provider_request_id", b"provider_request_id", "retry_after", b"retry_after", "started_at", b"started_at", "time_to_first_token", b"time_to_first_token", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_estimated", b"cost_estimated", "cost_nanousd", b"cost_nanousd", "deployment", b"deployment", "duration", b"duration", "error", b"error", "hedged", b"hedged", "http_status", b"http_status", "model", b"model", "number", b"number", "outcome", b"outcome", "provider_request_id", b"provider_request_id", "retry_after", b"retry_after", "started_at", b"started_at", "time_to_first_token", b"time_to_first_token", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -352,7 +360,7 @@ class SkippedTarget(_message.Message):
     deployment: _builtins.str
     """The deployment."""
     reason: _builtins.str
-    """Why: `breaker_open`, `no_credential`, `retry_budget`, `misconfigured`, `bulkhead_full`."""
+    """Why: `breaker_open`, `no_credential`, `retry_budget`, `misconfigured`, `bulkhead_full`, `incompatible`."""
     def __init__(
         self,
         *,
@@ -379,6 +387,7 @@ class TargetHealth(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     IN_FLIGHT_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
+    HEADROOM_FIELD_NUMBER: _builtins.int
     deployment: _builtins.str
     """The deployment."""
     state: Global___TargetState.ValueType
@@ -395,6 +404,10 @@ class TargetHealth(_message.Message):
     def until(self) -> _timestamp_pb2.Timestamp:
         """When it will be tried again, if that is known."""
 
+    @_builtins.property
+    def headroom(self) -> Global___Headroom:
+        """What the provider's rate limits leave, as its answers say; absent if they say nothing."""
+
     def __init__(
         self,
         *,
@@ -404,11 +417,64 @@ class TargetHealth(_message.Message):
         until: _timestamp_pb2.Timestamp | None = ...,
         in_flight: _builtins.int = ...,
         cause: _builtins.str = ...,
+        headroom: Global___Headroom | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["headroom", b"headroom", "since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "deployment", b"deployment", "in_flight", b"in_flight", "since", b"since", "state", b"state", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "deployment", b"deployment", "headroom", b"headroom", "in_flight", b"in_flight", "since", b"since", "state", b"state", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TargetHealth: _TypeAlias = TargetHealth  # noqa: Y015
+
+@_typing.final
+class Headroom(_message.Message):
+    """What a provider's rate limits leave. A pair of zeros is a limit that the provider does not tell."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_LIMIT_FIELD_NUMBER: _builtins.int
+    REQUESTS_REMAINING_FIELD_NUMBER: _builtins.int
+    REQUESTS_RESET_AT_FIELD_NUMBER: _builtins.int
+    TOKENS_LIMIT_FIELD_NUMBER: _builtins.int
+    TOKENS_REMAINING_FIELD_NUMBER: _builtins.int
+    TOKENS_RESET_AT_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    requests_limit: _builtins.int
+    """Requests in a window."""
+    requests_remaining: _builtins.int
+    """Requests that are left of it."""
+    tokens_limit: _builtins.int
+    """Tokens in a window."""
+    tokens_remaining: _builtins.int
+    """Tokens that are left of it."""
+    @_builtins.property
+    def requests_reset_at(self) -> _timestamp_pb2.Timestamp:
+        """When the window of requests begins anew."""
+
+    @_builtins.property
+    def tokens_reset_at(self) -> _timestamp_pb2.Timestamp:
+        """When the window of tokens begins anew."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """When the provider said so."""
+
+    def __init__(
+        self,
+        *,
+        requests_limit: _builtins.int = ...,
+        requests_remaining: _builtins.int = ...,
+        requests_reset_at: _timestamp_pb2.Timestamp | None = ...,
+        tokens_limit: _builtins.int = ...,
+        tokens_remaining: _builtins.int = ...,
+        tokens_reset_at: _timestamp_pb2.Timestamp | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "requests_reset_at", b"requests_reset_at", "tokens_reset_at", b"tokens_reset_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "requests_limit", b"requests_limit", "requests_remaining", b"requests_remaining", "requests_reset_at", b"requests_reset_at", "tokens_limit", b"tokens_limit", "tokens_remaining", b"tokens_remaining", "tokens_reset_at", b"tokens_reset_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Headroom: _TypeAlias = Headroom  # noqa: Y015

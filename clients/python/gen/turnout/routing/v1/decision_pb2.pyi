@@ -64,6 +64,10 @@ class _ReasonCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReasonCode
     """Nothing met the floor of quality; this is the best there is."""
     REASON_CODE_LAST_RESORT: _ReasonCode.ValueType  # 7
     """Nothing was eligible; the policy names it as a last resort."""
+    REASON_CODE_PINNED: _ReasonCode.ValueType  # 8
+    """The caller named it."""
+    REASON_CODE_AFFINITY: _ReasonCode.ValueType  # 9
+    """It has the conversation in its prompt cache, and to change would cost more than it saves."""
 
 class ReasonCode(_ReasonCode, metaclass=_ReasonCodeEnumTypeWrapper):
     """Why a target was chosen, in one word."""
@@ -84,6 +88,10 @@ REASON_CODE_BEST_AVAILABLE: ReasonCode.ValueType  # 6
 """Nothing met the floor of quality; this is the best there is."""
 REASON_CODE_LAST_RESORT: ReasonCode.ValueType  # 7
 """Nothing was eligible; the policy names it as a last resort."""
+REASON_CODE_PINNED: ReasonCode.ValueType  # 8
+"""The caller named it."""
+REASON_CODE_AFFINITY: ReasonCode.ValueType  # 9
+"""It has the conversation in its prompt cache, and to change would cost more than it saves."""
 Global___ReasonCode: _TypeAlias = ReasonCode  # noqa: Y015
 
 class _Notice:

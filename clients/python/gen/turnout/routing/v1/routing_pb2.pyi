@@ -26,6 +26,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Operation:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OperationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Operation.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OPERATION_UNSPECIFIED: _Operation.ValueType  # 0
+    """Not set; the same as CHAT."""
+    OPERATION_CHAT: _Operation.ValueType  # 1
+    """An answer to a conversation."""
+    OPERATION_EMBED: _Operation.ValueType  # 2
+    """Texts as vectors."""
+
+class Operation(_Operation, metaclass=_OperationEnumTypeWrapper):
+    """What is to be done with a request."""
+
+OPERATION_UNSPECIFIED: Operation.ValueType  # 0
+"""Not set; the same as CHAT."""
+OPERATION_CHAT: Operation.ValueType  # 1
+"""An answer to a conversation."""
+OPERATION_EMBED: Operation.ValueType  # 2
+"""Texts as vectors."""
+Global___Operation: _TypeAlias = Operation  # noqa: Y015
+
 class _OutputFormat:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -86,6 +110,12 @@ class _ExclusionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Exclusion.V
     """It is not good enough."""
     EXCLUSION_BUDGET: _Exclusion.ValueType  # 14
     """A budget has no room for it."""
+    EXCLUSION_TIER: _Exclusion.ValueType  # 15
+    """Its model is of another tier than the caller named."""
+    EXCLUSION_PROTOCOL: _Exclusion.ValueType  # 16
+    """It does not speak the protocol that the request needs."""
+    EXCLUSION_RATE_LIMIT: _Exclusion.ValueType  # 17
+    """Its provider's rate limit has no room for it now."""
 
 class Exclusion(_Exclusion, metaclass=_ExclusionEnumTypeWrapper):
     """Why a deployment may not serve a request; the first that holds, in this order."""
@@ -120,6 +150,12 @@ EXCLUSION_QUALITY: Exclusion.ValueType  # 13
 """It is not good enough."""
 EXCLUSION_BUDGET: Exclusion.ValueType  # 14
 """A budget has no room for it."""
+EXCLUSION_TIER: Exclusion.ValueType  # 15
+"""Its model is of another tier than the caller named."""
+EXCLUSION_PROTOCOL: Exclusion.ValueType  # 16
+"""It does not speak the protocol that the request needs."""
+EXCLUSION_RATE_LIMIT: Exclusion.ValueType  # 17
+"""Its provider's rate limit has no room for it now."""
 Global___Exclusion: _TypeAlias = Exclusion  # noqa: Y015
 
 @_typing.final
@@ -136,6 +172,11 @@ class DecideRouteRequest(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     POOL_FIELD_NUMBER: _builtins.int
     MAX_RUNS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    AFFINITY_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The caller's id of the request; asking again with the same id and the same request gives the same decision.
     Made by the server if empty.
@@ -146,6 +187,19 @@ class DecideRouteRequest(_message.Message):
     """The pool to run in; `default` if empty."""
     max_runs: _builtins.int
     """How often the decision may be run, for clients that retry on another worker; 1 if 0."""
+    model: _builtins.str
+    """What is asked for by name. Empty or `auto`: any model that fits. `auto:WORKLOAD`: the same, as a request of that workload.
+    An alias of the catalog stands for what it is for. A model of the catalog is pinned: only its deployments may serve,
+    unless the policy names fallbacks for pinned models.
+    """
+    on_behalf_of: _builtins.str
+    """The caller for whom a gateway asks; the decision is for it and its tenant. Only workers may set it."""
+    operation: Global___Operation.ValueType
+    """What is to be done; CHAT if not set."""
+    traceparent: _builtins.str
+    """The trace that it belongs to, as in W3C Trace Context, where one call carries the requests of several traces; else that
+    of the call.
+    """
     @_builtins.property
     def payload(self) -> _payload_pb2.Payload:
         """The request itself."""
@@ -162,6 +216,10 @@ class DecideRouteRequest(_message.Message):
     def constraints(self) -> Global___Constraints:
         """What the caller insists on."""
 
+    @_builtins.property
+    def affinity(self) -> Global___Affinity:
+        """Where the conversation was answered last, if its provider may still have it in its prompt cache."""
+
     def __init__(
         self,
         *,
@@ -173,16 +231,47 @@ class DecideRouteRequest(_message.Message):
         policy: _builtins.str = ...,
         pool: _builtins.str = ...,
         max_runs: _builtins.int = ...,
+        model: _builtins.str = ...,
+        on_behalf_of: _builtins.str = ...,
+        affinity: Global___Affinity | None = ...,
+        operation: Global___Operation.ValueType = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["constraints", b"constraints", "content", b"content", "description", b"description", "hints", b"hints", "payload", b"payload"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["affinity", b"affinity", "constraints", b"constraints", "content", b"content", "description", b"description", "hints", b"hints", "payload", b"payload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["constraints", b"constraints", "content", b"content", "description", b"description", "hints", b"hints", "max_runs", b"max_runs", "payload", b"payload", "policy", b"policy", "pool", b"pool", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affinity", b"affinity", "constraints", b"constraints", "content", b"content", "description", b"description", "hints", b"hints", "max_runs", b"max_runs", "model", b"model", "on_behalf_of", b"on_behalf_of", "operation", b"operation", "payload", b"payload", "policy", b"policy", "pool", b"pool", "request_id", b"request_id", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["payload", "description"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
 Global___DecideRouteRequest: _TypeAlias = DecideRouteRequest  # noqa: Y015
+
+@_typing.final
+class Affinity(_message.Message):
+    """Where a conversation was answered last."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    CACHED_TOKENS_FIELD_NUMBER: _builtins.int
+    deployment: _builtins.str
+    """The deployment that answered."""
+    cached_tokens: _builtins.int
+    """Tokens of this request that its provider probably still has in its prompt cache."""
+    def __init__(
+        self,
+        *,
+        deployment: _builtins.str = ...,
+        cached_tokens: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached_tokens", b"cached_tokens", "deployment", b"deployment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Affinity: _TypeAlias = Affinity  # noqa: Y015
 
 @_typing.final
 class DecideRouteResponse(_message.Message):
@@ -730,6 +819,8 @@ class Hints(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     TASK_TYPE_FIELD_NUMBER: _builtins.int
     COMPLEXITY_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
     workload: _builtins.str
     """The workload, if the caller knows it."""
     feature: _builtins.str
@@ -740,6 +831,10 @@ class Hints(_message.Message):
     """The task type, if the caller knows it."""
     complexity: _catalog_pb2.Complexity.ValueType
     """The complexity, if the caller knows it."""
+    session: _builtins.str
+    """The conversation that the request belongs to."""
+    user: _builtins.str
+    """The end user, as the caller's system knows it; for attribution, never a name or an address."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Labels of the caller's own."""
@@ -753,10 +848,12 @@ class Hints(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         task_type: _catalog_pb2.TaskType.ValueType = ...,
         complexity: _catalog_pb2.Complexity.ValueType = ...,
+        session: _builtins.str = ...,
+        user: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complexity", b"complexity", "endpoint", b"endpoint", "feature", b"feature", "labels", b"labels", "task_type", b"task_type", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complexity", b"complexity", "endpoint", b"endpoint", "feature", b"feature", "labels", b"labels", "session", b"session", "task_type", b"task_type", "user", b"user", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -777,6 +874,8 @@ class Constraints(_message.Message):
     CAPABILITIES_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
     EXCLUDED_MODELS_FIELD_NUMBER: _builtins.int
+    TIERS_FIELD_NUMBER: _builtins.int
+    PROTOCOLS_FIELD_NUMBER: _builtins.int
     min_quality: _builtins.float
     """Least quality."""
     max_cost_nanousd: _builtins.int
@@ -809,6 +908,14 @@ class Constraints(_message.Message):
     def excluded_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Not these models."""
 
+    @_builtins.property
+    def tiers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only models of these tiers, such as `small`."""
+
+    @_builtins.property
+    def protocols(self) -> _containers.RepeatedScalarFieldContainer[_catalog_pb2.Protocol.ValueType]:
+        """Only deployments that speak one of these protocols, where a request says what no other can."""
+
     def __init__(
         self,
         *,
@@ -821,10 +928,12 @@ class Constraints(_message.Message):
         capabilities: _abc.Iterable[_catalog_pb2.Capability.ValueType] | None = ...,
         models: _abc.Iterable[_builtins.str] | None = ...,
         excluded_models: _abc.Iterable[_builtins.str] | None = ...,
+        tiers: _abc.Iterable[_builtins.str] | None = ...,
+        protocols: _abc.Iterable[_catalog_pb2.Protocol.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_cost_nanousd", b"_max_cost_nanousd", "_min_quality", b"_min_quality", "max_cost_nanousd", b"max_cost_nanousd", "max_latency", b"max_latency", "min_quality", b"min_quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_cost_nanousd", b"_max_cost_nanousd", "_min_quality", b"_min_quality", "capabilities", b"capabilities", "excluded_models", b"excluded_models", "excluded_providers", b"excluded_providers", "max_cost_nanousd", b"max_cost_nanousd", "max_latency", b"max_latency", "min_quality", b"min_quality", "models", b"models", "providers", b"providers", "regions", b"regions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_cost_nanousd", b"_max_cost_nanousd", "_min_quality", b"_min_quality", "capabilities", b"capabilities", "excluded_models", b"excluded_models", "excluded_providers", b"excluded_providers", "max_cost_nanousd", b"max_cost_nanousd", "max_latency", b"max_latency", "min_quality", b"min_quality", "models", b"models", "protocols", b"protocols", "providers", b"providers", "regions", b"regions", "tiers", b"tiers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_cost_nanousd: _TypeAlias = _typing.Literal["max_cost_nanousd"]  # noqa: Y015
     _WhichOneofArgType__max_cost_nanousd: _TypeAlias = _typing.Literal["_max_cost_nanousd", b"_max_cost_nanousd"]  # noqa: Y015

@@ -30,7 +30,7 @@ from turnout.trust.v1 import envelope_pb2 as turnout_dot_trust_dot_v1_dot_envelo
 from turnout.trust.v1 import keys_pb2 as turnout_dot_trust_dot_v1_dot_keys__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"turnout/snapshot/v1/snapshot.proto\x12\x13turnout.snapshot.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a turnout/catalog/v1/catalog.proto\x1a\x1fturnout/trust/v1/envelope.proto\x1a\x1bturnout/trust/v1/keys.proto\"\xc6\x02\n\x08Snapshot\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x17\n\x06\x64igest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x36\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x17\n\x06issuer\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12)\n\x06models\x18\x05 \x03(\x0b\x32\x19.turnout.catalog.v1.Model\x12\x33\n\x0b\x64\x65ployments\x18\x06 \x03(\x0b\x32\x1e.turnout.catalog.v1.Deployment\x12\x31\n\x07key_set\x18\x07 \x01(\x0b\x32\x18.turnout.trust.v1.KeySetB\x06\xbaH\x03\xc8\x01\x01\x12,\n\x07\x63\x61llers\x18\x08 \x03(\x0b\x32\x1b.turnout.snapshot.v1.Caller\"f\n\x06\x43\x61ller\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x17\n\x06tenant\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x1d\n\x0ctoken_sha256\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\r\n\x05roles\x18\x04 \x03(\t\"\xa8\x01\n\x16StreamSnapshotsRequest\x12+\n\x05hello\x18\x01 \x01(\x0b\x32\x1a.turnout.snapshot.v1.HelloH\x00\x12\'\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x18.turnout.snapshot.v1.AckH\x00\x12)\n\x04nack\x18\x03 \x01(\x0b\x32\x19.turnout.snapshot.v1.NackH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"p\n\x05Hello\x12\x1a\n\x06worker\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x17\n\x04pool\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x10\n\x08\x66\x65\x61tures\x18\x03 \x03(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12\x10\n\x08software\x18\x05 \x01(\t\"\x16\n\x03\x41\x63k\x12\x0f\n\x07version\x18\x01 \x01(\x04\"1\n\x04Nack\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x18\n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"\xea\x01\n\x17StreamSnapshotsResponse\x12.\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1a.turnout.trust.v1.EnvelopeH\x00\x12\x33\n\theartbeat\x18\x02 \x01(\x0b\x32\x1e.turnout.snapshot.v1.HeartbeatH\x00\x12+\n\x07sent_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x12heartbeat_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\n\x04kind\"\x1c\n\tHeartbeat\x12\x0f\n\x07version\x18\x01 \x01(\x04\"\x14\n\x12GetSnapshotRequest\"C\n\x13GetSnapshotResponse\x12,\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1a.turnout.trust.v1.Envelope2\xe5\x01\n\x0fSnapshotService\x12p\n\x0fStreamSnapshots\x12+.turnout.snapshot.v1.StreamSnapshotsRequest\x1a,.turnout.snapshot.v1.StreamSnapshotsResponse(\x01\x30\x01\x12`\n\x0bGetSnapshot\x12\'.turnout.snapshot.v1.GetSnapshotRequest\x1a(.turnout.snapshot.v1.GetSnapshotResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"turnout/snapshot/v1/snapshot.proto\x12\x13turnout.snapshot.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a turnout/catalog/v1/catalog.proto\x1a\x1fturnout/trust/v1/envelope.proto\x1a\x1bturnout/trust/v1/keys.proto\"\x85\x03\n\x08Snapshot\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x17\n\x06\x64igest\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\x36\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x17\n\x06issuer\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12)\n\x06models\x18\x05 \x03(\x0b\x32\x19.turnout.catalog.v1.Model\x12\x33\n\x0b\x64\x65ployments\x18\x06 \x03(\x0b\x32\x1e.turnout.catalog.v1.Deployment\x12\x31\n\x07key_set\x18\x07 \x01(\x0b\x32\x18.turnout.trust.v1.KeySetB\x06\xbaH\x03\xc8\x01\x01\x12,\n\x07\x63\x61llers\x18\x08 \x03(\x0b\x32\x1b.turnout.snapshot.v1.Caller\x12*\n\x07\x61liases\x18\t \x03(\x0b\x32\x19.turnout.catalog.v1.Alias\x12\x11\n\tworkloads\x18\n \x03(\t\"\x96\x01\n\x06\x43\x61ller\x12\x15\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x17\n\x06tenant\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x1d\n\x0ctoken_sha256\x18\x03 \x01(\x0c\x42\x07\xbaH\x04z\x02h \x12\r\n\x05roles\x18\x04 \x03(\t\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa8\x01\n\x16StreamSnapshotsRequest\x12+\n\x05hello\x18\x01 \x01(\x0b\x32\x1a.turnout.snapshot.v1.HelloH\x00\x12\'\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x18.turnout.snapshot.v1.AckH\x00\x12)\n\x04nack\x18\x03 \x01(\x0b\x32\x19.turnout.snapshot.v1.NackH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"p\n\x05Hello\x12\x1a\n\x06worker\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x17\n\x04pool\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x10\n\x08\x66\x65\x61tures\x18\x03 \x03(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12\x10\n\x08software\x18\x05 \x01(\t\"\x16\n\x03\x41\x63k\x12\x0f\n\x07version\x18\x01 \x01(\x04\"1\n\x04Nack\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x18\n\x06reason\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 \"\xea\x01\n\x17StreamSnapshotsResponse\x12.\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1a.turnout.trust.v1.EnvelopeH\x00\x12\x33\n\theartbeat\x18\x02 \x01(\x0b\x32\x1e.turnout.snapshot.v1.HeartbeatH\x00\x12+\n\x07sent_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x12heartbeat_interval\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x06\n\x04kind\"\x1c\n\tHeartbeat\x12\x0f\n\x07version\x18\x01 \x01(\x04\"\x14\n\x12GetSnapshotRequest\"C\n\x13GetSnapshotResponse\x12,\n\x08snapshot\x18\x01 \x01(\x0b\x32\x1a.turnout.trust.v1.Envelope2\xe5\x01\n\x0fSnapshotService\x12p\n\x0fStreamSnapshots\x12+.turnout.snapshot.v1.StreamSnapshotsRequest\x1a,.turnout.snapshot.v1.StreamSnapshotsResponse(\x01\x30\x01\x12`\n\x0bGetSnapshot\x12\'.turnout.snapshot.v1.GetSnapshotRequest\x1a(.turnout.snapshot.v1.GetSnapshotResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,25 +60,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NACK'].fields_by_name['reason']._loaded_options = None
   _globals['_NACK'].fields_by_name['reason']._serialized_options = b'\272H\005r\003\030\200 '
   _globals['_SNAPSHOT']._serialized_start=250
-  _globals['_SNAPSHOT']._serialized_end=576
-  _globals['_CALLER']._serialized_start=578
-  _globals['_CALLER']._serialized_end=680
-  _globals['_STREAMSNAPSHOTSREQUEST']._serialized_start=683
-  _globals['_STREAMSNAPSHOTSREQUEST']._serialized_end=851
-  _globals['_HELLO']._serialized_start=853
-  _globals['_HELLO']._serialized_end=965
-  _globals['_ACK']._serialized_start=967
-  _globals['_ACK']._serialized_end=989
-  _globals['_NACK']._serialized_start=991
-  _globals['_NACK']._serialized_end=1040
-  _globals['_STREAMSNAPSHOTSRESPONSE']._serialized_start=1043
-  _globals['_STREAMSNAPSHOTSRESPONSE']._serialized_end=1277
-  _globals['_HEARTBEAT']._serialized_start=1279
-  _globals['_HEARTBEAT']._serialized_end=1307
-  _globals['_GETSNAPSHOTREQUEST']._serialized_start=1309
-  _globals['_GETSNAPSHOTREQUEST']._serialized_end=1329
-  _globals['_GETSNAPSHOTRESPONSE']._serialized_start=1331
-  _globals['_GETSNAPSHOTRESPONSE']._serialized_end=1398
-  _globals['_SNAPSHOTSERVICE']._serialized_start=1401
-  _globals['_SNAPSHOTSERVICE']._serialized_end=1630
+  _globals['_SNAPSHOT']._serialized_end=639
+  _globals['_CALLER']._serialized_start=642
+  _globals['_CALLER']._serialized_end=792
+  _globals['_STREAMSNAPSHOTSREQUEST']._serialized_start=795
+  _globals['_STREAMSNAPSHOTSREQUEST']._serialized_end=963
+  _globals['_HELLO']._serialized_start=965
+  _globals['_HELLO']._serialized_end=1077
+  _globals['_ACK']._serialized_start=1079
+  _globals['_ACK']._serialized_end=1101
+  _globals['_NACK']._serialized_start=1103
+  _globals['_NACK']._serialized_end=1152
+  _globals['_STREAMSNAPSHOTSRESPONSE']._serialized_start=1155
+  _globals['_STREAMSNAPSHOTSRESPONSE']._serialized_end=1389
+  _globals['_HEARTBEAT']._serialized_start=1391
+  _globals['_HEARTBEAT']._serialized_end=1419
+  _globals['_GETSNAPSHOTREQUEST']._serialized_start=1421
+  _globals['_GETSNAPSHOTREQUEST']._serialized_end=1441
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_start=1443
+  _globals['_GETSNAPSHOTRESPONSE']._serialized_end=1510
+  _globals['_SNAPSHOTSERVICE']._serialized_start=1513
+  _globals['_SNAPSHOTSERVICE']._serialized_end=1742
 # @@protoc_insertion_point(module_scope)

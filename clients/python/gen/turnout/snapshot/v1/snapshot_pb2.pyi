@@ -37,6 +37,8 @@ class Snapshot(_message.Message):
     DEPLOYMENTS_FIELD_NUMBER: _builtins.int
     KEY_SET_FIELD_NUMBER: _builtins.int
     CALLERS_FIELD_NUMBER: _builtins.int
+    ALIASES_FIELD_NUMBER: _builtins.int
+    WORKLOADS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Grows with every change."""
     digest: _builtins.bytes
@@ -63,6 +65,14 @@ class Snapshot(_message.Message):
     def callers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Caller]:
         """Who may call workers."""
 
+    @_builtins.property
+    def aliases(self) -> _containers.RepeatedCompositeFieldContainer[_catalog_pb2.Alias]:
+        """Other names for models."""
+
+    @_builtins.property
+    def workloads(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the workloads, for `auto:WORKLOAD`."""
+
     def __init__(
         self,
         *,
@@ -74,10 +84,12 @@ class Snapshot(_message.Message):
         deployments: _abc.Iterable[_catalog_pb2.Deployment] | None = ...,
         key_set: _keys_pb2.KeySet | None = ...,
         callers: _abc.Iterable[Global___Caller] | None = ...,
+        aliases: _abc.Iterable[_catalog_pb2.Alias] | None = ...,
+        workloads: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "key_set", b"key_set"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["callers", b"callers", "created_at", b"created_at", "deployments", b"deployments", "digest", b"digest", "issuer", b"issuer", "key_set", b"key_set", "models", b"models", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "callers", b"callers", "created_at", b"created_at", "deployments", b"deployments", "digest", b"digest", "issuer", b"issuer", "key_set", b"key_set", "models", b"models", "version", b"version", "workloads", b"workloads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -93,6 +105,7 @@ class Caller(_message.Message):
     TENANT_FIELD_NUMBER: _builtins.int
     TOKEN_SHA256_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name; decisions name it as their presenter."""
     tenant: _builtins.str
@@ -103,6 +116,10 @@ class Caller(_message.Message):
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it may do: `caller`, `worker`, `operator`."""
 
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """From then on the token is void; absent if it lasts."""
+
     def __init__(
         self,
         *,
@@ -110,10 +127,11 @@ class Caller(_message.Message):
         tenant: _builtins.str = ...,
         token_sha256: _builtins.bytes = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "roles", b"roles", "tenant", b"tenant", "token_sha256", b"token_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "name", b"name", "roles", b"roles", "tenant", b"tenant", "token_sha256", b"token_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
