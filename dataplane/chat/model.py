@@ -48,9 +48,23 @@ class ToolResult:
     content: str
     is_error: bool = False
     name: str = ""
+    images: tuple[Image, ...] = ()
 
 
-Part = Text | Image | ToolCall | ToolResult
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thinking:
+    """What the model thought before it went on; `protocol` is the one that it came by, and the only one it can go back by.
+
+    `signature` is the provider's seal on it; `redacted` is what only the provider can read, instead of a text.
+    """
+
+    text: str = ""
+    signature: str = ""
+    redacted: str = ""
+    protocol: str = ""
+
+
+Part = Text | Image | ToolCall | ToolResult | Thinking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +133,28 @@ class Sampling:
     presence_penalty: float | None = None
 
 
+class Effort(StrEnum):
+    """How hard a model is to think."""
+
+    UNSPECIFIED = "unspecified"
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasoning:
+    """How much a model may think before it answers; `max_tokens` 0 is no limit of its own.
+
+    `include`: whether the thinking, or its summary, is to come with the answer.
+    """
+
+    effort: Effort = Effort.UNSPECIFIED
+    max_tokens: int = 0
+    include: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
     """What a caller wants answered. `provider_options` maps a provider to settings for its request's top level."""
@@ -133,6 +169,24 @@ class ChatRequest:
     seed: int | None = None
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     provider_options: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: MappingProxyType({}))
+    reasoning: Reasoning | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedRequest:
+    """Texts to be made into vectors, of so many `dimensions` as asked for; the model's own where 0."""
+
+    texts: tuple[str, ...]
+    dimensions: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedResponse:
+    """A vector for each text, in order."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    usage: "Usage | None"
+    provider_model: str = ""
 
 
 class FinishReason(StrEnum):
@@ -160,9 +214,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatResponse:
-    """A whole answer: text and tool-call parts."""
+    """A whole answer: text, tool-call and thinking parts, in the order in which they were made."""
 
-    parts: tuple[Text | ToolCall, ...]
+    parts: tuple[Text | ToolCall | Thinking, ...]
     finish_reason: FinishReason
     usage: Usage | None
     provider_model: str = ""
@@ -187,6 +241,19 @@ class ToolCallDelta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThinkingDelta:
+    """More of what the model thinks: pieces of its text, then its signature; or something redacted, whole.
+
+    A delta with a signature or with something redacted ends its thinking block; text after it begins the next one.
+    """
+
+    text: str = ""
+    signature: str = ""
+    redacted: str = ""
+    protocol: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageReport:
     """Usage so far; later ones replace earlier ones."""
 
@@ -202,5 +269,17 @@ class Finished:
     provider_response_id: str = ""
 
 
-StreamEvent = TextDelta | ToolCallDelta | UsageReport | Finished
+Told = TextDelta | ToolCallDelta | ThinkingDelta | UsageReport | Finished
+"""What an answer tells, in our words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verbatim:
+    """An event of a stream that is passed on as it came: its bytes, blank line included, and what it tells."""
+
+    data: bytes
+    tells: tuple[Told, ...] = ()
+
+
+StreamEvent = Told | Verbatim
 """What an adapter yields. A stream without `Finished` was cut."""

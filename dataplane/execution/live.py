@@ -14,10 +14,14 @@ from dataplane.chat.model import (
     StreamEvent,
     Text,
     TextDelta,
+    Thinking,
+    ThinkingDelta,
+    Told,
     ToolCall,
     ToolCallDelta,
     Usage,
     UsageReport,
+    Verbatim,
 )
 from dataplane.execution.account import Account
 from dataplane.execution.alarm import Alarm
@@ -83,12 +87,14 @@ class LiveCall:
         self._events: AsyncIterator[StreamEvent] | None = None
         self._first_content: float | None = None
         self._bytes = 0
+        self._held: list[Verbatim] = []
         self._request_id = ""
         self._end: CallEnd | None = None
         self._alarm = Alarm(self._limit() - self._started)
         self.usage: Usage | None = None
         self.finished: Finished | None = None
         self.response: ChatResponse | None = None
+        self.body = b""
         self.cost_nanousd = 0
 
     @property
@@ -118,25 +124,51 @@ class LiveCall:
     async def __anext__(self) -> Content:
         """The next content that is not empty. Raises StopAsyncIteration when the call is over."""
         while self._end is None:
-            match await self._advance():
-                case TextDelta(text=text) as content if text:
-                    return self._taken(content, text)
-                case ToolCallDelta(id=key, name=name, arguments=arguments) as content if key or name or arguments:
-                    return self._taken(content, name + arguments)
-                case UsageReport(usage=usage):
-                    self.usage = usage
-                case Finished() as finished:
-                    self.finished = finished
-                case _:
-                    pass
+            event = await self._advance()
+            if isinstance(event, Verbatim):
+                passed = self._passed(event)
+                if passed is not None:
+                    return passed
+            elif event is not None and self._heard(event):
+                return event  # type: ignore[return-value]  # what is heard as content is content
         raise StopAsyncIteration
 
-    def _taken(self, content: Content, text: str) -> Content:
+    def _heard(self, event: Told) -> bool:
+        """Take in what the answer tells; whether it is content."""
+        match event:
+            case TextDelta(text=said) | ThinkingDelta(text=said) if said:
+                pass
+            case ThinkingDelta(signature=sign, redacted=hidden) if sign or hidden:
+                said = ""
+            case ToolCallDelta(id=key, name=name, arguments=arguments) if key or name or arguments:
+                said = name + arguments
+            case UsageReport(usage=usage):
+                self.usage = usage
+                return False
+            case Finished() as finished:
+                self.finished = finished
+                return False
+            case _:
+                return False
         if self._first_content is None:
             self._first_content = self._clock.monotonic()
             self._alarm.set(self._limit() - self._first_content)
-        self._bytes += utf8_size(text)
-        return content
+        self._bytes += utf8_size(said)
+        return True
+
+    def _passed(self, event: Verbatim) -> Verbatim | None:
+        """What may be passed on now: everything once there is content, nothing before, for until then another target may answer."""
+        for told in event.tells:
+            self._heard(told)
+        if self._first_content is not None and not self._held:
+            return event
+        self._held.append(event)
+        if self._first_content is None and self.finished is None:
+            return None
+        held, self._held = self._held, []
+        return Verbatim(
+            data=b"".join(each.data for each in held), tells=tuple(told for each in held for told in each.tells)
+        )
 
     async def _advance(self) -> StreamEvent | None:
         """The next event within the time limit; None when the call is over, and then its end is known."""
@@ -166,9 +198,10 @@ class LiveCall:
     async def _generate(self) -> StreamEvent:
         answer = await self._provider.generate(self._call())
         self.response = response = answer.response
+        self.body = answer.body
         self.usage = response.usage
         self._request_id = answer.provider_request_id
-        self._bytes = sum(utf8_size(part.text if isinstance(part, Text) else _said(part)) for part in response.parts)
+        self._bytes = sum(utf8_size(_said(part)) for part in response.parts)
         self.finished = Finished(
             reason=response.finish_reason,
             provider_model=response.provider_model,
@@ -191,6 +224,7 @@ class LiveCall:
             total=timedelta(
                 seconds=min(self._attempt.left if self._streaming else self._attempt.share, self._own_total)
             ),
+            original=self._account.run.original,
         )
 
     def _limit(self) -> float:
@@ -304,5 +338,5 @@ def log_crash(what: str, error: BaseException, *, decision_id: str) -> None:
     LOG.error("%s: %s at %s, decision %s", what, type(error).__name__, where, decision_id)
 
 
-def _said(call: ToolCall) -> str:
-    return call.name + call.arguments
+def _said(part: Text | ToolCall | Thinking) -> str:
+    return part.name + part.arguments if isinstance(part, ToolCall) else part.text

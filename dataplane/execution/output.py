@@ -11,10 +11,13 @@ from dataplane.chat.model import (
     FinishReason,
     FormatKind,
     ResponseFormat,
+    StreamEvent,
     Text,
     TextDelta,
+    Thinking,
     ToolCall,
     ToolCallDelta,
+    Verbatim,
 )
 
 MOST_BYTES = 1 << 20
@@ -52,8 +55,11 @@ class Gathered:
         self._texts: list[str] | None = []
         self._bytes = 0
 
-    def add(self, content: TextDelta | ToolCallDelta | Text | ToolCall) -> None:
-        """More of it. Too much text, or a call of a tool, and nothing is kept."""
+    def add(self, content: StreamEvent | Text | ToolCall | Thinking) -> None:
+        """More of it; what was thought does not count. Too much text, or a call of a tool, and nothing is kept."""
+        if isinstance(content, Verbatim):
+            for told in content.tells:
+                self.add(told)
         if self._texts is None:
             return
         if isinstance(content, TextDelta | Text):

@@ -3,9 +3,20 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dataplane.chat.model import ChatRequest, ChatResponse, Finished, TextDelta, ToolCallDelta, Usage, UsageReport
+from dataplane.chat.model import (
+    ChatRequest,
+    ChatResponse,
+    Finished,
+    TextDelta,
+    ThinkingDelta,
+    ToolCallDelta,
+    Usage,
+    UsageReport,
+    Verbatim,
+)
 from dataplane.execution.receipt import Receipt
 from dataplane.permit.model import PermittedDecision
+from dataplane.provider.model import Original
 from dataplane.snapshot.model import WorkerSnapshot
 from turnout_wire.failure import Failure
 
@@ -15,7 +26,7 @@ class Run:
     """A decision that may be run, the request that it is for, and the snapshot to run it with.
 
     `time_left` is what the caller's deadline leaves, None without one. `envelope` is the serialized signed decision; it
-    goes into the receipt unread.
+    goes into the receipt unread. `original` is the request as its caller wrote it, where a gateway read it.
     """
 
     decision: PermittedDecision
@@ -23,6 +34,7 @@ class Run:
     snapshot: WorkerSnapshot
     time_left: timedelta | None = None
     envelope: bytes = b""
+    original: Original | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +48,13 @@ class Begun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """The answer is whole; `usage` is flagged as estimated where the provider gave none."""
+    """The answer is whole; `usage` is flagged as estimated where the provider gave none. `body`: see ProviderResponse."""
 
     finished: Finished
     usage: Usage
     receipt: Receipt
     response: ChatResponse | None = None
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +73,10 @@ class Broken:
     receipt: Receipt
 
 
-Content = TextDelta | ToolCallDelta
-"""What is forwarded as it comes; never empty."""
+Content = TextDelta | ToolCallDelta | ThinkingDelta | Verbatim
+"""What is forwarded as it comes; never empty. An answer that is passed on as it came is Verbatim throughout: then what came
+before the first content comes with it, and the provider's last event before Completed.
+"""
 
 RunEvent = Content | UsageReport | Completed | Failed | Broken
 """Content, then at most one UsageReport, then exactly one of Completed, Failed (only without content) and Broken."""
@@ -74,3 +89,4 @@ class RunOutcome:
     receipt: Receipt
     response: ChatResponse | None = None
     failure: Failure | None = None
+    body: bytes = b""

@@ -10,6 +10,7 @@ from dataplane.chat.model import (
     Part,
     Role,
     Text,
+    Thinking,
     ToolCall,
     ToolChoice,
     ToolMode,
@@ -23,7 +24,7 @@ from dataplane.snapshot.model import Deployment
 PARTS_BY_ROLE: Mapping[Role, tuple[type[Part], ...]] = {
     Role.SYSTEM: (Text,),
     Role.USER: (Text, Image, ToolResult),
-    Role.ASSISTANT: (Text, ToolCall),
+    Role.ASSISTANT: (Text, ToolCall, Thinking),
     Role.TOOL: (ToolResult,),
 }
 """What each role can say at every provider."""

@@ -60,10 +60,36 @@ class CallFailure(Exception):
         self.unsent = unsent
 
 
+class Endpoint(StrEnum):
+    """What of a protocol is called: its paths are the adapter's."""
+
+    CHAT_COMPLETIONS = "chat_completions"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+    GENERATE_CONTENT = "generate_content"
+    EMBEDDINGS = "embeddings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """A request as its caller wrote it, for deployments that have the same endpoint: then it goes through as it is.
+
+    `text` is the JSON object, `spans` where in it the value of each of its top-level members stands (start and end), so
+    that a value can be replaced and nothing else is touched. `wants_usage`: whether the caller itself asked for usage at
+    the end of a stream, where the protocol lets one ask.
+    """
+
+    endpoint: Endpoint
+    text: str = field(repr=False)
+    spans: Mapping[str, tuple[int, int]] = field(repr=False)
+    wants_usage: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One call of one deployment. `max_output_tokens` is the decision's limit and wins over the request's own;
     `credential` is the secret itself, resolved just now; `total` is the time that is left for this call.
+    `original` goes through as it is if the deployment has its endpoint.
     """
 
     deployment: Deployment
@@ -71,13 +97,15 @@ class Call:
     credential: str = field(repr=False)
     max_output_tokens: int
     total: timedelta
+    original: Original | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderResponse:
-    """A whole answer with what the transport saw."""
+    """A whole answer with what the transport saw; `body` is the answer as it came, if the request went through as it was."""
 
     response: ChatResponse
+    body: bytes = field(default=b"", repr=False)
     http_status: int = 200
     provider_request_id: str = ""
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -7,15 +7,19 @@ from google.protobuf.struct_pb2 import Struct
 from dataplane.chat.model import (
     ChatRequest,
     ChatResponse,
+    Effort,
     FinishReason,
     FormatKind,
     Image,
     Message,
     Part,
+    Reasoning,
     ResponseFormat,
     Role,
     Sampling,
     Text,
+    Thinking,
+    ThinkingDelta,
     Tool,
     ToolCall,
     ToolChoice,
@@ -32,6 +36,7 @@ _MODES: Mapping[int, ToolMode] = {
     chat_pb2.ToolChoice.MODE_UNSPECIFIED: ToolMode.AUTO,
     **{chat_pb2.ToolChoice.Mode.Value(f"MODE_{mode.name}"): mode for mode in ToolMode},
 }
+_EFFORTS: Mapping[int, Effort] = {chat_pb2.Reasoning.Effort.Value(f"EFFORT_{effort.name}"): effort for effort in Effort}
 FINISH_REASON: Mapping[FinishReason, usage_pb2.FinishReason.ValueType] = {
     FinishReason.UNKNOWN: usage_pb2.FINISH_REASON_UNSPECIFIED,
     **{
@@ -56,6 +61,7 @@ def chat_request(message: chat_pb2.ChatRequest) -> ChatRequest:
         max_output_tokens=message.max_output_tokens if message.HasField("max_output_tokens") else None,
         seed=message.seed if message.HasField("seed") else None,
         metadata=dict(message.metadata),
+        reasoning=_reasoning(message.reasoning) if message.HasField("reasoning") else None,
         provider_options={
             options.provider: plain(options.options, "provider_options[].options")
             for options in message.provider_options
@@ -83,8 +89,29 @@ def _message(message: chat_pb2.Message) -> Message:
     return Message(role=_ROLES[message.role], parts=tuple(_part(part) for part in message.parts))
 
 
+def thinking_message(thinking: Thinking | ThinkingDelta) -> chat_pb2.Thinking:
+    """What a model thought, for the wire."""
+    return chat_pb2.Thinking(
+        text=thinking.text,
+        signature=thinking.signature.encode(),
+        redacted=thinking.redacted.encode(),
+        protocol=thinking.protocol,
+    )
+
+
+def _thinking(message: chat_pb2.Thinking) -> Thinking:
+    return Thinking(
+        text=message.text,
+        signature=message.signature.decode("utf-8", "replace"),
+        redacted=message.redacted.decode("utf-8", "replace"),
+        protocol=message.protocol,
+    )
+
+
 def _part(part: chat_pb2.Part) -> Part:
     match part.WhichOneof("kind"):
+        case "thinking":
+            return _thinking(part.thinking)
         case "image":
             return Image(data=part.image.data, url=part.image.url, media_type=part.image.media_type)
         case "tool_call":
@@ -131,6 +158,10 @@ def _sampling(message: chat_pb2.Sampling) -> Sampling:
     return Sampling(**{name: getattr(message, name) for name in _SAMPLING if message.HasField(name)})  # type: ignore[arg-type]
 
 
+def _reasoning(message: chat_pb2.Reasoning) -> Reasoning:
+    return Reasoning(effort=_EFFORTS[message.effort], max_tokens=message.max_tokens, include=message.include)
+
+
 def usage_message(usage: Usage) -> usage_pb2.Usage:
     """Usage for the wire."""
     return usage_pb2.Usage(**{name: getattr(usage, name) for name in _USAGE})
@@ -147,7 +178,9 @@ def response_message(response: ChatResponse) -> chat_pb2.ChatResponse:
     )
 
 
-def _part_message(part: Text | ToolCall) -> chat_pb2.Part:
+def _part_message(part: Text | ToolCall | Thinking) -> chat_pb2.Part:
     if isinstance(part, Text):
         return chat_pb2.Part(text=part.text)
+    if isinstance(part, Thinking):
+        return chat_pb2.Part(thinking=thinking_message(part))
     return chat_pb2.Part(tool_call=chat_pb2.ToolCall(id=part.id, name=part.name, arguments=part.arguments.encode()))

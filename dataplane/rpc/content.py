@@ -16,6 +16,7 @@ from dataplane.chat.model import (
     Role,
     Text,
     TextDelta,
+    Thinking,
     ToolCall,
     ToolCallDelta,
     ToolResult,
@@ -103,6 +104,8 @@ def _part(part: Part) -> dict[str, object]:
             return {"type": "uri", "modality": "image", "uri": url}
         case Image():
             return {"type": "blob", "modality": "image", "mime_type": part.media_type}
+        case Thinking(text=text):
+            return {"type": "reasoning", "content": text}
 
 
 def _text(messages: Sequence[dict[str, object]]) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from google.protobuf.message import Message
 
-from dataplane.chat.model import TextDelta, ToolCallDelta, UsageReport
+from dataplane.chat.model import TextDelta, ThinkingDelta, ToolCallDelta, UsageReport, Verbatim
 from dataplane.execution.receipt import Receipt
 from dataplane.execution.run import Broken, Completed, Failed, Run, RunEvent
 from dataplane.execution.runner import Runner
@@ -15,7 +15,7 @@ from dataplane.permit.context import Context
 from dataplane.permit.refusal import Refusal
 from dataplane.permit.verify import verify
 from dataplane.report.receipt_codec import receipt_message
-from dataplane.rpc.chat_codec import FINISH_REASON, chat_request, response_message, usage_message
+from dataplane.rpc.chat_codec import FINISH_REASON, chat_request, response_message, thinking_message, usage_message
 from dataplane.rpc.content import Content
 from dataplane.rpc.decision_codec import presented
 from dataplane.rpc.tracing import link_to_decision
@@ -143,6 +143,10 @@ def _event_message(event: RunEvent) -> Message:
             return inference_pb2.StreamGenerateResponse(delta=inference_pb2.Delta(text=text))
         case ToolCallDelta():
             return inference_pb2.StreamGenerateResponse(tool_call_delta=_tool_call_delta(event))
+        case ThinkingDelta():
+            return inference_pb2.StreamGenerateResponse(thinking_delta=thinking_message(event))
+        case Verbatim():
+            raise AssertionError("a chat request of the contract has no original to be passed on")
         case UsageReport(usage=usage):
             return inference_pb2.StreamGenerateResponse(usage=usage_message(usage))
         case Completed():

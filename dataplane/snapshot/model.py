@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class WireProtocol(StrEnum):
@@ -12,6 +13,7 @@ class WireProtocol(StrEnum):
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
     GEMINI = "gemini"
+    BEDROCK = "bedrock"
 
 
 class KeyState(StrEnum):
@@ -37,12 +39,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Somebody who may call; known by SHA-256 of its token."""
+    """Somebody who may call; known by SHA-256 of its token, which is void from `expires_at` on."""
 
     name: str
     tenant: str
     token_sha256: bytes
     roles: frozenset[str]
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,10 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A place where a model can be called, with the model's price. `credential` is a reference: `env:NAME`, `file:/path` or empty."""
+    """A place where a model can be called, with the model's price. `credential` is a reference: `env:NAME`, `file:/path` or empty.
+
+    Calls take turns with `more_credentials`. `api_version` is what every call names, where the provider wants one.
+    """
 
     name: str
     model: str
@@ -80,6 +86,20 @@ class Deployment:
     timeouts: Timeouts = field(default_factory=Timeouts)
     max_concurrency: int = 0
     max_output_tokens: int = 0
+    more_credentials: tuple[str, ...] = ()
+    api_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A model as callers may ask for it: its provider, and the day its entry is of (YYYY-MM-DD)."""
+
+    name: str
+    provider: str
+    as_of: str
+    context_window: int
+    max_output_tokens: int
+    embeds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,3 +114,7 @@ class WorkerSnapshot:
     keys: Mapping[str, Key]
     callers: Mapping[bytes, Caller]
     """By token_sha256."""
+    models: Mapping[str, Listed] = field(default_factory=lambda: MappingProxyType({}))
+    aliases: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What each alias stands for: a model, `auto` or `auto:WORKLOAD`."""
+    workloads: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from dataplane.snapshot.model import (
     Deployment,
     Key,
     KeyState,
+    Listed,
     Price,
     Timeouts,
     WireProtocol,
@@ -54,6 +55,9 @@ def _snapshot(message: snapshot_pb2.Snapshot) -> WorkerSnapshot:
         deployments=MappingProxyType({item.name: _deployment(item, models) for item in message.deployments}),
         keys=MappingProxyType({item.key_id: _key(item) for item in message.key_set.keys}),
         callers=MappingProxyType({item.token_sha256: _caller(item) for item in message.callers}),
+        models=MappingProxyType({item.name: _listed(item) for item in message.models}),
+        aliases=MappingProxyType({item.name: item.target for item in message.aliases}),
+        workloads=tuple(message.workloads),
     )
 
 
@@ -75,6 +79,19 @@ def _deployment(message: catalog_pb2.Deployment, models: Mapping[str, catalog_pb
         timeouts=_timeouts(message),
         max_concurrency=message.max_concurrency,
         max_output_tokens=model.max_output_tokens,
+        more_credentials=tuple(message.more_credentials),
+        api_version=message.api_version,
+    )
+
+
+def _listed(message: catalog_pb2.Model) -> Listed:
+    return Listed(
+        name=message.name,
+        provider=message.provider,
+        as_of=message.as_of,
+        context_window=message.context_window,
+        max_output_tokens=message.max_output_tokens,
+        embeds=catalog_pb2.CAPABILITY_EMBEDDINGS in message.capabilities,
     )
 
 
@@ -116,5 +133,11 @@ def _key(message: keys_pb2.Key) -> Key:
 
 def _caller(message: snapshot_pb2.Caller) -> Caller:
     return Caller(
-        name=message.name, tenant=message.tenant, token_sha256=message.token_sha256, roles=frozenset(message.roles)
+        name=message.name,
+        tenant=message.tenant,
+        token_sha256=message.token_sha256,
+        roles=frozenset(message.roles),
+        expires_at=moment(message.expires_at, f"caller {message.name}: expires_at")
+        if message.HasField("expires_at")
+        else None,
     )
