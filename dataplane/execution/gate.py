@@ -15,6 +15,7 @@ from dataplane.execution.bulkhead import Bulkheads, Slot
 from dataplane.execution.clock import Clock
 from dataplane.execution.plan import Attempt, Refusal
 from dataplane.execution.receipt import SkipReason
+from dataplane.provider.headroom import Headroom
 from dataplane.snapshot.model import Deployment, WorkerSnapshot
 
 Credentials = Callable[[str], str | None]
@@ -33,7 +34,10 @@ class TargetState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetHealth:
-    """What this worker knows about a deployment; `cause` is one word, empty where nothing ever happened."""
+    """What this worker knows about a deployment; `cause` is one word, empty where nothing ever happened.
+
+    `headroom` is what the provider's rate limits leave, None where its answers say nothing of them.
+    """
 
     deployment: str
     state: TargetState
@@ -41,6 +45,7 @@ class TargetHealth:
     cause: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    headroom: Headroom | None = None
 
 
 class Admitted:

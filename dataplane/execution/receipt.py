@@ -41,7 +41,10 @@ class SkippedTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """One call of one target, numbered from 1; `error` is one word of ours, empty on success."""
+    """One call of one target, numbered from 1; `error` is one word of ours, empty on success.
+
+    `hedged`: it was begun beside another call that was late, to take the answer that comes first.
+    """
 
     number: int
     deployment: str
@@ -57,6 +60,7 @@ class AttemptRecord:
     cost_estimated: bool = False
     provider_request_id: str = ""
     retry_after: timedelta | None = None
+    hedged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,7 @@ class Receipt:
 
     `error_reason` is a public reason, empty on success. `envelope` is the serialized signed decision, for the control
     plane alone, as is `output_check`, which is known after the answer went out. `time_to_first_token` counts from the run's
-    begin.
+    begin. `from_cache`: the answer was one that the worker had kept, so nothing was called and nothing is owed.
     """
 
     receipt_id: str
@@ -85,3 +89,4 @@ class Receipt:
     skipped: tuple[SkippedTarget, ...] = ()
     envelope: bytes = b""
     output_check: OutputCheck = OutputCheck.UNSPECIFIED
+    from_cache: bool = False

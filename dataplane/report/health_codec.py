@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from dataplane.execution.gate import TargetHealth, TargetState
+from dataplane.provider.headroom import Headroom
 from turnout.outcome.v1 import receipt_pb2
 
 TargetHealthMessage = receipt_pb2.TargetHealth
@@ -24,4 +25,21 @@ def health_message(health: TargetHealth) -> receipt_pb2.TargetHealth:
         message.since.FromDatetime(health.since)
     if health.until is not None:
         message.until.FromDatetime(health.until)
+    if health.headroom is not None:
+        message.headroom.CopyFrom(_headroom(health.headroom))
+    return message
+
+
+def _headroom(headroom: Headroom) -> receipt_pb2.Headroom:
+    message = receipt_pb2.Headroom(
+        requests_limit=headroom.requests_limit,
+        requests_remaining=headroom.requests_remaining,
+        tokens_limit=headroom.tokens_limit,
+        tokens_remaining=headroom.tokens_remaining,
+    )
+    message.as_of.FromDatetime(headroom.as_of)
+    if headroom.requests_reset_at is not None:
+        message.requests_reset_at.FromDatetime(headroom.requests_reset_at)
+    if headroom.tokens_reset_at is not None:
+        message.tokens_reset_at.FromDatetime(headroom.tokens_reset_at)
     return message

@@ -39,6 +39,7 @@ def receipt_message(receipt: Receipt, *, with_decision: bool) -> receipt_pb2.Rec
         request_digest=receipt.request_digest,
         skipped=[receipt_pb2.SkippedTarget(deployment=one.deployment, reason=one.reason) for one in receipt.skipped],
         output_check=_CHECKS[receipt.output_check],
+        from_cache=receipt.from_cache,
     )
     message.started_at.FromDatetime(receipt.started_at)
     if receipt.time_to_first_token is not None:
@@ -68,6 +69,7 @@ def _attempt(attempt: AttemptRecord) -> receipt_pb2.Attempt:
         cost_nanousd=attempt.cost_nanousd,
         cost_estimated=attempt.cost_estimated,
         provider_request_id=attempt.provider_request_id,
+        hedged=attempt.hedged,
     )
     message.started_at.FromDatetime(attempt.started_at)
     if attempt.time_to_first_token is not None:

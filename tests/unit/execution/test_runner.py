@@ -17,6 +17,7 @@ from dataplane.execution.receipt import AttemptRecord, Receipt, RunResult, Skipp
 from dataplane.execution.run import Run, RunOutcome
 from dataplane.execution.runner import Runner, RunnerSettings
 from dataplane.permit.model import Target
+from dataplane.provider.headroom import Headroom
 from dataplane.provider.model import Verdict
 from dataplane.snapshot.model import Deployment
 from tests.support.runs import (
@@ -114,6 +115,7 @@ def test_the_receipt_states_every_attempt_with_cost_and_time() -> None:
         (AttemptRecord, receipt_pb2.Attempt, {}),
         (SkippedTarget, receipt_pb2.SkippedTarget, {}),
         (TargetHealth, receipt_pb2.TargetHealth, {}),
+        (Headroom, receipt_pb2.Headroom, {}),
     ],
 )
 def test_the_values_mirror_the_contract(value: Any, message: Any, renamed: dict[str, str]) -> None:
