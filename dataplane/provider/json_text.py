@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import NoReturn, TypeVar, cast
+
+Plain = TypeVar("Plain")
 
 
 def parse(text: str) -> object:
@@ -15,7 +17,7 @@ def parse(text: str) -> object:
         value: object = _READER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    return _without_surrogates(value) if "\\ud" in text or "\\uD" in text else value
+    return without_surrogates(value) if "\\ud" in text or "\\uD" in text else value
 
 
 def write(value: object) -> str:
@@ -42,13 +44,18 @@ _WRITER = json.JSONEncoder(
 )
 
 
-def _without_surrogates(value: object) -> object:
+def without_surrogates(value: Plain) -> Plain:
+    """`value` with U+FFFD for each lone surrogate, so that every string can be encoded."""
+    return cast("Plain", _replaced(value))
+
+
+def _replaced(value: object) -> object:
     match value:
         case str():
             return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         case list():
-            return [_without_surrogates(item) for item in value]
+            return [_replaced(item) for item in value]
         case dict():
-            return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+            return {_replaced(key): _replaced(item) for key, item in value.items()}
         case _:
             return value
