@@ -20,11 +20,13 @@ class Account:
         self.first_content: float | None = None
         self.closed = False
         self._called: set[int] = set()
+        self._latest = self.started
         self._skipped: dict[int, Refusal] = {}
 
-    def called(self, index: int) -> None:
+    def called(self, index: int, now: float) -> None:
         """targets[`index`] is called."""
         self._called.add(index)
+        self._latest = now
         self._skipped.pop(index, None)
 
     def skip(self, index: int, refusal: Refusal) -> None:
@@ -36,6 +38,10 @@ class Account:
         """The first content is there: the time since the run began."""
         self.first_content = now
         return timedelta(seconds=now - self.started)
+
+    def calling(self, now: float) -> float:
+        """The seconds that calls took so far, with that of the call under way."""
+        return sum(attempt.duration.total_seconds() for attempt in self.attempts) + now - self._latest
 
     def refusals(self) -> tuple[tuple[str, Refusal], ...]:
         """The deployments that were not called at all, in the plan's order, and why not."""
@@ -71,7 +77,10 @@ class Account:
             error_reason=error_reason,
             time_to_first_token=self._since_start(self.first_content),
             finish_reason=finish_reason,
-            skipped=tuple(SkippedTarget(deployment=name, reason=refusal.reason) for name, refusal in self.refusals()),
+            skipped=tuple(
+                SkippedTarget(deployment=name, reason=refusal.reason, detail=refusal.detail)
+                for name, refusal in self.refusals()
+            ),
             envelope=self.run.envelope,
         )
 

@@ -73,6 +73,16 @@ class Broken:
     receipt: Receipt
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """Whose content is about to come: `attempts` so far, this one included, and the seconds that they took up to now."""
+
+    deployment: str
+    model: str
+    attempts: int
+    calling: float
+
+
 Content = TextDelta | ToolCallDelta | ThinkingDelta | Verbatim
 """What is forwarded as it comes; never empty. An answer that is passed on as it came is Verbatim throughout: then what came
 before the first content comes with it, and the provider's last event before Completed.

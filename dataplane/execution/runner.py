@@ -1,6 +1,6 @@
 """The one loop that runs plans: it calls, waits, and states in exactly one receipt what it did."""
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,6 +8,7 @@ from datetime import timedelta
 from dataplane.chat.model import FinishReason, Usage, UsageReport
 from dataplane.execution.account import Account
 from dataplane.execution.clock import Clock
+from dataplane.execution.compatibility import Fits, Misfit, anything_fits, misfits
 from dataplane.execution.failures import Cause, cause_of, crashed
 from dataplane.execution.gate import Gate
 from dataplane.execution.live import CallSettings, LiveCall, log_crash
@@ -27,8 +28,8 @@ from dataplane.execution.plan import (
     Wait,
     run_plan,
 )
-from dataplane.execution.receipt import Receipt, RunResult
-from dataplane.execution.run import Begun, Broken, Completed, Failed, Run, RunEvent, RunOutcome
+from dataplane.execution.receipt import Receipt, RunResult, SkipReason
+from dataplane.execution.run import Begun, Broken, Completed, Failed, Run, RunEvent, RunOutcome, Serving
 from dataplane.execution.wait import Waiting
 from dataplane.provider.model import Provider
 
@@ -50,13 +51,17 @@ def _nobody(_: Begun) -> None:
     return None
 
 
+def _unheard(_: Serving) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
     """What runs are done with.
 
     `sink` takes every receipt, once, before the caller is answered, and with it the answer if its form is to be judged; `begun`
     hears before the first call of every run that budgets hold something for. Both must neither wait nor raise. `new_id` makes the
-    receipts' UUIDs.
+    receipts' UUIDs. `fits` says which targets cannot carry a request.
     """
 
     provider: Provider
@@ -67,6 +72,7 @@ class Equipment:
     sink: Callable[[Receipt, Answer | None], None]
     new_id: Callable[[], str]
     begun: Callable[[Begun], None] = _nobody
+    fits: Fits = anything_fits
 
 
 class Runner:
@@ -89,20 +95,29 @@ class Runner:
             raise RuntimeError("a run ended without a terminal event")
         return outcome
 
-    def stream(self, run: Run) -> AsyncGenerator[RunEvent, None]:
+    def stream(self, run: Run, serving: Callable[[Serving], None] = _unheard) -> AsyncGenerator[RunEvent, None]:
         """The answer as it comes, in the order that RunEvent says. Raises nothing but the caller's own cancellation.
 
-        Whoever stops early must close it (`contextlib.aclosing`): that cancels the provider's call, and the receipt
-        says so.
+        `serving` hears, before the first content, whose it is. Whoever stops early must close the generator
+        (`contextlib.aclosing`): that cancels the provider's call, and the receipt says so.
         """
-        return _Execution(run, self._settings, self._equipment, streaming=True).events()
+        return _Execution(run, self._settings, self._equipment, streaming=True, serving=serving).events()
 
 
 class _Execution:
     """One run."""
 
-    def __init__(self, run: Run, settings: RunnerSettings, equipment: Equipment, *, streaming: bool) -> None:
+    def __init__(
+        self,
+        run: Run,
+        settings: RunnerSettings,
+        equipment: Equipment,
+        *,
+        streaming: bool,
+        serving: Callable[[Serving], None] = _unheard,
+    ) -> None:
         self._run = run
+        self._serving = serving
         self._settings = settings
         self._with = equipment
         self._streaming = streaming
@@ -110,6 +125,7 @@ class _Execution:
         self._live: LiveCall | None = None
         self._receipt_id = equipment.new_id()
         self._gathered = gathering(run.request.response_format)
+        self._misfits: Mapping[int, Misfit] = {}
 
     async def events(self) -> AsyncGenerator[RunEvent, None]:
         """Drive the plan to its end; the last event is the terminal one."""
@@ -147,6 +163,7 @@ class _Execution:
 
     def _plan(self) -> Generator[Step, Report, Ending]:
         decision, started = self._run.decision, self._account.started
+        self._misfits = misfits(self._run, self._with.fits)
         longest = min(time for time in (decision.limits.deadline, self._run.time_left) if time is not None)
         if decision.limits.reserved_nanousd is not None:
             self._tell(longest)
@@ -155,7 +172,7 @@ class _Execution:
             end_by=started + longest.total_seconds(),
             expires=started + (decision.expires_at - self._account.started_at).total_seconds(),
         )
-        return run_plan(decision.targets, decision.limits, bounds, self._settings.plan)
+        return run_plan(decision.targets, decision.limits, bounds, self._settings.plan, self._misfits)
 
     def _tell(self, longest: timedelta) -> None:
         begun = Begun(
@@ -172,7 +189,7 @@ class _Execution:
         admitted = self._with.gate.admit(attempt, self._run.snapshot)
         if isinstance(admitted, Refusal):
             return self._refused(attempt, admitted)
-        self._account.called(attempt.index)
+        self._account.called(attempt.index, self._with.clock.monotonic())
         started_at = self._with.clock.now()
         try:
             scope = self._with.observer.attempt_started(
@@ -207,20 +224,34 @@ class _Execution:
         self._account.skip(step.index, refusal)
         self._with.observer.target_skipped(
             TargetSkipped(
-                decision_id=self._run.decision.decision_id, deployment=step.target.deployment, reason=refusal.reason
+                decision_id=self._run.decision.decision_id,
+                deployment=step.target.deployment,
+                reason=refusal.reason,
+                detail=refusal.detail,
             )
         )
         return refusal
 
     def _pass(self, step: Skip) -> Done:
         now = self._with.clock.monotonic()
-        self._refused(step, Refusal(now=now, reason=step.reason))
+        misfit = self._misfits.get(step.index) if step.reason is SkipReason.INCOMPATIBLE else None
+        told = {"detail": str(misfit), "field": misfit.field} if misfit else {}
+        self._refused(step, Refusal(now=now, reason=step.reason, **told))
         return Done(now=now)
 
     def _commit(self, attempt: Attempt) -> None:
         if self._account.first_content is not None:
             return
-        after = self._account.commit(self._with.clock.monotonic())
+        now = self._with.clock.monotonic()
+        after = self._account.commit(now)
+        self._serving(
+            Serving(
+                deployment=attempt.target.deployment,
+                model=attempt.target.model,
+                attempts=attempt.number,
+                calling=self._account.calling(now),
+            )
+        )
         self._with.observer.committed(
             Committed(
                 decision_id=self._run.decision.decision_id,

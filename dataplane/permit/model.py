@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 class Target:
     """Something to call, and its estimates for when the provider gives no usage.
 
-    `max_cost_nanousd` is the most that one call of it may cost.
+    `max_cost_nanousd` is the most that one call of it may cost; `quality_ppm` the chance of an answer that is good enough.
     """
 
     deployment: str
@@ -18,6 +18,7 @@ class Target:
     input_tokens: int = 0
     output_tokens: int = 0
     max_cost_nanousd: int = 0
+    quality_ppm: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

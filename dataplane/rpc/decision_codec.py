@@ -109,6 +109,7 @@ def _target(message: decision_pb2.Target) -> Target:
         cost_nanousd=estimate.cost_nanousd,
         input_tokens=estimate.input_tokens,
         output_tokens=estimate.output_tokens,
+        quality_ppm=estimate.quality_ppm,
         max_cost_nanousd=message.max_cost_nanousd,
     )
 
