@@ -77,12 +77,13 @@ async def whole_id(audits: "Audits", given: str) -> str:
 def ask(use: "Callable[[Audits], Awaitable[int]]", timeout: float) -> None:
     """Run a command on the audit service as the operator."""
     from turnout_wire.audits import Audits
+    from turnout_wire.control_line import ControlLine
 
     async def run() -> int:
         reached = connection(operator=True)
         try:
-            async with Audits(reached.control[0], reached.token, timeout) as audits:
-                return await use(audits)
+            async with ControlLine(reached.control[0], reached.token, timeout) as line:
+                return await use(Audits(line))
         except Failure as failure:
             return fail(told(failure))
 

@@ -70,13 +70,14 @@ def revoke(key_id: KeyId, as_json: AsJson = False) -> None:
 
 def administer(use: "Callable[[KeyAdmin], Awaitable[Sequence[KeyFacts]]]", *, as_json: bool) -> None:
     """Run a command on keys as the operator, and show the keys that it gives."""
+    from turnout_wire.control_line import ControlLine
     from turnout_wire.key_admin import KeyAdmin
 
     async def run() -> int:
         reached = connection(operator=True)
         try:
-            async with KeyAdmin(reached.control[0], reached.token) as admin:
-                found = await use(admin)
+            async with ControlLine(reached.control[0], reached.token) as line:
+                found = await use(KeyAdmin(line))
         except Failure as failure:
             return fail(told(failure))
         show(found, as_json=as_json)

@@ -15,6 +15,7 @@ from rich.table import Table
 from turnout_cli.ask import emit
 from turnout_cli.config import Connection
 from turnout_cli.demo.outcome import dollars
+from turnout_wire.control_line import ControlLine
 from turnout_wire.insights import DIMENSIONS, Insights, Plain
 
 _AGE = re.compile(r"(\d+)([mhdw])")
@@ -53,7 +54,8 @@ def dimensions(text: str) -> tuple[str, ...]:
 
 async def report(connection: Connection, asked: Asked, console: Console, seconds: float) -> int:
     """Ask, and show as was wished. Raises Failure."""
-    async with Insights(connection.control[0], connection.token, seconds) as insights:
+    async with ControlLine(connection.control[0], connection.token, seconds) as line:
+        insights = Insights(line)
         if asked.html is not None:
             from turnout_cli.report_page import page
 

@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import grpc
-import grpc.aio
 from google.protobuf.message import Message
 
 from turnout.audit.v1 import audit_pb2
-from turnout_wire.hosting import CHANNEL_OPTIONS
+from turnout_wire.control_line import ControlLine, M
 from turnout_wire.insights import plain
-from turnout_wire.status import from_call
 
 Plain = Mapping[str, Any]
 MOST = 1000
@@ -20,20 +16,10 @@ MOST = 1000
 
 
 class Audits:
-    """Calls AuditService of one control plane. Every method raises Failure; answers are as `turnout_wire.insights` tells."""
+    """Calls AuditService. Every method raises Failure; answers are as `turnout_wire.insights` tells."""
 
-    def __init__(self, control: str, token: str, timeout: float = 30.0) -> None:
-        self._channel = grpc.aio.insecure_channel(control, options=CHANNEL_OPTIONS)
-        self._metadata = (("authorization", f"Bearer {token}"),)
-        self._timeout = timeout
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._channel.close()
+    def __init__(self, line: ControlLine) -> None:
+        self._line = line
 
     async def decision(self, decision_id: str, why_not: Sequence[str] = ()) -> Plain:
         """A decision and everything that is recorded about it: the fields of GetDecisionResponse."""
@@ -60,16 +46,8 @@ class Audits:
             request.before.FromDatetime(before)
         return plain(await self._call("EraseBodies", request, audit_pb2.EraseBodiesResponse))
 
-    async def _call(self, method: str, request: Message, response: type[Message]) -> Any:
-        call: Any = self._channel.unary_unary(
-            f"/turnout.audit.v1.AuditService/{method}",
-            request_serializer=type(request).SerializeToString,
-            response_deserializer=response.FromString,
-        )
-        try:
-            return await call(request, timeout=self._timeout, metadata=self._metadata)
-        except grpc.aio.AioRpcError as error:
-            raise from_call(error.code(), error.details() or "", error.trailing_metadata()) from error
+    async def _call(self, method: str, request: Message, response: type[M]) -> M:
+        return await self._line.call(f"turnout.audit.v1.AuditService/{method}", request, response)
 
 
 def _filter(values: Mapping[str, Any]) -> audit_pb2.DecisionFilter:

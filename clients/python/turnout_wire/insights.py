@@ -2,19 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import grpc
-import grpc.aio
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from turnout.insight.v1 import insight_pb2
+from turnout_wire.control_line import ControlLine, M
 from turnout_wire.failure import Failure
-from turnout_wire.hosting import CHANNEL_OPTIONS
-from turnout_wire.status import from_call
 
 Plain = Mapping[str, Any]
 DIMENSIONS = tuple(name.removeprefix("DIMENSION_").lower() for name in insight_pb2.Dimension.keys()[1:])
@@ -22,20 +18,10 @@ DIMENSIONS = tuple(name.removeprefix("DIMENSION_").lower() for name in insight_p
 
 
 class Insights:
-    """Calls InsightService of one control plane. Every method raises Failure."""
+    """Calls InsightService. Every method raises Failure."""
 
-    def __init__(self, control: str, token: str, timeout: float = 30.0) -> None:
-        self._channel = grpc.aio.insecure_channel(control, options=CHANNEL_OPTIONS)
-        self._metadata = (("authorization", f"Bearer {token}"),)
-        self._timeout = timeout
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._channel.close()
+    def __init__(self, line: ControlLine) -> None:
+        self._line = line
 
     async def report(
         self,
@@ -68,16 +54,8 @@ class Insights:
         request = insight_pb2.GetSegmentsRequest(page_size=limit)
         return plain(await self._call("GetSegments", request, insight_pb2.GetSegmentsResponse))
 
-    async def _call(self, method: str, request: Message, response: type[Message]) -> Message:
-        path = f"/turnout.insight.v1.InsightService/{method}"
-        call: Any = self._channel.unary_unary(
-            path, request_serializer=type(request).SerializeToString, response_deserializer=response.FromString
-        )
-        try:
-            answer: Message = await call(request, timeout=self._timeout, metadata=self._metadata)
-        except grpc.aio.AioRpcError as error:
-            raise from_call(error.code(), error.details() or "", error.trailing_metadata()) from error
-        return answer
+    async def _call(self, method: str, request: Message, response: type[M]) -> M:
+        return await self._line.call(f"turnout.insight.v1.InsightService/{method}", request, response)
 
 
 def _dimension(name: str) -> insight_pb2.Dimension.ValueType:

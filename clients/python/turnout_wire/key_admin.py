@@ -1,17 +1,12 @@
 """Moving signing keys through their lives, from outside the control plane."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self
 
-import grpc
-import grpc.aio
+from google.protobuf.message import Message
 
 from turnout.trust.v1 import keys_pb2
-from turnout_wire.hosting import CHANNEL_OPTIONS
-from turnout_wire.status import from_call
+from turnout_wire.control_line import ControlLine, M
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,57 +22,37 @@ class KeyFacts:
 
 
 class KeyAdmin:
-    """Calls KeyService and KeyAdminService of one control plane. Every method raises Failure."""
+    """Calls KeyService and KeyAdminService. Every method raises Failure."""
 
-    def __init__(self, control: str, token: str, timeout: float = 10.0) -> None:
-        self._channel = grpc.aio.insecure_channel(control, options=CHANNEL_OPTIONS)
-        self._metadata = (("authorization", f"Bearer {token}"),)
-        self._timeout = timeout
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._channel.close()
+    def __init__(self, line: ControlLine) -> None:
+        self._line = line
 
     async def keys(self) -> list[KeyFacts]:
         """All keys that verifiers know, oldest first."""
-        response = await self._call(
-            "KeyService/GetKeySet", keys_pb2.GetKeySetRequest(), keys_pb2.GetKeySetResponse.FromString
-        )
+        response = await self._call("KeyService/GetKeySet", keys_pb2.GetKeySetRequest(), keys_pb2.GetKeySetResponse)
         return _all(response.key_set)
 
     async def prepare(self) -> KeyFacts:
         """Make a key that verifiers learn now and that signs nothing yet."""
         response = await self._call(
-            "KeyAdminService/PrepareKey", keys_pb2.PrepareKeyRequest(), keys_pb2.PrepareKeyResponse.FromString
+            "KeyAdminService/PrepareKey", keys_pb2.PrepareKeyRequest(), keys_pb2.PrepareKeyResponse
         )
         return _facts(response.key)
 
     async def activate(self, key_id: str) -> list[KeyFacts]:
         """Sign with a prepared key from now on; the one before retires."""
         request = keys_pb2.ActivateKeyRequest(key_id=key_id)
-        response = await self._call("KeyAdminService/ActivateKey", request, keys_pb2.ActivateKeyResponse.FromString)
+        response = await self._call("KeyAdminService/ActivateKey", request, keys_pb2.ActivateKeyResponse)
         return _all(response.key_set)
 
     async def revoke(self, key_id: str) -> list[KeyFacts]:
         """Make everything that a key signed invalid at once."""
         request = keys_pb2.RevokeKeyRequest(key_id=key_id)
-        response = await self._call("KeyAdminService/RevokeKey", request, keys_pb2.RevokeKeyResponse.FromString)
+        response = await self._call("KeyAdminService/RevokeKey", request, keys_pb2.RevokeKeyResponse)
         return _all(response.key_set)
 
-    async def _call(self, method: str, request: Any, decode: Callable[[bytes], Any]) -> Any:
-        call: Any = self._channel.unary_unary(
-            f"/turnout.trust.v1.{method}",
-            request_serializer=type(request).SerializeToString,
-            response_deserializer=decode,
-        )
-        try:
-            return await call(request, metadata=self._metadata, timeout=self._timeout)
-        except grpc.aio.AioRpcError as error:
-            raise from_call(error.code(), error.details() or "", error.trailing_metadata()) from None
+    async def _call(self, method: str, request: Message, response: type[M]) -> M:
+        return await self._line.call(f"turnout.trust.v1.{method}", request, response)
 
 
 def _all(key_set: keys_pb2.KeySet) -> list[KeyFacts]:

@@ -1,18 +1,24 @@
 """Keys through their lives over the wire: what operators do, and what workers make of it."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 
 from tests.support.backbone import Backbone, generate, start_worker
 from tests.support.line import refusal
 from turnout.trust.v1 import keys_pb2
+from turnout_wire.control_line import ControlLine
 from turnout_wire.failure import Failure
 from turnout_wire.key_admin import KeyAdmin
 
 ACKS = "turnout.snapshot.acknowledgements"
 
 
-def admin(planes: Backbone, name: str = "operator") -> KeyAdmin:
-    return KeyAdmin(planes.control.address, planes.control.token(name))
+@asynccontextmanager
+async def admin(planes: Backbone, name: str = "operator") -> AsyncIterator[KeyAdmin]:
+    async with ControlLine(planes.control.address, planes.control.token(name)) as line:
+        yield KeyAdmin(line)
 
 
 async def test_everybody_with_a_token_reads_the_keys_and_no_private_part_is_among_them(planes: Backbone) -> None:

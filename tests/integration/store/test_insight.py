@@ -1,6 +1,7 @@
 """Figures over the wire, on every kind of store: from entries of the log to what the command shows."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from controlplane.store.protocols import Store
 from tests.support.insight import CHEAP, DEAR, MINUTE, NOON, Log, decision, failed_run, feedback, refusal, run
 from turnout.insight.v1 import insight_pb2
 from turnout_cli.report_page import page
+from turnout_wire.control_line import ControlLine
 from turnout_wire.failure import Failure
 from turnout_wire.hosting import Host
 from turnout_wire.insights import Insights
@@ -65,9 +67,11 @@ class Served:
         self.address = f"127.0.0.1:{await host.start('127.0.0.1:0')}"
         return host
 
-    def insights(self, tenant: str = "operator") -> Insights:
+    @asynccontextmanager
+    async def insights(self, tenant: str = "operator") -> AsyncIterator[Insights]:
         """As the operator, or as a caller of a tenant."""
-        return Insights(self.address, tenant)
+        async with ControlLine(self.address, tenant) as line:
+            yield Insights(line)
 
 
 def principal(token: str) -> Principal:
