@@ -12,7 +12,8 @@ from controlplane.budget.model import Account, Balance, Budget, BudgetName, Wind
 from controlplane.budget.status import Windows, begin
 from controlplane.budget.thresholds import reached_at, shares_ppm
 from controlplane.budget.windows import span
-from controlplane.journal.model import Append, Operation, Recorded, Result
+from controlplane.journal.model import Append, Recorded
+from controlplane.journal.submit import Submit
 from controlplane.store.protocols import StoreUnavailable
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class AlertWatch:
 
     def __init__(
         self,
-        submit: Callable[[Operation], Awaitable[Result]],
+        submit: Submit,
         ledger: Windows,
         told: Told,
         clock: Callable[[], datetime],

@@ -4,22 +4,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Protocol
 
-from controlplane.journal.model import Expire, Operation, Result
+from controlplane.journal.model import Expire
+from controlplane.journal.submit import Submit
 from controlplane.store.protocols import Ledger, StoreUnavailable
 
 _log = logging.getLogger(__name__)
 BATCH = 500
 """Reservations that are ended at once."""
-
-
-class Submit(Protocol):
-    """The journal's way in."""
-
-    async def __call__(self, operation: Operation) -> Result:
-        """Durable when this returns. Raises StoreUnavailable."""
-        ...
 
 
 class ExpirySweep:

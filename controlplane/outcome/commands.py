@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
 
 from controlplane.budget.model import Hold, Used
-from controlplane.journal.model import Append, Operation, Recorded, Result, Settle, Start
+from controlplane.journal.model import Append, Recorded, Result, Settle, Start
+from controlplane.journal.submit import Submit
 from controlplane.outcome.live import HealthReport, Timing
 from controlplane.outcome.lost import LostReceipts
 from controlplane.outcome.model import AttemptFacts, Decided, ReceiptFacts, StartedRun
@@ -27,14 +27,6 @@ class Taken:
     accepted: tuple[ReceiptFacts, ...]
     duplicates: int
     rejected: tuple[tuple[str, str], ...]
-
-
-class Submit(Protocol):
-    """The journal's way in."""
-
-    async def __call__(self, operation: Operation) -> Result:
-        """Durable when this returns. Raises StoreUnavailable."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from controlplane.audit.model import Entry, Kind
-from controlplane.journal.model import Append, Operation, Recorded, Result
+from controlplane.journal.model import Append, Recorded
+from controlplane.journal.submit import Submit
 from controlplane.store.protocols import StoredEntry, StoreUnavailable
 from turnout_wire.failure import Failure
 
@@ -46,7 +47,7 @@ class Feedback:
 class Surroundings:
     """What is around: `tenant_of` reads the tenant of a decision's entry, None if it cannot be read any more; `body` writes an entry's."""
 
-    submit: Callable[[Operation], Awaitable[Result]]
+    submit: Submit
     entry: Callable[[str, str], Awaitable[StoredEntry | None]]
     tenant_of: Callable[[StoredEntry], str | None]
     body: Callable[[Feedback, datetime], bytes]

@@ -1,12 +1,13 @@
 """Removes bodies of entries for good, after writing down that, why, and for whom."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from controlplane.audit.leaf import from_microseconds, microseconds
 from controlplane.audit.model import Entry, Kind
-from controlplane.journal.model import Append, Operation, Result
+from controlplane.journal.model import Append
+from controlplane.journal.submit import Submit
 from controlplane.routing.deciding import LIFE
 from controlplane.store.protocols import Statement, Store, StoredEntry
 from turnout.audit.v1 import record_pb2
@@ -30,7 +31,7 @@ class BodyEraser:
     def __init__(
         self,
         store: Store,
-        submit: Callable[[Operation], Awaitable[Result]],
+        submit: Submit,
         clock: Callable[[], datetime],
         salt: Callable[[], bytes],
         new_id: Callable[[datetime], str],
