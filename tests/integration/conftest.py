@@ -1,4 +1,4 @@
-"""Every kind of store, empty, for each test of the conformance suite."""
+"""Every kind of store, empty, for each test that asks for one."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
