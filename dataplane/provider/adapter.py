@@ -1,10 +1,12 @@
 """What each wire protocol must know how to do; nothing of it does any I/O."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
-from dataplane.chat.model import ChatResponse, StreamEvent
-from dataplane.provider.model import Call
+from dataplane.chat.model import ChatResponse, EmbedResponse, StreamEvent
+from dataplane.provider.model import Call, EmbedCall, Endpoint
 from dataplane.provider.sse import ServerEvent
 from dataplane.snapshot.model import Deployment
 
@@ -15,6 +17,27 @@ class ErrorInAnswer(Exception):
     def __init__(self, body: object) -> None:
         super().__init__("the answer is an error")
         self.body = body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A request that is about to leave, for headers that sign all of it; `now` is the wall clock's time, in UTC."""
+
+    url: str
+    body: bytes = field(repr=False)
+    now: datetime
+
+
+class EventDecoder(Protocol):
+    """Finds the events in the bytes of a stream, in whatever pieces they come."""
+
+    def feed(self, chunk: bytes) -> Sequence[ServerEvent]:
+        """The events that `chunk` completes. Raises EventTooLarge, or CallFailure `malformed`."""
+        ...
+
+    def end(self) -> Sequence[ServerEvent]:
+        """What is still to come when the bytes end."""
+        ...
 
 
 class StreamReader(Protocol):
@@ -35,24 +58,51 @@ class StreamReader(Protocol):
 
 
 class Adapter(Protocol):
-    """One wire protocol: values to JSON and back."""
+    """One wire protocol: values to JSON and back.
 
-    def url(self, deployment: Deployment, *, stream: bool) -> str:
-        """The address of the call, below the deployment's `base_url`."""
+    Where an endpoint may be named, None is the one that the adapter itself uses for chat.
+    """
+
+    @property
+    def stream_type(self) -> str:
+        """The media type of its streams."""
         ...
 
-    def headers(self, credential: str) -> Mapping[str, str]:
-        """The protocol's own headers, with the credential where the protocol wants it; none for an empty one."""
+    def takes(self, endpoint: Endpoint, deployment: Deployment) -> bool:
+        """Whether `deployment` has `endpoint`, so that a request for it can go through as it is."""
+        ...
+
+    def url(self, deployment: Deployment, *, stream: bool, endpoint: Endpoint | None = None) -> str:
+        """The address of an endpoint that `deployment` takes, below its `base_url`."""
+        ...
+
+    def headers(self, deployment: Deployment, credential: str, outgoing: Outgoing) -> Mapping[str, str]:
+        """The protocol's own headers, with the credential where the protocol wants it; none for an empty one.
+
+        Raises CallFailure `credential` for one that is not of the protocol's form.
+        """
         ...
 
     def body(self, call: Call, *, stream: bool) -> Mapping[str, object]:
         """The request as JSON. Raises CallFailure: `bad_request`, or `unsupported` for what only this protocol cannot say."""
         ...
 
-    def answer(self, call: Call, body: object) -> ChatResponse:
-        """A whole answer. Raises CallFailure `malformed`."""
+    def answer(self, call: Call, body: object, *, endpoint: Endpoint | None = None) -> ChatResponse:
+        """A whole answer. Raises CallFailure `malformed`, or ErrorInAnswer."""
         ...
 
-    def reader(self, call: Call) -> StreamReader:
+    def reader(self, call: Call, *, endpoint: Endpoint | None = None) -> StreamReader:
         """A reader for the answer's events."""
+        ...
+
+    def decoder(self) -> EventDecoder:
+        """A decoder for the bytes of one stream."""
+        ...
+
+    def embed_body(self, call: EmbedCall) -> Mapping[str, object]:
+        """The texts as JSON. Raises CallFailure `unsupported` where nothing is embedded."""
+        ...
+
+    def embed_answer(self, call: EmbedCall, body: object) -> EmbedResponse:
+        """A vector for each text. Raises CallFailure `malformed`."""
         ...

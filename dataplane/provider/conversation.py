@@ -18,7 +18,7 @@ from dataplane.chat.model import (
 )
 from dataplane.provider import json_text
 from dataplane.provider.failure import Fault, not_sent
-from dataplane.provider.model import Call
+from dataplane.provider.model import Call, CallFailure, EmbedCall
 from dataplane.snapshot.model import Deployment
 
 PARTS_BY_ROLE: Mapping[Role, tuple[type[Part], ...]] = {
@@ -103,6 +103,11 @@ def media_type(image: Image) -> str:
     if not image.media_type:
         raise not_sent("messages", "an image with data needs its media_type, such as image/png")
     return image.media_type
+
+
+def no_embeddings(call: EmbedCall) -> CallFailure:
+    """The failure that embeddings are at a protocol that has none."""
+    return not_sent("texts", f"{call.deployment.protocol} has no embeddings", fault=Fault.UNSUPPORTED)
 
 
 def chosen(request: ChatRequest) -> ToolChoice | None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from dataplane.chat.model import Image, StreamEvent
 from dataplane.provider import json_text
-from dataplane.provider.adapter import Adapter, ErrorInAnswer, StreamReader
+from dataplane.provider.adapter import Adapter, ErrorInAnswer, EventDecoder, Outgoing, StreamReader
 from dataplane.provider.anthropic import AnthropicAdapter
 from dataplane.provider.conversation import options_of
 from dataplane.provider.error_body import has_error
@@ -24,9 +24,17 @@ from dataplane.provider.failure import (
     request_id,
 )
 from dataplane.provider.gemini import GeminiAdapter
-from dataplane.provider.model import Call, CallFailure, ProviderResponse, Verdict
+from dataplane.provider.model import (
+    Call,
+    CallFailure,
+    EmbedCall,
+    Endpoint,
+    ProviderEmbedding,
+    ProviderResponse,
+    Verdict,
+)
 from dataplane.provider.openai import OpenAIAdapter
-from dataplane.provider.sse import EventTooLarge, SseDecoder
+from dataplane.provider.sse import EventTooLarge
 from dataplane.provider.transport import Limits, Reply, Transport, TransportFailure, Trouble
 from dataplane.snapshot.model import WireProtocol
 
@@ -78,7 +86,7 @@ class HttpProvider:
         No byte can come before the model is done, so the total is the only limit for the first one.
         """
         adapter = self._adapters[call.deployment.protocol]
-        reply = await self._send(adapter, call, stream=False)
+        reply = await self._send(adapter, call, adapter.body(call, stream=False), stream=False)
         try:
             answer = adapter.answer(call, await _whole_answer(reply))
         except _READING_FAILURES as error:
@@ -95,10 +103,10 @@ class HttpProvider:
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         """The answer as it comes; closing the generator hangs up. Raises CallFailure."""
         adapter = self._adapters[call.deployment.protocol]
-        reply = await self._send(adapter, call, stream=True)
-        reader, decoder = adapter.reader(call), SseDecoder()
+        reply = await self._send(adapter, call, adapter.body(call, stream=True), stream=True)
+        reader, decoder = adapter.reader(call), adapter.decoder()
         try:
-            await _check_stream(reply)
+            await _check_stream(reply, adapter.stream_type)
             while True:
                 chunk = await reply.read()
                 for told in _told(reader, decoder, chunk):
@@ -111,10 +119,37 @@ class HttpProvider:
         finally:
             reply.close()
 
-    async def _send(self, adapter: Adapter, call: Call, *, stream: bool) -> Reply:
-        headers = adapter.headers(_checked(call.credential))
-        body = _encoded(adapter.body(call, stream=stream))
-        url = adapter.url(call.deployment, stream=stream)
+    async def embed(self, call: EmbedCall) -> ProviderEmbedding:
+        """A vector for each text. Raises CallFailure."""
+        adapter = self._adapters[call.deployment.protocol]
+        body = adapter.embed_body(call)
+        reply = await self._send(adapter, call, body, stream=False, endpoint=Endpoint.EMBEDDINGS)
+        try:
+            response = adapter.embed_answer(call, await _whole_answer(reply))
+        except _READING_FAILURES as error:
+            raise self._failure(error, call, reply) from error
+        finally:
+            reply.close()
+        return ProviderEmbedding(
+            response=response,
+            http_status=reply.status,
+            provider_request_id=request_id(reply.headers),
+            headers=reply.headers,
+        )
+
+    async def _send(
+        self,
+        adapter: Adapter,
+        call: Call | EmbedCall,
+        request: Mapping[str, object],
+        *,
+        stream: bool,
+        endpoint: Endpoint | None = None,
+    ) -> Reply:
+        body = _encoded(request)
+        url = adapter.url(call.deployment, stream=stream, endpoint=endpoint)
+        outgoing = Outgoing(url=url, body=body, now=self._now())
+        headers = adapter.headers(call.deployment, _checked(call.credential), outgoing)
         try:
             return await self._transport.post(url, headers, body, _limits(call, stream=stream))
         except TransportFailure as failure:
@@ -122,7 +157,9 @@ class HttpProvider:
             message = bounded(failure.message, call.credential)
             raise CallFailure(verdict, fault, message=message, unsent=failure.unsent) from failure
 
-    def _failure(self, error: Exception, call: Call, reply: Reply, *, streaming: bool = False) -> CallFailure:
+    def _failure(
+        self, error: Exception, call: Call | EmbedCall, reply: Reply, *, streaming: bool = False
+    ) -> CallFailure:
         """What went wrong while `reply` was read, as one failure with what is known of the exchange."""
         exchange = Exchange(
             status=reply.status,
@@ -182,7 +219,7 @@ def _encoded(body: Mapping[str, object]) -> bytes:
         raise not_sent("provider_options", f"no JSON: {error}") from None
 
 
-def _limits(call: Call, *, stream: bool) -> Limits:
+def _limits(call: Call | EmbedCall, *, stream: bool) -> Limits:
     timeouts = call.deployment.timeouts
     total = min(call.total, timeouts.total).total_seconds()
     return Limits(
@@ -193,8 +230,10 @@ def _limits(call: Call, *, stream: bool) -> Limits:
     )
 
 
-def _has_references(call: Call) -> bool:
+def _has_references(call: Call | EmbedCall) -> bool:
     """Whether the request names files or settings of the caller's own that the provider looks up."""
+    if isinstance(call, EmbedCall):
+        return False
     parts = (part for message in call.request.messages for part in message.parts)
     return bool(options_of(call)) or any(isinstance(part, Image) and part.url for part in parts)
 
@@ -229,15 +268,15 @@ def _answer_value(data: bytes) -> object:
     return value
 
 
-async def _check_stream(reply: Reply) -> None:
+async def _check_stream(reply: Reply, expected: str) -> None:
     """Raises what the reply is if it is no stream of events: an error, even with status 200."""
     await _check_status(reply)
     kind = _content_type(reply)
-    if kind in ("text/event-stream", ""):
+    if kind in (expected, ""):
         return
     if "json" in kind:
         _answer_value(await _read_up_to(reply, MAX_ANSWER_BYTES))
-    raise malformed(f"the answer is {kind}, not text/event-stream")
+    raise malformed(f"the answer is {kind}, not {expected}")
 
 
 async def _check_status(reply: Reply) -> None:
@@ -261,7 +300,7 @@ def _content_type(reply: Reply) -> str:
     return reply.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _told(reader: StreamReader, decoder: SseDecoder, chunk: bytes) -> Iterator[StreamEvent]:
+def _told(reader: StreamReader, decoder: EventDecoder, chunk: bytes) -> Iterator[StreamEvent]:
     """What `chunk` tells, one by one: what came before a fault is still to be told. An empty chunk is the end."""
     for event in decoder.feed(chunk) if chunk else decoder.end():
         if reader.done:

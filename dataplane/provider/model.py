@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
-from dataplane.chat.model import ChatRequest, ChatResponse, StreamEvent
+from dataplane.chat.model import ChatRequest, ChatResponse, EmbedRequest, EmbedResponse, StreamEvent
 from dataplane.snapshot.model import Deployment
 
 
@@ -110,6 +110,36 @@ class ProviderResponse:
     http_status: int = 200
     provider_request_id: str = ""
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedCall:
+    """One call of one deployment for vectors; the fields are those of Call."""
+
+    deployment: Deployment
+    request: EmbedRequest
+    credential: str = field(repr=False)
+    total: timedelta
+    original: Original | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderEmbedding:
+    """Vectors with what the transport saw; `body` is the answer as it came, if the request went through as it was."""
+
+    response: EmbedResponse
+    body: bytes = field(default=b"", repr=False)
+    http_status: int = 200
+    provider_request_id: str = ""
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Embedder(Protocol):
+    """Calls deployments for vectors."""
+
+    async def embed(self, call: EmbedCall) -> ProviderEmbedding:
+        """A vector for each text. Raises CallFailure, `unsupported` where the deployment's protocol has none."""
+        ...
 
 
 class Provider(Protocol):

@@ -21,16 +21,23 @@ class Dialect:
     metadata: bool = False
     top_k: bool = False
     fixed_sampling: bool = False
+    azure: bool = False
+    responses: bool = False
+    embeddings: bool = True
+    packed_vectors: bool = False
 
 
 COMPATIBLE = Dialect()
-OPENAI = Dialect(limit="max_completion_tokens", metadata=True)
+OPENAI = Dialect(limit="max_completion_tokens", metadata=True, responses=True, packed_vectors=True)
+AZURE = replace(OPENAI, azure=True)
 SELF_HOSTED = Dialect(top_k=True)
 
 BY_HOST: Mapping[str, Dialect] = MappingProxyType(
     {
         "api.openai.com": OPENAI,
-        ".openai.azure.com": OPENAI,
+        ".openai.azure.com": AZURE,
+        ".cognitiveservices.azure.com": AZURE,
+        ".services.ai.azure.com": AZURE,
         # Refuses fields that it does not know, with status 422; a stream has its usage unasked.
         "api.mistral.ai": Dialect(seed="random_seed", required="any", usage_on_request=False),
         # Refuses fields that it does not know; `seed` is one of them.
@@ -41,7 +48,11 @@ BY_HOST: Mapping[str, Dialect] = MappingProxyType(
 """By host, or by the end of one where the key begins with a dot."""
 
 BY_PROVIDER: Mapping[str, Dialect] = MappingProxyType(
-    dict.fromkeys(("vllm", "sglang", "llamacpp", "llama_cpp", "ollama", "local"), SELF_HOSTED)
+    {
+        "openai": OPENAI,
+        "azure": AZURE,
+        **dict.fromkeys(("vllm", "sglang", "llamacpp", "llama_cpp", "ollama", "local"), SELF_HOSTED),
+    }
 )
 
 _COUNTS_REASONING = re.compile(r"(?:o\d+|gpt-[5-9])(?:[-.].*)?")

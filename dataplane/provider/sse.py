@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+EVENT_STREAM = "text/event-stream"
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 

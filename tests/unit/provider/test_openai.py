@@ -1,6 +1,7 @@
 """OpenAI's chat completions, and the servers that are compatible with it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -25,12 +26,13 @@ from dataplane.chat.model import (
     Usage,
     UsageReport,
 )
-from dataplane.provider.adapter import ErrorInAnswer
+from dataplane.provider.adapter import ErrorInAnswer, Outgoing
 from dataplane.provider.http_provider import ADAPTERS
 from dataplane.provider.model import Call, CallFailure, Verdict
 from dataplane.snapshot.model import WireProtocol
 from tests.support.calls import HELLO, answer_to, body_of, call_of, events_of, says
 
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 OPENAI = WireProtocol.OPENAI
 EVERYTHING = replace(
     HELLO,
@@ -249,8 +251,10 @@ def test_the_address_keeps_a_query_and_its_slashes_in_order() -> None:
     ],
 )
 def test_each_protocol_has_its_credential_in_its_own_header(protocol: WireProtocol, headers: dict[str, str]) -> None:
-    assert ADAPTERS[protocol].headers("k") == headers
-    assert "k" not in ADAPTERS[protocol].headers("").values()
+    deployment = call_of(protocol).deployment
+    outgoing = Outgoing(url="https://x", body=b"{}", now=NOW)
+    assert ADAPTERS[protocol].headers(deployment, "k", outgoing) == headers
+    assert "k" not in ADAPTERS[protocol].headers(deployment, "", outgoing).values()
 
 
 # --- answers ----------------------------------------------------------------------------------------------
