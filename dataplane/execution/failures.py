@@ -57,6 +57,7 @@ _FATES: Mapping[SkipReason, Fate] = MappingProxyType(
         SkipReason.RETRY_BUDGET: Fate.FAILED,
         SkipReason.SAME_MODEL: Fate.REJECTED,
         SkipReason.RESERVATION: Fate.FAILED,
+        SkipReason.INCOMPATIBLE: Fate.REJECTED,
     }
 )
 
@@ -137,13 +138,23 @@ def _rejected(last: CallEnd, metadata: Mapping[str, str]) -> Cause:
     )
 
 
+def _incompatible(account: Account, metadata: Mapping[str, str]) -> Cause:
+    _, first = account.refusals()[0]
+    return Cause(
+        reason="PROVIDER_REJECTED",
+        message=f"no target of the plan can carry the request{_story(account)}: change it, or ask for a model that can",
+        field=first.field,
+        metadata=metadata,
+    )
+
+
 def _exhausted(ending: Ending, account: Account, metadata: Mapping[str, str], now: float) -> Cause:
     fates = {_fate(attempt) for attempt in _last_of_each(account)} | {
         Fate.THROTTLED if refusal.held else _FATES[refusal.reason] for _, refusal in account.refusals()
     }
     fate = fates.pop() if len(fates) == 1 else Fate.FAILED
-    if fate is Fate.REJECTED and ending.last:
-        return _rejected(ending.last, metadata)
+    if fate is Fate.REJECTED:
+        return _rejected(ending.last, metadata) if ending.last else _incompatible(account, metadata)
     reason, advice = _EXHAUSTED[fate]
     return Cause(
         reason=reason, message=f"{advice}{_story(account)}", metadata=metadata, retry_after=_retry_after(account, now)
@@ -194,7 +205,8 @@ def _fates_in_words(account: Account) -> list[str]:
 
 
 def _why(refusal: Refusal) -> str:
-    return "throttled" if refusal.held else refusal.reason
+    word = "throttled" if refusal.held else str(refusal.reason)
+    return f"{word} ({refusal.detail})" if refusal.detail else word
 
 
 def _story(account: Account) -> str:

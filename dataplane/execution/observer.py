@@ -46,11 +46,12 @@ class Committed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSkipped:
-    """A target was passed over."""
+    """A target was passed over; `detail` is more of why, where there is more to say."""
 
     decision_id: str
     deployment: str
     reason: SkipReason
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Which target is called when, and when to give up: control flow without I/O."""
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -100,12 +100,17 @@ class Called:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """The attempt was not made. `until`: when its breaker lets calls through, if known; `held`: a provider's hint."""
+    """The attempt was not made. `until`: when its breaker lets calls through, if known; `held`: a provider's hint.
+
+    `detail` is more of why, `field` what of the request is meant, where there is more to say.
+    """
 
     now: float
     reason: SkipReason
     until: float | None = None
     held: bool = False
+    detail: str = ""
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +146,16 @@ class Ending:
 
 
 def run_plan(
-    targets: tuple[Target, ...], limits: Limits, bounds: Bounds, settings: PlanSettings
+    targets: tuple[Target, ...],
+    limits: Limits,
+    bounds: Bounds,
+    settings: PlanSettings,
+    incompatible: Collection[int] = frozenset(),
 ) -> Generator[Step, Report, Ending]:
     """Yield what to do next and be sent what happened; end with the result.
 
-    Targets are called in order, at most `limits.max_attempts` times together, and no call begins when the time or the
+    Those that are `incompatible`, by index, cannot carry the request: they are passed over and get no part of the time. The other
+    targets are called in order, at most `limits.max_attempts` times together, and no call begins when the time or the
     money is gone. Where budgets hold something for the run, a target is passed over if its dearest call may go beyond that, and
     one that has cost something is not called again, so that no run takes more than is held for it in any account.
     The same target is called again only after a throttle or a call that never left the worker, and only
@@ -154,9 +164,13 @@ def run_plan(
     nothing could be called at all, the first of them that no provider's hint holds is asked for one forced call: one
     candidate, never all of them at once.
     """
-    progress = _Progress(targets=targets, limits=limits, bounds=bounds, settings=settings)
+    progress = _Progress(
+        targets=targets, limits=limits, bounds=bounds, settings=settings, incompatible=frozenset(incompatible)
+    )
     for index, target in enumerate(targets):
-        if target.model in progress.unfit:
+        if index in progress.incompatible:
+            progress.hear((yield Skip(index=index, target=target, reason=SkipReason.INCOMPATIBLE)))
+        elif target.model in progress.unfit:
             progress.hear((yield Skip(index=index, target=target, reason=SkipReason.SAME_MODEL)))
         elif ending := (yield from _serve(progress, index)):
             return ending
@@ -220,12 +234,21 @@ class _Progress:
     """What a plan knows so far."""
 
     __slots__ = (
-        "alone", "attempts", "beyond", "bounds", "called", "last", "limits", "now", "refusals", "settings", "spent", "targets",
-        "unfit",
+        "alone", "attempts", "beyond", "bounds", "called", "incompatible", "last", "limits", "now", "refusals", "settings",
+        "spent", "targets", "unfit",
     )  # fmt: skip
 
-    def __init__(self, *, targets: tuple[Target, ...], limits: Limits, bounds: Bounds, settings: PlanSettings) -> None:
+    def __init__(
+        self,
+        *,
+        targets: tuple[Target, ...],
+        limits: Limits,
+        bounds: Bounds,
+        settings: PlanSettings,
+        incompatible: frozenset[int],
+    ) -> None:
         self.targets = targets
+        self.incompatible = incompatible
         self.limits = limits
         self.bounds = bounds
         self.settings = settings
@@ -268,7 +291,7 @@ class _Progress:
         """The end when no target is left; COST_LIMIT if money alone kept away all that were not called."""
         if self.now >= self.bounds.end_by:
             return Ending(kind=EndKind.DEADLINE, last=self.last)
-        everyone = set(range(len(self.targets)))
+        everyone = set(range(len(self.targets))) - self.incompatible
         poor = self.beyond and self.beyond | self.called.keys() == everyone
         return Ending(kind=EndKind.COST_LIMIT if poor else EndKind.EXHAUSTED, last=self.last)
 
@@ -312,7 +335,7 @@ class _Progress:
 
     def others(self, index: int) -> int:
         """How many targets may still have their turn after targets[`index`]."""
-        return 0 if self.alone else len(self.targets) - index - 1
+        return 0 if self.alone else len(set(range(index + 1, len(self.targets))) - self.incompatible)
 
     def may_stay(self, index: int, end: CallEnd) -> bool:
         """Whether the same target may be called again: a short hint, and attempts enough for the targets behind it.

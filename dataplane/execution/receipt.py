@@ -29,14 +29,16 @@ class SkipReason(StrEnum):
     RETRY_BUDGET = "retry_budget"
     SAME_MODEL = "same_model"
     RESERVATION = "reservation"
+    INCOMPATIBLE = "incompatible"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedTarget:
-    """A target of the plan that was not called at all."""
+    """A target of the plan that was not called at all; `detail` is more of why, where there is more to say."""
 
     deployment: str
     reason: SkipReason
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from dataplane.chat.model import FinishReason, Usage, UsageReport
@@ -234,9 +234,11 @@ class _Execution:
 
     def _pass(self, step: Skip) -> Done:
         now = self._with.clock.monotonic()
-        misfit = self._misfits.get(step.index) if step.reason is SkipReason.INCOMPATIBLE else None
-        told = {"detail": str(misfit), "field": misfit.field} if misfit else {}
-        self._refused(step, Refusal(now=now, reason=step.reason, **told))
+        refusal = Refusal(now=now, reason=step.reason)
+        if step.reason is SkipReason.INCOMPATIBLE:
+            misfit = self._misfits[step.index]
+            refusal = replace(refusal, detail=str(misfit), field=misfit.field)
+        self._refused(step, refusal)
         return Done(now=now)
 
     def _commit(self, attempt: Attempt) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dataplane.execution.output import OutputCheck
-from dataplane.execution.receipt import AttemptRecord, Receipt, RunResult
+from dataplane.execution.receipt import AttemptRecord, Receipt, RunResult, SkippedTarget
 from dataplane.execution.run import Begun
 from dataplane.provider.model import Verdict
 from dataplane.rpc.chat_codec import FINISH_REASON, usage_message
@@ -20,6 +20,8 @@ _OUTCOMES: Mapping[Verdict, receipt_pb2.AttemptOutcome.ValueType] = {
 _CHECKS: Mapping[OutputCheck, receipt_pb2.OutputCheck.ValueType] = {
     check: receipt_pb2.OutputCheck.Value(f"OUTPUT_CHECK_{check.name}") for check in OutputCheck
 }
+MOST_DETAIL = 512
+"""Characters of the detail of a skipped target, as the contract says."""
 
 
 def receipt_message(receipt: Receipt, *, with_decision: bool) -> receipt_pb2.Receipt:
@@ -37,7 +39,7 @@ def receipt_message(receipt: Receipt, *, with_decision: bool) -> receipt_pb2.Rec
         snapshot_version=receipt.snapshot_version,
         finish_reason=FINISH_REASON[receipt.finish_reason],
         request_digest=receipt.request_digest,
-        skipped=[receipt_pb2.SkippedTarget(deployment=one.deployment, reason=one.reason) for one in receipt.skipped],
+        skipped=[_skipped(one) for one in receipt.skipped],
         output_check=_CHECKS[receipt.output_check],
         from_cache=receipt.from_cache,
     )
@@ -54,6 +56,12 @@ def started_message(begun: Begun) -> outcome_pb2.StartedRun:
     message = outcome_pb2.StartedRun(decision_id=begun.decision_id, receipt_id=begun.receipt_id)
     message.until.FromDatetime(begun.until)
     return message
+
+
+def _skipped(skipped: SkippedTarget) -> receipt_pb2.SkippedTarget:
+    return receipt_pb2.SkippedTarget(
+        deployment=skipped.deployment, reason=skipped.reason, detail=skipped.detail[:MOST_DETAIL]
+    )
 
 
 def _attempt(attempt: AttemptRecord) -> receipt_pb2.Attempt:

@@ -27,6 +27,7 @@ from dataplane.execution.breaker import BreakerSettings
 from dataplane.execution.budget import BudgetSettings, RetryBudgets
 from dataplane.execution.bulkhead import Bulkheads
 from dataplane.execution.clock import Clock
+from dataplane.execution.compatibility import Fits, anything_fits
 from dataplane.execution.gate import Gate
 from dataplane.execution.observer import (
     AttemptEnded,
@@ -261,6 +262,7 @@ class Rig:
         seed: int = 1,
         observer: RunObserver | None = None,
         credentials: Callable[[str], str | None] = lambda reference: f"secret of {reference}",
+        fits: Fits = anything_fits,
     ) -> None:
         draw = random.Random(seed).random  # noqa: S311 - repeatable by seed, no secret
         numbers = count(1)
@@ -294,6 +296,7 @@ class Rig:
                 sink=self.take,
                 new_id=lambda: str(UUID(int=next(numbers))),
                 begun=self.begun.append,
+                fits=fits,
             ),
         )
 

@@ -49,6 +49,7 @@ class Course:
     targets: tuple[Target, ...]
     limits: Limits
     bounds: Bounds
+    incompatible: frozenset[int] = frozenset()
     steps: list[tuple[float, Step, Report]] = field(default_factory=list)
     ending: Ending | None = None
 
@@ -107,8 +108,9 @@ def courses(draw: st.DrawFn, *, held: bool | None = None) -> Course:
         reserved_nanousd=first + draw(st.integers(0, 2000)) if reserving else None,
     )
     bounds = Bounds(started=100.0, end_by=100.0 + draw(st.floats(0, 40)), expires=100.0 + draw(st.floats(0, 60)))
-    course = Course(targets=targets, limits=limits, bounds=bounds)
-    plan, now = run_plan(targets, limits, bounds, PlanSettings()), bounds.started
+    incompatible = frozenset(draw(st.sets(st.integers(0, len(targets) - 1), max_size=2)))
+    course = Course(targets=targets, limits=limits, bounds=bounds, incompatible=incompatible)
+    plan, now = run_plan(targets, limits, bounds, PlanSettings(), incompatible), bounds.started
     step = advance(plan, None)
     while not isinstance(step, Ending):
         assert len(course.steps) < 100, "the plan does not end"
@@ -184,7 +186,7 @@ def test_the_same_target_is_called_again_only_after_a_throttle_or_a_call_that_ne
 @given(courses())
 def test_every_target_behind_can_still_have_its_turn(course: Course) -> None:
     for _, attempt, _ in course.attempts():
-        untried = len(course.targets) - 1 - attempt.index
+        untried = len(set(range(attempt.index + 1, len(course.targets))) - course.incompatible)
         if attempt.tries and not attempt.forced:
             waited_for_opening = any(isinstance(s, Wait) and s.purpose is WaitFor.OPENING for _, s, _ in course.steps)
             assert waited_for_opening or course.limits.max_attempts - attempt.number >= untried
@@ -278,5 +280,18 @@ def test_a_run_that_money_alone_ended_says_so(course: Course) -> None:
     poor = {s.index for _, s, _ in course.steps if isinstance(s, Skip) and s.reason is SkipReason.RESERVATION} - called
     if course.ending and course.ending.kind is EndKind.EXHAUSTED:
         assert (
-            not poor or len(course.attempts()) == course.limits.max_attempts or len(poor | called) < len(course.targets)
+            not poor
+            or len(course.attempts()) == course.limits.max_attempts
+            or len(poor | called) < len(course.targets) - len(course.incompatible)
         )
+
+
+@given(courses())
+def test_a_target_that_cannot_carry_the_request_is_never_called(course: Course) -> None:
+    assert not course.incompatible & {step.index for _, step, _ in course.steps if isinstance(step, Attempt | Wait)}
+
+
+def test_without_knowing_what_cannot_be_carried_it_would_be_called() -> None:
+    """The control: the same targets are called where nothing is known of them."""
+    course = find(courses(), lambda course: not course.incompatible and bool(course.attempts()))
+    assert course.attempts()

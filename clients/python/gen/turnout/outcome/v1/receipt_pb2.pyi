@@ -357,19 +357,23 @@ class SkippedTarget(_message.Message):
 
     DEPLOYMENT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
     deployment: _builtins.str
     """The deployment."""
     reason: _builtins.str
     """Why: `breaker_open`, `no_credential`, `retry_budget`, `misconfigured`, `bulkhead_full`, `incompatible`."""
+    detail: _builtins.str
+    """More of why, where there is more to say: with `incompatible` the request's field and what the target cannot do with it."""
     def __init__(
         self,
         *,
         deployment: _builtins.str = ...,
         reason: _builtins.str = ...,
+        detail: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "detail", b"detail", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
