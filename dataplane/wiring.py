@@ -15,6 +15,7 @@ from dataplane.execution.board import BoardSettings, BreakerBoard, BreakerChange
 from dataplane.execution.budget import BudgetSettings, RetryBudgets
 from dataplane.execution.bulkhead import Bulkheads
 from dataplane.execution.clock import Clock, SystemClock
+from dataplane.execution.compatibility import fits_by_protocol
 from dataplane.execution.gate import Gate
 from dataplane.execution.output import Answer, judge
 from dataplane.execution.receipt import Receipt
@@ -26,7 +27,8 @@ from dataplane.permit.context import Context
 from dataplane.permit.replay import ReplayGuard
 from dataplane.provider.aiohttp_transport import AiohttpTransport
 from dataplane.provider.credential import CredentialMissing, Credentials
-from dataplane.provider.http_provider import HttpProvider
+from dataplane.provider.http_provider import ADAPTERS, HttpProvider
+from dataplane.provider.model import Endpoint
 from dataplane.report.health_codec import TargetHealthMessage as TargetHealth
 from dataplane.report.health_codec import health_message
 from dataplane.report.judging import Judging
@@ -41,7 +43,7 @@ from dataplane.rpc.inference import Admission, InferenceServicer
 from dataplane.rpc.services import inference_service, payload_rules
 from dataplane.rpc.tracing import RunTelemetry
 from dataplane.snapshot.holder import SnapshotHolder
-from dataplane.snapshot.model import WorkerSnapshot
+from dataplane.snapshot.model import Deployment, WorkerSnapshot
 from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
@@ -74,6 +76,11 @@ def lookup(credentials: Credentials) -> Callable[[str], str | None]:
             return None
 
     return resolve
+
+
+def _has_endpoint(endpoint: Endpoint, deployment: Deployment) -> bool:
+    adapter = ADAPTERS.get(deployment.protocol)
+    return adapter is not None and adapter.takes(endpoint, deployment)
 
 
 class Worker:
@@ -233,6 +240,7 @@ class Worker:
                 observer=self._observer,
                 new_id=lambda: str(uuid.uuid4()),
                 begun=self._take_begin,
+                fits=fits_by_protocol(_has_endpoint),
             ),
         )
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from dataplane.chat.model import ChatRequest
 from dataplane.execution.run import Run
-from dataplane.provider.model import Original
+from dataplane.provider.fit import losses
+from dataplane.provider.model import Endpoint, Original
 from dataplane.snapshot.model import Deployment
 
 
@@ -44,3 +45,17 @@ def misfits(run: Run, fits: Fits) -> Mapping[int, Misfit]:
         if misfit:
             found[index] = misfit
     return found
+
+
+def fits_by_protocol(takes: Callable[[Endpoint, Deployment], bool]) -> Fits:
+    """What the deployments' protocols can carry; `takes`: whether a deployment has an endpoint, so that an original goes through as it
+    is.
+    """
+
+    def fits(request: ChatRequest, original: Original | None, deployment: Deployment) -> Misfit | None:
+        if original is not None and takes(original.endpoint, deployment):
+            return None
+        lost = losses(request, deployment).impossible
+        return Misfit(field=lost[0], reason=f"{deployment.provider} cannot carry {', '.join(lost)}") if lost else None
+
+    return fits

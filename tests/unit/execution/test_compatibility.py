@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from dataplane.chat.model import ChatRequest
-from dataplane.execution.compatibility import Misfit
+from dataplane.execution.compatibility import Misfit, fits_by_protocol
 from dataplane.execution.receipt import SkippedTarget, SkipReason
 from dataplane.execution.run import RunOutcome
 from dataplane.provider.model import Endpoint, Original, Verdict
-from dataplane.snapshot.model import Deployment
-from tests.support.runs import Rig, Script, answer, failure
+from dataplane.snapshot.model import Deployment, WireProtocol
+from tests.support.runs import REQUEST, Rig, Script, answer, deployment, failure
 from tests.support.virtual_time import run
 
 NO_THINKING = Misfit(field="messages[1]", reason="a signed thinking block goes back to its own protocol only")
@@ -95,6 +95,26 @@ def test_where_every_adapter_refuses_the_caller_is_told_so() -> None:
     outcome, _ = with_misfits({"b": NO_THINKING}, a=[REFUSED_BY_ADAPTER], b=[answer()])
     assert outcome.failure
     assert (outcome.failure.reason, outcome.failure.field) == ("PROVIDER_REJECTED", "seed")
+
+
+SIX_STOPS = replace(REQUEST, stop=("1", "2", "3", "4", "5", "6"))
+TAKES_FIVE = deployment("a", protocol=WireProtocol.GEMINI)
+
+
+def test_what_protocols_can_carry_decides() -> None:
+    fits = fits_by_protocol(lambda endpoint, deployment: False)  # noqa: ARG005 - no endpoint of anybody's
+    assert fits(REQUEST, None, TAKES_FIVE) is None
+    misfit = fits(SIX_STOPS, None, TAKES_FIVE)
+    assert misfit == Misfit(field="stop", reason="provider-a cannot carry stop")
+
+
+def test_a_target_with_the_callers_own_endpoint_can_carry_everything() -> None:
+    fits = fits_by_protocol(lambda endpoint, deployment: endpoint is Endpoint.CHAT_COMPLETIONS)  # noqa: ARG005
+    same, other = (
+        Original(endpoint=endpoint, text="{}", spans={}) for endpoint in (Endpoint.CHAT_COMPLETIONS, Endpoint.MESSAGES)
+    )
+    assert fits(SIX_STOPS, same, TAKES_FIVE) is None
+    assert fits(SIX_STOPS, other, TAKES_FIVE) is not None
 
 
 @pytest.mark.parametrize("original", [None, Original(endpoint=Endpoint.MESSAGES, text="{}", spans={})])
