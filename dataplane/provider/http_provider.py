@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from types import MappingProxyType
 
-from dataplane.chat.model import Image, StreamEvent
+from dataplane.chat.model import ChatRequest, Image, StreamEvent
 from dataplane.provider import json_text
 from dataplane.provider.adapter import Adapter, ErrorInAnswer, EventDecoder, Outgoing, StreamReader
 from dataplane.provider.anthropic import AnthropicAdapter
@@ -29,14 +29,16 @@ from dataplane.provider.model import (
     CallFailure,
     EmbedCall,
     Endpoint,
+    Original,
     ProviderEmbedding,
     ProviderResponse,
     Verdict,
 )
 from dataplane.provider.openai import OpenAIAdapter
+from dataplane.provider.passing import passed, passes, verbatim
 from dataplane.provider.sse import EventTooLarge
 from dataplane.provider.transport import Limits, Reply, Transport, TransportFailure, Trouble
-from dataplane.snapshot.model import WireProtocol
+from dataplane.snapshot.model import Deployment, WireProtocol
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
@@ -86,15 +88,19 @@ class HttpProvider:
         No byte can come before the model is done, so the total is the only limit for the first one.
         """
         adapter = self._adapters[call.deployment.protocol]
-        reply = await self._send(adapter, call, adapter.body(call, stream=False), stream=False)
+        original = self._passing(adapter, call)
+        endpoint = original.endpoint if original else None
+        reply = await self._send(adapter, call, _body(adapter, call, original, stream=False), stream=False, by=original)
         try:
-            answer = adapter.answer(call, await _whole_answer(reply))
+            value, body = await _whole_answer(reply)
+            answer = adapter.answer(call, value, endpoint=endpoint)
         except _READING_FAILURES as error:
             raise self._failure(error, call, reply) from error
         finally:
             reply.close()
         return ProviderResponse(
             response=answer,
+            body=body if original else b"",
             http_status=reply.status,
             provider_request_id=request_id(reply.headers),
             headers=reply.headers,
@@ -103,13 +109,15 @@ class HttpProvider:
     async def stream(self, call: Call) -> AsyncGenerator[StreamEvent, None]:
         """The answer as it comes; closing the generator hangs up. Raises CallFailure."""
         adapter = self._adapters[call.deployment.protocol]
-        reply = await self._send(adapter, call, adapter.body(call, stream=True), stream=True)
-        reader, decoder = adapter.reader(call), adapter.decoder()
+        original = self._passing(adapter, call)
+        reply = await self._send(adapter, call, _body(adapter, call, original, stream=True), stream=True, by=original)
+        reader, decoder = adapter.reader(call, endpoint=original.endpoint if original else None), adapter.decoder()
+        read = verbatim if original else _told
         try:
             await _check_stream(reply, adapter.stream_type)
             while True:
                 chunk = await reply.read()
-                for told in _told(reader, decoder, chunk):
+                for told in read(reader, decoder, chunk):
                     yield told
                 if not chunk or reader.done:
                     break
@@ -122,10 +130,10 @@ class HttpProvider:
     async def embed(self, call: EmbedCall) -> ProviderEmbedding:
         """A vector for each text. Raises CallFailure."""
         adapter = self._adapters[call.deployment.protocol]
-        body = adapter.embed_body(call)
+        body = _encoded(adapter.embed_body(call))
         reply = await self._send(adapter, call, body, stream=False, endpoint=Endpoint.EMBEDDINGS)
         try:
-            response = adapter.embed_answer(call, await _whole_answer(reply))
+            response = adapter.embed_answer(call, (await _whole_answer(reply))[0])
         except _READING_FAILURES as error:
             raise self._failure(error, call, reply) from error
         finally:
@@ -141,21 +149,31 @@ class HttpProvider:
         self,
         adapter: Adapter,
         call: Call | EmbedCall,
-        request: Mapping[str, object],
+        body: bytes,
         *,
         stream: bool,
         endpoint: Endpoint | None = None,
+        by: Original | None = None,
     ) -> Reply:
-        body = _encoded(request)
+        endpoint = by.endpoint if by else endpoint
         url = adapter.url(call.deployment, stream=stream, endpoint=endpoint)
         outgoing = Outgoing(url=url, body=body, now=self._now())
         headers = adapter.headers(call.deployment, _checked(call.credential), outgoing)
+        if by and by.headers:
+            headers = {name.lower(): value for name, value in headers.items()} | dict(by.headers)
         try:
             return await self._transport.post(url, headers, body, _limits(call, stream=stream))
         except TransportFailure as failure:
             verdict, fault = CAUSES[failure.trouble]
             message = bounded(failure.message, call.credential)
             raise CallFailure(verdict, fault, message=message, unsent=failure.unsent) from failure
+
+    def passes(self, original: Original | None, request: ChatRequest, deployment: Deployment) -> bool:
+        """Whether a request goes through to `deployment` as it is."""
+        return passes(self._adapters[deployment.protocol], original, request, deployment)
+
+    def _passing(self, adapter: Adapter, call: Call) -> Original | None:
+        return call.original if passes(adapter, call.original, call.request, call.deployment) else None
 
     def _failure(
         self, error: Exception, call: Call | EmbedCall, reply: Reply, *, streaming: bool = False
@@ -250,12 +268,17 @@ async def _read_up_to(reply: Reply, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-async def _whole_answer(reply: Reply) -> object:
-    """The JSON of a successful answer."""
+def _body(adapter: Adapter, call: Call, original: Original | None, *, stream: bool) -> bytes:
+    return passed(call, original, stream=stream) if original else _encoded(adapter.body(call, stream=stream))
+
+
+async def _whole_answer(reply: Reply) -> tuple[object, bytes]:
+    """The JSON of a successful answer, and its bytes."""
     await _check_status(reply)
     if "json" not in _content_type(reply):
         raise malformed(f"the answer is {_content_type(reply) or 'of no content type'}, not JSON")
-    return _answer_value(await _read_up_to(reply, MAX_ANSWER_BYTES))
+    data = await _read_up_to(reply, MAX_ANSWER_BYTES)
+    return _answer_value(data), data
 
 
 def _answer_value(data: bytes) -> object:

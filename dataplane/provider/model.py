@@ -77,6 +77,7 @@ class Original:
     `text` is the JSON object, `spans` where in it the value of each of its top-level members stands (start and end), so
     that a value can be replaced and nothing else is touched. `wants_usage`: whether the caller itself asked for usage at
     the end of a stream, where the protocol lets one ask. `headers` are those that the protocol has for callers.
+    `sole`: it says what only its own protocol can say.
     """
 
     endpoint: Endpoint
@@ -84,6 +85,7 @@ class Original:
     spans: Mapping[str, tuple[int, int]] = field(repr=False)
     wants_usage: bool = True
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    sole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

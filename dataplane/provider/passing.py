@@ -1,0 +1,101 @@
+"""Requests that go through as their callers wrote them, and answers that come back so."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from dataplane.chat.model import ChatRequest, StreamEvent, Told, Verbatim
+from dataplane.provider import conversation
+from dataplane.provider.adapter import Adapter, EventDecoder, StreamReader
+from dataplane.provider.fit import Losses, losses
+from dataplane.provider.model import Call, Endpoint, Original
+from dataplane.provider.openai_dialect import dialect
+from dataplane.provider.original import member, written
+from dataplane.provider.sse import ServerEvent
+from dataplane.snapshot.model import Deployment
+
+_LIMITS = ("max_tokens", "max_completion_tokens")
+
+
+def passes(adapter: Adapter, original: Original | None, request: ChatRequest, deployment: Deployment) -> bool:
+    """Whether the request goes through to `deployment` as it is.
+
+    It must have the endpoint, and take all that the request says: callers who leave the choice of the model to the router cannot
+    know what each of them refuses. What only its own protocol can say goes through in any case.
+    """
+    if original is None or not adapter.takes(original.endpoint, deployment):
+        return False
+    return original.sole or (losses(request, deployment) == Losses() and _names_fit(original, deployment))
+
+
+def _names_fit(original: Original, deployment: Deployment) -> bool:
+    """Whether the limit of the answer has the name that the model takes."""
+    if original.endpoint is not Endpoint.CHAT_COMPLETIONS:
+        return True
+    how = dialect(deployment)
+    return all(name == how.limit for name in _LIMITS if name in original.spans) and not (
+        "seed" in original.spans and how.seed != "seed"
+    )
+
+
+def passed(call: Call, original: Original, *, stream: bool) -> bytes:
+    """The request with the model's name at the provider, the decision's limit of the answer, and usage asked for in streams."""
+    return written(original, dict(_members(call, original, stream=stream)))
+
+
+def _members(call: Call, original: Original, *, stream: bool) -> Iterator[tuple[str, object]]:
+    if original.endpoint is Endpoint.GENERATE_CONTENT:
+        yield from _gemini_limit(call, original)
+        return
+    yield "model", conversation.model_name(call.deployment)
+    limit = conversation.output_limit(call)
+    if original.endpoint is Endpoint.CHAT_COMPLETIONS:
+        how = dialect(call.deployment)
+        name = next((each for each in _LIMITS if each in original.spans), how.limit)
+        yield from _limit(original, name, limit)
+        if stream and how.usage_on_request:
+            yield "stream_options", {**_object(member(original, "stream_options")), "include_usage": True}
+    elif original.endpoint is Endpoint.RESPONSES:
+        yield from _limit(original, "max_output_tokens", limit)
+    elif original.endpoint is Endpoint.MESSAGES:
+        yield from _limit(original, "max_tokens", limit)
+
+
+def _limit(original: Original, name: str, limit: int) -> Iterator[tuple[str, object]]:
+    """The limit, unless the caller's own is as low."""
+    given = member(original, name)
+    if limit and not (isinstance(given, int) and 0 < given <= limit):
+        yield name, limit
+
+
+def _gemini_limit(call: Call, original: Original) -> Iterator[tuple[str, object]]:
+    limit = conversation.output_limit(call)
+    name = "generation_config" if "generation_config" in original.spans else "generationConfig"
+    config = _object(member(original, name))
+    word = "max_output_tokens" if "max_output_tokens" in config else "maxOutputTokens"
+    given = config.get(word)
+    if limit and not (isinstance(given, int) and 0 < given <= limit):
+        yield name, {**config, word: limit}
+
+
+def _object(value: object) -> dict[str, object]:
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def verbatim(reader: StreamReader, decoder: EventDecoder, chunk: bytes) -> Iterator[StreamEvent]:
+    """The events that `chunk` brings as they came, each with what it tells; an empty chunk is the end."""
+    for event in decoder.feed(chunk) if chunk else decoder.end():
+        if reader.done:
+            return
+        yield Verbatim(data=framed(event), tells=_words(reader.read(event)))
+    if not chunk and not reader.done:
+        yield Verbatim(data=b"", tells=_words(reader.finish()))
+
+
+def framed(event: ServerEvent) -> bytes:
+    """An event as server-sent events have it."""
+    data = event.data if "\n" not in event.data else event.data.replace("\n", "\ndata: ")
+    name = f"event: {event.name}\n" if event.name else ""
+    return f"{name}data: {data}\n\n".encode()
+
+
+def _words(events: Sequence[StreamEvent]) -> tuple[Told, ...]:
+    return tuple(event for event in events if not isinstance(event, Verbatim))
