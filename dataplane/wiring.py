@@ -27,8 +27,7 @@ from dataplane.permit.context import Context
 from dataplane.permit.replay import ReplayGuard
 from dataplane.provider.aiohttp_transport import AiohttpTransport
 from dataplane.provider.credential import CredentialMissing, Credentials
-from dataplane.provider.http_provider import ADAPTERS, HttpProvider
-from dataplane.provider.model import Endpoint
+from dataplane.provider.http_provider import HttpProvider
 from dataplane.report.health_codec import TargetHealthMessage as TargetHealth
 from dataplane.report.health_codec import health_message
 from dataplane.report.judging import Judging
@@ -43,7 +42,7 @@ from dataplane.rpc.inference import Admission, InferenceServicer
 from dataplane.rpc.services import inference_service, payload_rules
 from dataplane.rpc.tracing import RunTelemetry
 from dataplane.snapshot.holder import SnapshotHolder
-from dataplane.snapshot.model import Deployment, WorkerSnapshot
+from dataplane.snapshot.model import WorkerSnapshot
 from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
@@ -76,11 +75,6 @@ def lookup(credentials: Credentials) -> Callable[[str], str | None]:
             return None
 
     return resolve
-
-
-def _has_endpoint(endpoint: Endpoint, deployment: Deployment) -> bool:
-    adapter = ADAPTERS.get(deployment.protocol)
-    return adapter is not None and adapter.takes(endpoint, deployment)
 
 
 class Worker:
@@ -229,10 +223,11 @@ class Worker:
         waiting = Waiting(
             WaitSettings(), budgets=self._budgets, clock=self._clock, draw=random.random, sleep=asyncio.sleep
         )
+        provider = HttpProvider(self._transport, now=self._clock.now)
         return Runner(
             RunnerSettings(worker=self._config.worker),
             Equipment(
-                provider=HttpProvider(self._transport, now=self._clock.now),
+                provider=provider,
                 gate=self._gate,
                 waiting=waiting,
                 clock=self._clock,
@@ -240,7 +235,7 @@ class Worker:
                 observer=self._observer,
                 new_id=lambda: str(uuid.uuid4()),
                 begun=self._take_begin,
-                fits=fits_by_protocol(_has_endpoint),
+                fits=fits_by_protocol(provider.passes),
             ),
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dataplane.chat.model import ChatRequest
 from dataplane.execution.run import Run
 from dataplane.provider.fit import losses
-from dataplane.provider.model import Endpoint, Original
+from dataplane.provider.model import Original
 from dataplane.snapshot.model import Deployment
 
 
@@ -47,15 +47,13 @@ def misfits(run: Run, fits: Fits) -> Mapping[int, Misfit]:
     return found
 
 
-def fits_by_protocol(takes: Callable[[Endpoint, Deployment], bool]) -> Fits:
-    """What the deployments' protocols can carry; `takes`: whether a deployment has an endpoint, so that an original goes through as it
-    is.
-    """
+def fits_by_protocol(passes: Callable[[Original | None, ChatRequest, Deployment], bool]) -> Fits:
+    """What the deployments' protocols can carry; `passes`: whether an original goes through to a deployment as it is."""
 
     def fits(request: ChatRequest, original: Original | None, deployment: Deployment) -> Misfit | None:
-        if original is not None and takes(original.endpoint, deployment):
-            return None
         lost = losses(request, deployment).impossible
-        return Misfit(field=lost[0], reason=f"{deployment.provider} cannot carry {', '.join(lost)}") if lost else None
+        if not lost or passes(original, request, deployment):
+            return None
+        return Misfit(field=lost[0], reason=f"{deployment.provider} cannot carry {', '.join(lost)}")
 
     return fits

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from dataplane.chat.model import (
     ChatRequest,
     ChatResponse,
+    EmbedRequest,
+    EmbedResponse,
     Finished,
     TextDelta,
     ThinkingDelta,
@@ -27,6 +29,7 @@ class Run:
 
     `time_left` is what the caller's deadline leaves, None without one. `envelope` is the serialized signed decision; it
     goes into the receipt unread. `original` is the request as its caller wrote it, where a gateway read it.
+    With `embed` vectors are wanted and no answer; `request` is then empty.
     """
 
     decision: PermittedDecision
@@ -35,6 +38,7 @@ class Run:
     time_left: timedelta | None = None
     envelope: bytes = b""
     original: Original | None = None
+    embed: EmbedRequest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,7 @@ class Completed:
     usage: Usage
     receipt: Receipt
     response: ChatResponse | None = None
+    vectors: EmbedResponse | None = None
     body: bytes = b""
 
 
@@ -94,9 +99,10 @@ RunEvent = Content | UsageReport | Completed | Failed | Broken
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOutcome:
-    """The whole answer, or the failure: one of the two is there."""
+    """The whole answer, or the failure: one of the two is there. `vectors` are the answer where those were wanted."""
 
     receipt: Receipt
     response: ChatResponse | None = None
     failure: Failure | None = None
+    vectors: EmbedResponse | None = None
     body: bytes = b""
