@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dataplane.chat.model import ChatResponse, EmbedResponse
-from dataplane.provider import azure, openai_answer, openai_embedding, openai_request
+from dataplane.provider import azure, openai_answer, openai_embedding, openai_request, openai_responses
 from dataplane.provider.adapter import Outgoing, StreamReader
 from dataplane.provider.endpoint import below
 from dataplane.provider.model import Call, EmbedCall, Endpoint
@@ -61,11 +61,15 @@ class OpenAIAdapter:
         return openai_request.render(call, stream=stream)
 
     def answer(self, call: Call, body: object, *, endpoint: Endpoint | None = None) -> ChatResponse:  # noqa: ARG002 - says all that is needed itself
-        """The first choice."""
+        """The first choice, or the response."""
+        if endpoint is Endpoint.RESPONSES:
+            return openai_responses.read_answer(body)
         return openai_answer.read_answer(body)
 
     def reader(self, call: Call, *, endpoint: Endpoint | None = None) -> StreamReader:  # noqa: ARG002 - says all that is needed itself
-        """A reader of chunks."""
+        """A reader of chunks, or of response events."""
+        if endpoint is Endpoint.RESPONSES:
+            return openai_responses.ResponseReader()
         return openai_answer.CompletionReader()
 
     def decoder(self) -> SseDecoder:
