@@ -1,0 +1,1 @@
+"""OpenAI's faces: chat completions, responses, embeddings and the list of models."""
