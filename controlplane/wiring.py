@@ -8,91 +8,57 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from controlplane.access.callers import open_callers
-from controlplane.access.model import Caller
-from controlplane.audit.decisions import SqlDecisions
 from controlplane.audit.documents import ReferredDocuments
 from controlplane.audit.log_key import open_log_key
 from controlplane.audit.metrics import LogMetrics
 from controlplane.audit.sequencer import Sequencer
-from controlplane.budget.alert_log import AlertLog
 from controlplane.budget.alerts import AlertWatch
-from controlplane.budget.commands import Accounts, BudgetCommands, GetBudget, ListAlerts, ListBudgets
-from controlplane.budget.matching import Bearer, bookings, purses
 from controlplane.budget.metrics import BudgetMetrics
-from controlplane.budget.model import Budget, Hold, Used
-from controlplane.catalog.commands import catalog_commands
-from controlplane.catalog.overlay import OverlayFile
+from controlplane.budget.model import Budget
 from controlplane.catalog.restore import catalog_document
-from controlplane.catalog.shared_overlay import SharedOverlay
-from controlplane.catalog.store import CatalogStore
 from controlplane.catalog.watch import CatalogWatch
-from controlplane.classification.ladder import Ladder
 from controlplane.config import Config
-from controlplane.decision.index import SnapshotIndex, index
 from controlplane.http.ready import Readiness
 from controlplane.insight.following import Following
 from controlplane.journal.metrics import watch_journal
 from controlplane.journal.model import Append, Expire
-from controlplane.outcome.commands import ReportReceipts
-from controlplane.outcome.feedback import SubmitFeedback
-from controlplane.outcome.feedback import Surroundings as FeedbackSurroundings
 from controlplane.outcome.live import HealthReport, LiveView
-from controlplane.outcome.lost import LostReceipts
-from controlplane.outcome.model import Decided
 from controlplane.outcome.shared_views import SharedViews
 from controlplane.outcome.sight import Sight
-from controlplane.policy.model import RuleSet
 from controlplane.records import Records, Shell
 from controlplane.routing.books import Books
-from controlplane.routing.commands import ClassifyRequest, ExplainRoute, Surroundings
-from controlplane.routing.deciding import DecideRoute, owner_of
-from controlplane.routing.memory import DecisionMemory
+from controlplane.routing.worked_out import WorkedOut
 from controlplane.rpc.access import ACCESS
-from controlplane.rpc.audit import AuditCommands, AuditServicer
-from controlplane.rpc.budgets import BudgetServicer
-from controlplane.rpc.catalogs import CatalogServicer
 from controlplane.rpc.erasing import BodyEraser
-from controlplane.rpc.feedback_codec import feedback_record, tenant_of
-from controlplane.rpc.insights import InsightServicer
-from controlplane.rpc.keys import KeyAdminServicer, KeyCommands, KeyServicer, key_set_message
-from controlplane.rpc.outcomes import OutcomeServicer
-from controlplane.rpc.receipt_reading import ReadReceipt
+from controlplane.rpc.keys import key_set_message
 from controlplane.rpc.record_facts import told_by
 from controlplane.rpc.recording import EntryMaker
-from controlplane.rpc.routing import RoutingCommands, RoutingServicer
-from controlplane.rpc.sealing import DecisionSealer, published
-from controlplane.rpc.services import services
+from controlplane.rpc.sealing import published
 from controlplane.rpc.snapshot_codec import snapshot_message
-from controlplane.rpc.snapshots import SnapshotServicer
 from controlplane.rpc.unfit import unfit_failure
+from controlplane.servicers import Parts, served
 from controlplane.sharing import Shared, Sharing
 from controlplane.signing import document
-from controlplane.signing.commands import ActivateKey, GetKeySet, PrepareKey, RevokeKey
-from controlplane.signing.file_store import FileKeyStore
-from controlplane.signing.folder import DiskFolder
 from controlplane.snapshot.holder import SnapshotHolder, snapshot_digest
 from controlplane.snapshot.live_document import live_document
 from controlplane.snapshot.model import Snapshot
 from controlplane.snapshot.publication import Publication
 from controlplane.snapshot.shared_versions import SharedVersions
 from controlplane.snapshot.version_file import VersionFile
+from controlplane.state import VERSION, State, open_state
 from controlplane.store.open import open_store
 from controlplane.store.protocols import Store, StoreUnavailable
-from turnout_features import RulePatterns, prepare_merges
-from turnout_wire.ed25519 import verify
+from turnout_features import prepare_merges
 from turnout_wire.hosting import Host
 from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
 from turnout_wire.process import announce, die_with_parent, until_signal
-from turnout_wire.server import Principal, Service
+from turnout_wire.server import Principal
 from turnout_wire.telemetry import RpcTelemetry, Telemetry, start_telemetry
 from turnout_wire.uuid7 import RANDOM_BITS, uuid7
 
@@ -100,7 +66,6 @@ if TYPE_CHECKING:
     from controlplane.http.server import HttpServer
 
 _log = logging.getLogger(__name__)
-KEYS, OVERLAY, VERSION = "keys", "overlay.json", "snapshot.json"
 SALT_BYTES = 16
 FLUSH = 5.0
 """Seconds that what waits to be written has when the control plane ends."""
@@ -116,72 +81,6 @@ def utc_now() -> datetime:
 def new_decision_id(now: datetime) -> str:
     """A UUIDv7; the random part comes from the system, so that ids cannot be guessed."""
     return uuid7(now, secrets.randbits(RANDOM_BITS))
-
-
-class WorkedOut:
-    """What is worked out once: the index of the newest snapshot, and the compiled patterns of its rule sets."""
-
-    def __init__(self) -> None:
-        self._snapshot: Snapshot | None = None
-        self._index: SnapshotIndex | None = None
-        self._patterns: dict[bytes, RulePatterns] = {}
-
-    def index(self, snapshot: Snapshot) -> SnapshotIndex:
-        """The index of `snapshot`; what did not change since the one before is taken from that."""
-        if self._index is None or self._snapshot is not snapshot:
-            self._snapshot, self._index = snapshot, index(snapshot, self._index)
-        return self._index
-
-    def patterns(self, rules: RuleSet) -> RulePatterns:
-        """The compiled patterns of `rules`."""
-        found = self._patterns.get(rules.digest)
-        if found is None:
-            found = self._patterns[rules.digest] = compiled(rules)
-        return found
-
-    def prepare(self, snapshot: Snapshot) -> None:
-        """Compile everything that `snapshot` needs, and forget what it does not, before anybody asks."""
-        self.index(snapshot)
-        rule_sets = snapshot.catalog.rule_sets.values()
-        self._patterns = {rules.digest: self.patterns(rules) for rules in rule_sets}
-
-
-def compiled(rules: RuleSet) -> RulePatterns:
-    """The patterns of a rule set as one RE2 set."""
-    return RulePatterns.compiled([(rule.signal, rule.regex) for rule in rules.patterns], rules.digest)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What the state folder holds."""
-
-    folder: Path
-    keys_folder: DiskFolder
-    keys: FileKeyStore
-    callers: Mapping[bytes, Caller]
-    catalog: CatalogStore
-
-
-def open_state(config: Config, store: Store, clock: Callable[[], datetime] = utc_now) -> State:
-    """Open the state folder; makes keys and callers on first start.
-
-    Control planes that share a store may share the folders too: then what changes is in the store, and keys change in turn.
-
-    Raises OSError, CallersInvalid, CatalogInvalid or KeyFolderError, each with what to do.
-    """
-    config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = DiskFolder(config.keys or config.state / KEYS, shared=config.shared)
-    overlay = SharedOverlay(store.database) if config.shared else OverlayFile(config.state / OVERLAY)
-    keys = FileKeyStore(folder, issuer=config.issuer, clock=clock, seed=lambda: os.urandom(32))
-    with folder.exclusive():
-        callers = open_callers(config.state, lambda: secrets.token_urlsafe(32))
-    return State(
-        folder=config.state,
-        keys_folder=folder,
-        keys=keys,
-        callers=callers,
-        catalog=CatalogStore(config.catalog, overlay, clock),
-    )
 
 
 class ControlPlane:
@@ -226,7 +125,7 @@ class ControlPlane:
         self._alerts = self._alert_watch()
         self._watch = CatalogWatch(state.catalog)
         self._rules = Validation()
-        self._served = self._services()
+        self._served = served(self._parts())
         self._host = Host(self._served, self._layers(), max_concurrent=config.max_concurrent, reflect=config.reflect)
         self._http: HttpServer | None = None
         self.http_address = ""
@@ -377,31 +276,6 @@ class ControlPlane:
         caller = self._state.callers.get(hashlib.sha256(token.encode()).digest())
         return Principal(name=caller.name, tenant=caller.tenant, roles=caller.roles) if caller else None
 
-    def _services(self) -> list[Service]:
-        keys = self._key_commands()
-        catalog = CatalogServicer(
-            catalog_commands(self._state.catalog), lambda: self._snapshots.current, changed=self._spread
-        )
-        snapshots = SnapshotServicer(self._publication, self._clock, self._telemetry)
-        return services(
-            {
-                "RoutingService": self._routing(),
-                "CatalogService": catalog,
-                "BudgetService": self._budget_service(),
-                "AuditService": self._audit_service(),
-                "SnapshotService": snapshots,
-                "OutcomeService": self._outcomes(),
-                "InsightService": InsightServicer(
-                    self._following.reports.report,
-                    self._following.segments,
-                    progress=self._following.progress,
-                    clock=self._clock,
-                ),
-                "KeyService": KeyServicer(keys),
-                "KeyAdminService": KeyAdminServicer(keys, changed=self._spread),
-            }
-        )
-
     def _follow(self, store: Store) -> Following:
         """Figures are made where the log is extended."""
         sequencer, metrics = self._records.sequencer, self._telemetry.metrics
@@ -425,46 +299,26 @@ class ControlPlane:
         records.view.on_update(watch.heard)
         return watch
 
-    def _budget_service(self) -> BudgetServicer:
-        store = self._records.store
-        accounts = Accounts(store.ledger, self._clock)
-        commands = BudgetCommands(
-            list_budgets=ListBudgets(accounts, self._budgets),
-            get_budget=GetBudget(accounts, self._budgets),
-            list_alerts=ListAlerts(AlertLog(store.database)),
-        )
-        return BudgetServicer(commands, lambda: self._snapshots.current)
-
-    def _audit_service(self) -> AuditServicer:
-        records = self._records
-        return AuditServicer(
-            AuditCommands(
-                store=records.store,
-                decisions=SqlDecisions(records.store.database),
-                erase=self._eraser,
-                keys=self._log_key.known,
-                clock=self._clock,
-            )
-        )
-
-    def _routing(self) -> RoutingServicer:
-        around = Surroundings(
-            snapshot=lambda: self._snapshots.current,
-            index=self._worked_out.index,
-            patterns=self._worked_out.patterns,
-            classify=Ladder(),
+    def _parts(self) -> Parts:
+        return Parts(
+            issuer=self._config.issuer,
             clock=self._clock,
             draw=self._draw,
-            new_id=new_decision_id,
-            issuer=self._config.issuer,
+            state=self._state,
+            snapshots=self._snapshots,
+            publication=self._publication,
+            worked_out=self._worked_out,
+            sight=self._sight,
+            records=self._records,
+            entries=self._entries,
+            books=self._books(),
+            log_key=self._log_key,
+            eraser=self._eraser,
+            following=self._following,
+            rules=self._rules,
+            telemetry=self._telemetry,
+            spread=self._spread,
         )
-        commands = RoutingCommands(
-            decide=DecideRoute(around, DecisionSealer(self._state.keys), DecisionMemory(), self._books()),
-            explain=ExplainRoute(around, lambda: self._records.view.balances),
-            classify=ClassifyRequest(around),
-            snapshot=around.snapshot,
-        )
-        return RoutingServicer(commands, self._rules.check, self._telemetry)
 
     def _books(self) -> Books:
         records = self._records
@@ -477,55 +331,6 @@ class ControlPlane:
             word=unfit_failure,
         )
 
-    def _outcomes(self) -> OutcomeServicer:
-        records = self._records
-        report = ReportReceipts(
-            self._sight,
-            LostReceipts(),
-            records.journal.submit,
-            self._holds_of,
-            records.sequencer.witness,
-        )
-        read = ReadReceipt(public_key=self._public_key, verify=verify, entries=self._entries)
-        return OutcomeServicer(report, read, self._telemetry, self._feedback())
-
-    def _feedback(self) -> SubmitFeedback:
-        return SubmitFeedback(
-            FeedbackSurroundings(
-                submit=self._records.journal.submit,
-                entry=self._records.store.entries.get,
-                tenant_of=tenant_of,
-                body=feedback_record,
-                clock=self._clock,
-                new_id=lambda: new_decision_id(self._clock()),
-                salt=self._entries.salt,
-            )
-        )
-
-    def _holds_of(self, decided: Decided, used: Sequence[Used]) -> tuple[Hold, ...]:
-        """The accounts of now that a run is booked to for which nothing is held."""
-        catalog = self._snapshots.current.catalog
-        bearer = Bearer(
-            tenant=decided.tenant,
-            team=owner_of(catalog, decided.workload),
-            workload=decided.workload,
-            key=decided.presenter,
-        )
-        models = [one.model for one in used]
-        return bookings(purses(catalog.budgets, bearer, models, self._records.view.balances, decided.issued_at))
-
-    def _public_key(self, key_id: str) -> bytes | None:
-        return next((key.public_key for key in self._state.keys.ring.keys if key.key_id == key_id), None)
-
-    def _key_commands(self) -> KeyCommands:
-        store = self._state.keys
-        return KeyCommands(
-            get=GetKeySet(store=store),
-            prepare=PrepareKey(store=store, clock=self._clock, issuer=self._config.issuer),
-            activate=ActivateKey(store=store, clock=self._clock),
-            revoke=RevokeKey(store=store, clock=self._clock),
-        )
-
 
 async def serve(config: Config) -> None:
     """Run a control plane until a signal. Raises what open_state raises."""
@@ -534,7 +339,7 @@ async def serve(config: Config) -> None:
     merges = asyncio.get_running_loop().run_in_executor(None, prepare_merges)
     store = await open_store(config.store)
     try:
-        state = open_state(config, store)
+        state = open_state(config, store, utc_now)
     except BaseException:
         await store.close()
         raise

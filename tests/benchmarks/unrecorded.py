@@ -16,8 +16,9 @@ from controlplane.journal.model import Operation, Recorded, Result
 from controlplane.routing.books import Books, Place
 from controlplane.routing.model import Ask, Basis, SignedDecision
 from controlplane.snapshot.model import Snapshot
+from controlplane.state import open_state
 from controlplane.store.open import open_store
-from controlplane.wiring import ControlPlane, open_state
+from controlplane.wiring import ControlPlane, utc_now
 from turnout_wire.failure import Failure
 from turnout_wire.process import die_with_parent
 from turnout_wire.telemetry import Telemetry
@@ -90,7 +91,7 @@ async def serve() -> None:
     if config.die_with_parent:
         die_with_parent()
     store = await open_store(config.store)
-    await Unrecorded(config, open_state(config, store), store, Telemetry()).run()
+    await Unrecorded(config, open_state(config, store, utc_now), store, Telemetry()).run()
 
 
 if __name__ == "__main__":

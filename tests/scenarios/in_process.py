@@ -17,8 +17,8 @@ from controlplane.decision.engine import decide, explain
 from controlplane.decision.model import Constraints, Decision, Origin, Request
 from controlplane.routing.model import Known
 from controlplane.routing.rules import rule_set_for
+from controlplane.routing.worked_out import compiled
 from controlplane.snapshot.model import Health, HealthState, Live, Snapshot
-from controlplane.wiring import compiled
 from tests.scenarios.scenario import Asked, Scenario, Seen
 from tests.support.catalogs import NOW, snapshot
 from tests.support.decisions import insisting

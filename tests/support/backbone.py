@@ -14,9 +14,10 @@ from typing import Any
 from controlplane.budget.model import Account, Balance
 from controlplane.config import Config
 from controlplane.config import read_config as read_control
+from controlplane.state import State, open_state
 from controlplane.store.open import open_store
 from controlplane.store.protocols import Store
-from controlplane.wiring import ControlPlane, State, open_state
+from controlplane.wiring import ControlPlane
 from dataplane.config import read_config as read_worker
 from dataplane.report.uplink import connect
 from dataplane.wiring import Worker

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from controlplane.catalog.load import load
 from controlplane.policy.model import RuleSet, RuleSetName
-from controlplane.wiring import compiled
+from controlplane.routing.worked_out import compiled
 from turnout.inference.v1 import chat_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout_features import Conversation, OutputFormat, RulePatterns, Speaker, Utterance, extract

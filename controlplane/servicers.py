@@ -1,0 +1,174 @@
+"""Builds the services that a control plane offers out of its parts."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from controlplane.audit.decisions import SqlDecisions
+from controlplane.audit.log_key import LogKey
+from controlplane.budget.alert_log import AlertLog
+from controlplane.budget.commands import Accounts, BudgetCommands, GetBudget, ListAlerts, ListBudgets
+from controlplane.catalog.commands import catalog_commands
+from controlplane.classification.ladder import Ladder
+from controlplane.insight.following import Following
+from controlplane.outcome.booking import Booking
+from controlplane.outcome.commands import ReportReceipts
+from controlplane.outcome.feedback import SubmitFeedback
+from controlplane.outcome.feedback import Surroundings as FeedbackSurroundings
+from controlplane.outcome.lost import LostReceipts
+from controlplane.outcome.sight import Sight
+from controlplane.records import Records
+from controlplane.routing.books import Books
+from controlplane.routing.commands import ClassifyRequest, ExplainRoute, Surroundings
+from controlplane.routing.deciding import DecideRoute
+from controlplane.routing.memory import DecisionMemory
+from controlplane.routing.worked_out import WorkedOut
+from controlplane.rpc.audit import AuditCommands, AuditServicer
+from controlplane.rpc.budgets import BudgetServicer
+from controlplane.rpc.catalogs import CatalogServicer
+from controlplane.rpc.erasing import BodyEraser
+from controlplane.rpc.feedback_codec import feedback_record, tenant_of
+from controlplane.rpc.insights import InsightServicer
+from controlplane.rpc.keys import KeyAdminServicer, KeyCommands, KeyServicer
+from controlplane.rpc.outcomes import OutcomeServicer
+from controlplane.rpc.receipt_reading import ReadReceipt
+from controlplane.rpc.recording import EntryMaker
+from controlplane.rpc.routing import RoutingCommands, RoutingServicer
+from controlplane.rpc.sealing import DecisionSealer
+from controlplane.rpc.services import services
+from controlplane.rpc.snapshots import SnapshotServicer
+from controlplane.signing.commands import ActivateKey, GetKeySet, PrepareKey, RevokeKey
+from controlplane.snapshot.holder import SnapshotHolder
+from controlplane.snapshot.publication import Publication
+from controlplane.state import State
+from turnout_wire.ed25519 import verify
+from turnout_wire.layers import Validation
+from turnout_wire.server import Service
+from turnout_wire.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What services are made of. `draw` gives a number in [0, 1) for each decision; `spread` publishes what was changed."""
+
+    issuer: str
+    clock: Callable[[], datetime]
+    draw: Callable[[], float]
+    state: State
+    snapshots: SnapshotHolder
+    publication: Publication
+    worked_out: WorkedOut
+    sight: Sight
+    records: Records
+    entries: EntryMaker
+    books: Books
+    log_key: LogKey
+    eraser: BodyEraser
+    following: Following
+    rules: Validation
+    telemetry: Telemetry
+    spread: Callable[[], Awaitable[None]]
+
+    def public_key(self, key_id: str) -> bytes | None:
+        """The signing key of that id, if it is known."""
+        return next((key.public_key for key in self.state.keys.ring.keys if key.key_id == key_id), None)
+
+
+def served(parts: Parts) -> list[Service]:
+    """All services of the contract's control plane."""
+    keys = _key_commands(parts)
+    catalog = catalog_commands(parts.state.catalog)
+    return services(
+        {
+            "RoutingService": _routing(parts),
+            "CatalogService": CatalogServicer(catalog, lambda: parts.snapshots.current, changed=parts.spread),
+            "BudgetService": _budgets(parts),
+            "AuditService": _audit(parts),
+            "SnapshotService": SnapshotServicer(parts.publication, parts.clock, parts.telemetry),
+            "OutcomeService": _outcomes(parts),
+            "InsightService": _insights(parts),
+            "KeyService": KeyServicer(keys),
+            "KeyAdminService": KeyAdminServicer(keys, changed=parts.spread),
+        }
+    )
+
+
+def _routing(parts: Parts) -> RoutingServicer:
+    around = Surroundings(
+        snapshot=lambda: parts.snapshots.current,
+        index=parts.worked_out.index,
+        patterns=parts.worked_out.patterns,
+        classify=Ladder(),
+        clock=parts.clock,
+        draw=parts.draw,
+        new_id=parts.entries.new_id,
+        issuer=parts.issuer,
+    )
+    commands = RoutingCommands(
+        decide=DecideRoute(around, DecisionSealer(parts.state.keys), DecisionMemory(), parts.books),
+        explain=ExplainRoute(around, lambda: parts.records.view.balances),
+        classify=ClassifyRequest(around),
+        snapshot=around.snapshot,
+    )
+    return RoutingServicer(commands, parts.rules.check, parts.telemetry)
+
+
+def _budgets(parts: Parts) -> BudgetServicer:
+    store = parts.records.store
+    accounts = Accounts(store.ledger, parts.clock)
+    commands = BudgetCommands(
+        list_budgets=ListBudgets(accounts, lambda: parts.snapshots.current.catalog.budgets),
+        get_budget=GetBudget(accounts, lambda: parts.snapshots.current.catalog.budgets),
+        list_alerts=ListAlerts(AlertLog(store.database)),
+    )
+    return BudgetServicer(commands, lambda: parts.snapshots.current)
+
+
+def _audit(parts: Parts) -> AuditServicer:
+    store = parts.records.store
+    return AuditServicer(
+        AuditCommands(
+            store=store,
+            decisions=SqlDecisions(store.database),
+            erase=parts.eraser,
+            keys=parts.log_key.known,
+            clock=parts.clock,
+        )
+    )
+
+
+def _outcomes(parts: Parts) -> OutcomeServicer:
+    records = parts.records
+    holds_of = Booking(lambda: parts.snapshots.current, lambda: records.view.balances)
+    report = ReportReceipts(parts.sight, LostReceipts(), records.journal.submit, holds_of, records.sequencer.witness)
+    read = ReadReceipt(public_key=parts.public_key, verify=verify, entries=parts.entries)
+    return OutcomeServicer(report, read, parts.telemetry, _feedback(parts))
+
+
+def _feedback(parts: Parts) -> SubmitFeedback:
+    return SubmitFeedback(
+        FeedbackSurroundings(
+            submit=parts.records.journal.submit,
+            entry=parts.records.store.entries.get,
+            tenant_of=tenant_of,
+            body=feedback_record,
+            clock=parts.clock,
+            new_id=lambda: parts.entries.new_id(parts.clock()),
+            salt=parts.entries.salt,
+        )
+    )
+
+
+def _insights(parts: Parts) -> InsightServicer:
+    following = parts.following
+    return InsightServicer(following.reports.report, following.segments, progress=following.progress, clock=parts.clock)
+
+
+def _key_commands(parts: Parts) -> KeyCommands:
+    store = parts.state.keys
+    return KeyCommands(
+        get=GetKeySet(store=store),
+        prepare=PrepareKey(store=store, clock=parts.clock, issuer=parts.issuer),
+        activate=ActivateKey(store=store, clock=parts.clock),
+        revoke=RevokeKey(store=store, clock=parts.clock),
+    )

@@ -1,0 +1,53 @@
+"""What a control plane keeps in its state folder, opened."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from controlplane.access.callers import open_callers
+from controlplane.access.model import Caller
+from controlplane.catalog.overlay import OverlayFile
+from controlplane.catalog.shared_overlay import SharedOverlay
+from controlplane.catalog.store import CatalogStore
+from controlplane.config import Config
+from controlplane.signing.file_store import FileKeyStore
+from controlplane.signing.folder import DiskFolder
+from controlplane.store.protocols import Store
+
+KEYS, OVERLAY, VERSION = "keys", "overlay.json", "snapshot.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What the state folder holds."""
+
+    folder: Path
+    keys_folder: DiskFolder
+    keys: FileKeyStore
+    callers: Mapping[bytes, Caller]
+    catalog: CatalogStore
+
+
+def open_state(config: Config, store: Store, clock: Callable[[], datetime]) -> State:
+    """Open the state folder; makes keys and callers on first start.
+
+    Control planes that share a store may share the folders too: then what changes is in the store, and keys change in turn.
+
+    Raises OSError, CallersInvalid, CatalogInvalid or KeyFolderError, each with what to do.
+    """
+    config.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = DiskFolder(config.keys or config.state / KEYS, shared=config.shared)
+    overlay = SharedOverlay(store.database) if config.shared else OverlayFile(config.state / OVERLAY)
+    keys = FileKeyStore(folder, issuer=config.issuer, clock=clock, seed=lambda: os.urandom(32))
+    with folder.exclusive():
+        callers = open_callers(config.state, lambda: secrets.token_urlsafe(32))
+    return State(
+        folder=config.state,
+        keys_folder=folder,
+        keys=keys,
+        callers=callers,
+        catalog=CatalogStore(config.catalog, overlay, clock),
+    )
