@@ -14,6 +14,8 @@ class Config:
     """How a worker runs. `token_file` holds its credential for the control plane; `pinned` are key ids, none for any."""
 
     listen: str
+    gateway: str
+    """Where SDKs call over HTTP; empty for nowhere."""
     control: str
     token_file: Path
     worker: str
@@ -47,6 +49,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
     flags = _parser(env).parse_args(arguments)
     return Config(
         listen=flags.listen,
+        gateway=flags.gateway,
         control=flags.control,
         token_file=Path(flags.token_file),
         worker=flags.worker,
@@ -71,6 +74,12 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7421"), metavar="HOST:PORT", help="port 0 takes any")
+    add(
+        "--gateway",
+        default=env.get("TURNOUT_GATEWAY", ""),
+        metavar="HOST:PORT",
+        help="serve the protocols of OpenAI, Anthropic and Gemini over HTTP there; port 0 takes any",
+    )
     add(
         "--control",
         default=env.get("TURNOUT_CONTROL", "127.0.0.1:7411"),

@@ -23,6 +23,7 @@ from dataplane.execution.run import Begun
 from dataplane.execution.runner import Equipment, Runner, RunnerSettings
 from dataplane.execution.schema_fit import SchemaFit
 from dataplane.execution.wait import Waiting, WaitSettings
+from dataplane.gateway.wiring import Parts, gateway
 from dataplane.permit.context import Context
 from dataplane.permit.replay import ReplayGuard
 from dataplane.provider.aiohttp_transport import AiohttpTransport
@@ -43,9 +44,11 @@ from dataplane.rpc.services import inference_service, payload_rules
 from dataplane.rpc.tracing import RunTelemetry
 from dataplane.snapshot.holder import SnapshotHolder
 from dataplane.snapshot.model import WorkerSnapshot
+from dataplane.sync.deciding import Decider
 from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
+from turnout_wire.http_server import HttpServer
 from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
 from turnout_wire.process import announce, die_with_parent, until_signal
 from turnout_wire.server import Principal
@@ -96,14 +99,21 @@ class Worker:
         self._gate = self._make_gate(config.secrets)
         self._reporter = self._make_reporter(uplink)
         self._subscriber = self._make_subscriber(uplink)
+        self._provider = HttpProvider(self._transport, now=self._clock.now)
+        self._permit = self._make_permit()
+        self._runner = self._make_runner()
+        self._decider = Decider(uplink, self._question_dropped)
         self._host = self._make_host()
+        self._http = self._make_http() if config.gateway else None
+        self.gateway_address = ""
         self._snapshots.on_change(self._renew)
 
     async def run(self) -> None:
         """Serve until a signal, then finish what runs and report it."""
         address = await self.start()
         await self.ready()
-        announce(address=address, worker=self._config.worker, pool=self._config.pool)
+        facts = {"gateway": self.gateway_address} if self.gateway_address else {}
+        announce(address=address, worker=self._config.worker, pool=self._config.pool, **facts)
         await until_signal()
         _log.info("draining", extra={"worker": self._config.worker})
         await self.stop()
@@ -111,6 +121,8 @@ class Worker:
     async def start(self) -> str:
         """Listen, subscribe and report, and give the address. Raises OSError if it is taken."""
         port = await self._host.start(self._config.listen)
+        if self._http is not None:
+            self.gateway_address = await self._http.start(self._config.gateway)
         self._tasks = [asyncio.create_task(self._subscriber.run()), asyncio.create_task(self._reporter.run())]
         return f"{self._config.listen.rpartition(':')[0]}:{port}"
 
@@ -125,7 +137,8 @@ class Worker:
     async def stop(self) -> None:
         """Refuse new calls, let those that run finish, and report what they did."""
         self._draining = True
-        await self._host.stop(self._config.drain)
+        await asyncio.gather(self._host.stop(self._config.drain), *([self._http.stop()] if self._http else []))
+        await self._decider.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -180,7 +193,7 @@ class Worker:
     def _make_host(self) -> Host:
         rules = payload_rules()
         servicer = InferenceServicer(
-            self._make_admission(rules), self._make_runner(), Content(wanted=self._config.trace_content)
+            self._make_admission(rules), self._runner, Content(wanted=self._config.trace_content)
         )
         layers = (
             RequestIds(),
@@ -203,17 +216,36 @@ class Worker:
         caller = snapshot.callers.get(hashlib.sha256(token.encode()).digest())
         return Principal(name=caller.name, tenant=caller.tenant, roles=caller.roles) if caller else None
 
-    def _make_admission(self, rules: Validation) -> Admission:
-        permit = Context(
+    def _make_http(self) -> HttpServer:
+        parts = Parts(
+            snapshots=self._snapshots,
+            permit=self._permit,
+            decide=self._decider,
+            runner=self._runner,
+            passes=self._provider.passes,
+            authenticate=self._authenticate,
+            draining=lambda: self._draining,
+            telemetry=self._telemetry,
+            content=Content(wanted=self._config.trace_content),
+            clock=self._clock.now,
+            monotonic=self._clock.monotonic,
+            max_concurrent=self._config.max_concurrent,
+        )
+        return HttpServer(gateway(parts), drain=self._config.drain, parser="httptools")
+
+    def _make_permit(self) -> Context:
+        return Context(
             pool=self._config.pool,
             features=FEATURES,
             read=ProtobufDecisionReader(),
             verifier=verify,
             guard=ReplayGuard(capacity=GUARDED_DECISIONS),
         )
+
+    def _make_admission(self, rules: Validation) -> Admission:
         return Admission(
             snapshots=self._snapshots,
-            permit=permit,
+            permit=self._permit,
             rules=rules,
             clock=self._clock.now,
             draining=lambda: self._draining,
@@ -223,11 +255,10 @@ class Worker:
         waiting = Waiting(
             WaitSettings(), budgets=self._budgets, clock=self._clock, draw=random.random, sleep=asyncio.sleep
         )
-        provider = HttpProvider(self._transport, now=self._clock.now)
         return Runner(
             RunnerSettings(worker=self._config.worker),
             Equipment(
-                provider=provider,
+                provider=self._provider,
                 gate=self._gate,
                 waiting=waiting,
                 clock=self._clock,
@@ -235,12 +266,15 @@ class Worker:
                 observer=self._observer,
                 new_id=lambda: str(uuid.uuid4()),
                 begun=self._take_begin,
-                fits=fits_by_protocol(provider.passes),
+                fits=fits_by_protocol(self._provider.passes),
             ),
         )
 
     def _dropped(self) -> None:
         self._telemetry.metrics.count("turnout.receipts.dropped", {"turnout.worker": self._config.worker})
+
+    def _question_dropped(self) -> None:
+        self._telemetry.metrics.count("turnout.questions.dropped", {"turnout.worker": self._config.worker})
 
     def _start_dropped(self) -> None:
         self._telemetry.metrics.count("turnout.starts.dropped", {"turnout.worker": self._config.worker})

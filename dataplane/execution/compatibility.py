@@ -38,7 +38,9 @@ def anything_fits(request: ChatRequest, original: Original | None, deployment: D
 
 def misfits(run: Run, fits: Fits) -> Mapping[int, Misfit]:
     """Of the targets of `run`, by index, those that cannot carry its request; those that the snapshot has not are not judged."""
-    found = {}
+    found: dict[int, Misfit] = {}
+    if run.embed is not None:
+        return found
     for index, target in enumerate(run.decision.targets):
         deployment = run.snapshot.deployments.get(target.deployment)
         misfit = fits(run.request, run.original, deployment) if deployment else None
@@ -51,9 +53,17 @@ def fits_by_protocol(passes: Callable[[Original | None, ChatRequest, Deployment]
     """What the deployments' protocols can carry; `passes`: whether an original goes through to a deployment as it is."""
 
     def fits(request: ChatRequest, original: Original | None, deployment: Deployment) -> Misfit | None:
+        if original is not None and original.sole:
+            return None if passes(original, request, deployment) else _other(deployment)
         lost = losses(request, deployment).impossible
         if not lost or passes(original, request, deployment):
             return None
         return Misfit(field=lost[0], reason=f"{deployment.provider} cannot carry {', '.join(lost)}")
 
     return fits
+
+
+def _other(deployment: Deployment) -> Misfit:
+    return Misfit(
+        field="", reason=f"the request says what only its own protocol can, and {deployment.name} speaks another"
+    )

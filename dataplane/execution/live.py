@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from dataplane.chat.model import (
     ChatResponse,
+    EmbedRequest,
+    EmbedResponse,
     Finished,
+    FinishReason,
     StreamEvent,
     Text,
     TextDelta,
@@ -34,7 +37,7 @@ from dataplane.execution.plan import Attempt, Called
 from dataplane.execution.receipt import AttemptRecord
 from dataplane.execution.run import Content
 from dataplane.execution.verdict import TIMEOUTS, CallEnd, end_of_cut, end_of_failure
-from dataplane.provider.model import Call, CallFailure, Provider, Verdict
+from dataplane.provider.model import Call, CallFailure, EmbedCall, Embedder, Provider, Verdict
 
 LOG = logging.getLogger(__name__)
 
@@ -94,6 +97,7 @@ class LiveCall:
         self.usage: Usage | None = None
         self.finished: Finished | None = None
         self.response: ChatResponse | None = None
+        self.vectors: EmbedResponse | None = None
         self.body = b""
         self.cost_nanousd = 0
 
@@ -195,7 +199,28 @@ class LiveCall:
         self._events = self._provider.stream(self._call())
         return await anext(self._events)
 
+    async def _embed(self, texts: EmbedRequest) -> StreamEvent:
+        call = self._call()
+        embedder = cast("Embedder", self._provider)  # a worker that is asked for vectors has one that makes them
+        answer = await embedder.embed(
+            EmbedCall(
+                deployment=call.deployment,
+                request=texts,
+                credential=call.credential,
+                total=call.total,
+                original=call.original,
+            )
+        )
+        self.vectors = answer.response
+        self.body = answer.body
+        self.usage = answer.response.usage
+        self._request_id = answer.provider_request_id
+        self.finished = Finished(reason=FinishReason.STOP, provider_model=answer.response.provider_model)
+        raise StopAsyncIteration
+
     async def _generate(self) -> StreamEvent:
+        if self._account.run.embed is not None:
+            return await self._embed(self._account.run.embed)
         answer = await self._provider.generate(self._call())
         self.response = response = answer.response
         self.body = answer.body

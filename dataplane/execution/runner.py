@@ -88,7 +88,9 @@ class Runner:
         async with aclosing(_Execution(run, self._settings, self._equipment, streaming=False).events()) as events:
             async for event in events:
                 if isinstance(event, Completed):
-                    outcome = RunOutcome(receipt=event.receipt, response=event.response, body=event.body)
+                    outcome = RunOutcome(
+                        receipt=event.receipt, response=event.response, vectors=event.vectors, body=event.body
+                    )
                 elif isinstance(event, Failed | Broken):
                     outcome = RunOutcome(receipt=event.receipt, failure=event.failure)
         if outcome is None:
@@ -287,6 +289,7 @@ class _Execution:
             usage=usage,
             receipt=self._state(RunResult.SUCCEEDED, finish_reason=finished.reason, answer=answer),
             response=self._live.response,
+            vectors=self._live.vectors,
             body=self._live.body,
         )
         return (UsageReport(usage=usage), completed) if self._streaming else (completed,)

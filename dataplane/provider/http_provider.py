@@ -35,7 +35,7 @@ from dataplane.provider.model import (
     Verdict,
 )
 from dataplane.provider.openai import OpenAIAdapter
-from dataplane.provider.passing import passed, passes, verbatim
+from dataplane.provider.passing import embedding, passed, passes, verbatim
 from dataplane.provider.sse import EventTooLarge
 from dataplane.provider.transport import Limits, Reply, Transport, TransportFailure, Trouble
 from dataplane.snapshot.model import Deployment, WireProtocol
@@ -130,16 +130,19 @@ class HttpProvider:
     async def embed(self, call: EmbedCall) -> ProviderEmbedding:
         """A vector for each text. Raises CallFailure."""
         adapter = self._adapters[call.deployment.protocol]
-        body = _encoded(adapter.embed_body(call))
+        original = call.original if call.original and call.original.sole else None
+        body = embedding(call, original) if original else _encoded(adapter.embed_body(call))
         reply = await self._send(adapter, call, body, stream=False, endpoint=Endpoint.EMBEDDINGS)
         try:
-            response = adapter.embed_answer(call, (await _whole_answer(reply))[0])
+            value, answer = await _whole_answer(reply)
+            response = adapter.embed_answer(call, value)
         except _READING_FAILURES as error:
             raise self._failure(error, call, reply) from error
         finally:
             reply.close()
         return ProviderEmbedding(
             response=response,
+            body=answer if original else b"",
             http_status=reply.status,
             provider_request_id=request_id(reply.headers),
             headers=reply.headers,

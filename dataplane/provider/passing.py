@@ -6,7 +6,7 @@ from dataplane.chat.model import ChatRequest, StreamEvent, Told, Verbatim
 from dataplane.provider import conversation
 from dataplane.provider.adapter import Adapter, EventDecoder, StreamReader
 from dataplane.provider.fit import Losses, losses
-from dataplane.provider.model import Call, Endpoint, Original
+from dataplane.provider.model import Call, EmbedCall, Endpoint, Original
 from dataplane.provider.openai_dialect import dialect
 from dataplane.provider.original import member, written
 from dataplane.provider.sse import ServerEvent
@@ -34,6 +34,11 @@ def _names_fit(original: Original, deployment: Deployment) -> bool:
     return all(name == how.limit for name in _LIMITS if name in original.spans) and not (
         "seed" in original.spans and how.seed != "seed"
     )
+
+
+def embedding(call: EmbedCall, original: Original) -> bytes:
+    """A request for vectors with the model's name at the provider."""
+    return written(original, {"model": conversation.model_name(call.deployment)})
 
 
 def passed(call: Call, original: Original, *, stream: bool) -> bytes:

@@ -48,7 +48,7 @@ class RuleBook:
         """
         try:
             async with asyncio.timeout(deadline.left()):
-                patterns = await self._patterns(asked.route, fetch, outdated)
+                patterns = await self.patterns(asked.route, fetch, outdated)
         except TimeoutError:
             raise error(deadline.failure()) from None
         try:
@@ -61,9 +61,10 @@ class RuleBook:
             features = await asyncio.to_thread(extract, told, patterns)
         return routing_pb2.Description(request_digest=asked.digest, features=features_to_proto(features))
 
-    async def _patterns(
+    async def patterns(
         self, route: routing_pb2.DecideRouteRequest, fetch: Fetch, outdated: bytes | None
     ) -> RulePatterns:
+        """The patterns to read a request of that origin with. Raises what `fetch` raises, and TurnoutError."""
         origin = _origin(route)
         async with self._fetching:
             known = self._known(origin)

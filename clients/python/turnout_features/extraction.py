@@ -28,10 +28,9 @@ def extract(conversation: Conversation, patterns: Patterns, count_tokens: CountT
         found = _with_others(found, seen)
     tokens = [count_tokens(utterance.text) for utterance in conversation.utterances]
     images = sum([utterance.images for utterance in conversation.utterances])
-    overhead = MESSAGE_TOKENS * len(tokens) + IMAGE_TOKENS * images
     speakers = [utterance.speaker for utterance in conversation.utterances]
     return Features(
-        input_tokens=sum(tokens) + overhead + (count_tokens(conversation.tool_text) if conversation.tool_text else 0),
+        input_tokens=_all_tokens(conversation, tokens, images, count_tokens),
         last_user_tokens=tokens[seen.position] if tokens else 0,
         turns=speakers.count(Speaker.USER) + speakers.count(Speaker.ASSISTANT),
         characters=sum([len(utterance.text) for utterance in conversation.utterances]),
@@ -52,6 +51,18 @@ def extract(conversation: Conversation, patterns: Patterns, count_tokens: CountT
         rule_set_digest=patterns.digest,
         truncated=seen.truncated or found.cut,
     )
+
+
+def input_tokens(conversation: Conversation, count_tokens: CountTokens = o200k_tokens) -> int:
+    """The tokens of `conversation` as input, as `extract` counts them."""
+    tokens = [count_tokens(utterance.text) for utterance in conversation.utterances]
+    images = sum([utterance.images for utterance in conversation.utterances])
+    return _all_tokens(conversation, tokens, images, count_tokens)
+
+
+def _all_tokens(conversation: Conversation, tokens: list[int], images: int, count_tokens: CountTokens) -> int:
+    overhead = MESSAGE_TOKENS * len(tokens) + IMAGE_TOKENS * images
+    return sum(tokens) + overhead + (count_tokens(conversation.tool_text) if conversation.tool_text else 0)
 
 
 def questions(text: str) -> int:

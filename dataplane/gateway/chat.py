@@ -1,0 +1,170 @@
+"""Conversations through a gateway: admit, run, and answer whole or as a stream in the caller's protocol."""
+
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+
+from dataplane.chat.model import ChatRequest, Usage, UsageReport
+from dataplane.execution.receipt import Receipt
+from dataplane.execution.run import Broken, Completed, Failed, RunEvent, Serving
+from dataplane.execution.runner import Runner
+from dataplane.gateway import told
+from dataplane.gateway.admission import Admission, Admitted
+from dataplane.gateway.affinity import Affinities
+from dataplane.gateway.exchange import Exchange
+from dataplane.gateway.face import ChatFace, StreamWriter
+from dataplane.gateway.model import Answering, Asked, Received
+from dataplane.gateway.problems import of_failure
+from dataplane.gateway.question import Operation
+from dataplane.gateway.refusing import refuse
+from dataplane.gateway.watching import Watch
+from dataplane.provider.fit import losses
+from dataplane.provider.model import Original
+from dataplane.snapshot.model import Deployment
+from turnout_wire.failure import Failure
+from turnout_wire.server import Principal
+
+EVENT_STREAM = b"text/event-stream; charset=utf-8"
+NO_BUFFERING = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+"""Proxies in between must not gather a stream."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kitchen:
+    """What conversations are served with. `clock` is the wall clock, `monotonic` in seconds."""
+
+    admission: Admission
+    runner: Runner
+    affinities: Affinities
+    passes: Callable[[Original | None, ChatRequest, Deployment], bool]
+    clock: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+class Chats:
+    """Serves the conversations of one face."""
+
+    def __init__(self, face: ChatFace, kitchen: Kitchen) -> None:
+        self.face = face
+        self._with = kitchen
+
+    async def __call__(self, exchange: Exchange, received: Received, caller: Principal, watch: Watch) -> None:
+        """Answer. Raises BadRequest and Failure as long as nothing was sent."""
+        started = self._with.monotonic()
+        asked = self.face.read(received)
+        admitted = await self._with.admission(caller, asked, received, Operation.CHAT, watch.traceparent)
+        watch.decided(admitted.run)
+        serving = _Serving(exchange, self.face, asked, admitted, self._with, started, watch)
+        if asked.stream:
+            await serving.stream()
+        else:
+            await serving.whole()
+
+
+class _Serving:
+    """One conversation that was admitted."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        face: ChatFace,
+        asked: Asked,
+        admitted: Admitted,
+        kitchen: Kitchen,
+        started: float,
+        watch: Watch,
+    ) -> None:
+        self._exchange = exchange
+        self._face = face
+        self._run = admitted.run
+        self._session = admitted.said.text("session") or asked.session
+        self._asked = asked
+        self._with = kitchen
+        self._started = started
+        self._watch = watch
+        decision = admitted.run.decision
+        self._answering = Answering(
+            asked=asked,
+            answer_id=decision.decision_id.replace("-", ""),
+            created=kitchen.clock(),
+            model=decision.targets[0].model,
+        )
+
+    async def whole(self) -> None:
+        """The answer at once."""
+        outcome = await self._with.runner.generate(self._run)
+        self._watch.ended(outcome.receipt)
+        headers = [*told.decided(self._run.decision), *told.ended(self._run.decision, outcome.receipt)]
+        headers.append(told.overhead(self._elapsed(), told.calling(outcome.receipt).total_seconds()))
+        if outcome.response is None:
+            await self._refuse(outcome.failure, outcome.receipt, headers)
+            return
+        self._answered(outcome.receipt, outcome.response.usage)
+        self._watch.answered(outcome.response)
+        headers += told.warnings(self._lost(outcome.receipt.attempts[-1].deployment))
+        body = outcome.body or self._face.whole(outcome.response, self._answering)
+        await self._exchange.respond(200, headers, body)
+
+    async def stream(self) -> None:
+        """The answer as it comes; its status waits for the first content."""
+        writer = self._face.writer(self._answering)
+        who: list[Serving] = []
+        async with aclosing(self._with.runner.stream(self._run, who.append)) as events:
+            async for event in events:
+                if isinstance(event, Failed):
+                    self._watch.ended(event.receipt)
+                    headers = [*told.decided(self._run.decision), *told.ended(self._run.decision, event.receipt)]
+                    await self._refuse(event.failure, event.receipt, headers)
+                    return
+                if not self._exchange.begun:
+                    await self._begin(who[0] if who else None)
+                await self._exchange.write(self._written(writer, event))
+        await self._exchange.finish()
+
+    def _written(self, writer: StreamWriter, event: RunEvent) -> bytes:
+        self._watch.heard(event)
+        match event:
+            case Completed(finished=finished, usage=usage, receipt=receipt):
+                self._watch.ended(receipt)
+                self._answered(receipt, usage)
+                account = told.comment(self._run.decision, receipt, usage, self._elapsed())
+                return account + writer.end(finished, usage)
+            case Broken(failure=failure, receipt=receipt):
+                self._watch.ended(receipt)
+                account = told.comment(self._run.decision, receipt, None, self._elapsed())
+                return account + writer.fail(of_failure(failure, receipt))
+            case Failed() | UsageReport():
+                return b""
+            case _:
+                return writer.content(event)
+
+    async def _begin(self, serving: Serving | None) -> None:
+        decision = self._run.decision
+        headers = [*NO_BUFFERING, *told.decided(decision)]
+        if serving is not None:
+            headers += told.served(decision, serving.deployment, serving.model, serving.attempts)
+            headers.append(told.overhead(self._elapsed(), serving.calling))
+            headers += told.warnings(self._lost(serving.deployment))
+        await self._exchange.begin(200, headers, EVENT_STREAM)
+
+    async def _refuse(self, failure: Failure | None, receipt: Receipt, headers: list[told.Header]) -> None:
+        if failure is None:
+            raise TypeError("a run without an answer has a failure")
+        await refuse(self._exchange, self._face, of_failure(failure, receipt), headers)
+
+    def _answered(self, receipt: Receipt, usage: Usage | None) -> None:
+        if receipt.attempts:
+            tenant, deployment = self._run.decision.tenant, receipt.attempts[-1].deployment
+            self._with.affinities.answered(tenant, self._session, self._run.request, deployment, usage)
+
+    def _lost(self, name: str) -> tuple[str, ...]:
+        """What `name` was not told of the request; nothing where it went through as it was."""
+        deployment = self._run.snapshot.deployments.get(name)
+        request = self._run.request
+        if deployment is None or self._with.passes(self._run.original, request, deployment):
+            return ()
+        return tuple(dict.fromkeys((*self._asked.loses, *losses(request, deployment).dropped)))
+
+    def _elapsed(self) -> float:
+        return self._with.monotonic() - self._started

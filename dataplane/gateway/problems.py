@@ -1,0 +1,45 @@
+"""What went wrong, as faces tell it."""
+
+from datetime import timedelta
+
+from dataplane.execution.receipt import Receipt
+from dataplane.gateway.exchange import TooLarge
+from dataplane.gateway.model import BadRequest, Problem
+from turnout_wire.failure import Failure
+
+
+def of_request(bad: BadRequest) -> Problem:
+    """A request that cannot be read."""
+    reason = "PAYLOAD_TOO_LARGE" if isinstance(bad, TooLarge) else "INVALID_FIELD"
+    return Problem(reason=reason, message=str(bad), field=bad.field)
+
+
+def of_failure(failure: Failure, receipt: Receipt | None = None) -> Problem:
+    """A failure of the control plane's or of a run; its receipt says how the last call ended."""
+    error = receipt.attempts[-1].error if receipt is not None and receipt.attempts else ""
+    return Problem(
+        reason=failure.reason,
+        message=failure.message,
+        field=failure.field,
+        error=error,
+        retry_after=failure.retry_after,
+    )
+
+
+def may_retry(problem: Problem) -> bool:
+    """Whether an SDK's own retry can help: what is for later or for another worker, and not what all targets were tried for."""
+    return problem.reason in _FOR_LATER
+
+
+def seconds(after: timedelta) -> str:
+    """A Retry-After: whole seconds, rounded up, so that nobody comes early."""
+    return str(-(-after // timedelta(seconds=1)))
+
+
+_FOR_LATER = frozenset(
+    {
+        *("BUDGET_IN_FLIGHT", "RATE_LIMITED", "PROVIDER_THROTTLED", "OVERLOADED", "DRAINING", "SNAPSHOT_STALE"),
+        *("UNREACHABLE", "STORE_UNAVAILABLE", "REPLAY_GUARD_FULL", "RULE_SET_OUTDATED"),
+    }
+)
+"""The worker has tried its targets and waited for them; an SDK that does the same again multiplies the load of an outage."""

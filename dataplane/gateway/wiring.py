@@ -1,0 +1,109 @@
+"""Builds the gateway of a worker out of its parts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from dataplane.chat.model import ChatRequest
+from dataplane.execution.runner import Runner
+from dataplane.gateway.admission import Admission, Decide, Doorkeeper
+from dataplane.gateway.affinity import Affinities
+from dataplane.gateway.anthropic.counting import CountTokens
+from dataplane.gateway.anthropic.messages import Messages
+from dataplane.gateway.anthropic.models import Models as AnthropicModels
+from dataplane.gateway.app import Gateway, House, Plain, Serve, Served
+from dataplane.gateway.chat import Chats, Kitchen
+from dataplane.gateway.counting import Counting
+from dataplane.gateway.embedding import Embeddings
+from dataplane.gateway.face import ChatFace, Errors, ModelsFace
+from dataplane.gateway.health import Health
+from dataplane.gateway.listing import Listing
+from dataplane.gateway.openai.completions import ChatCompletions
+from dataplane.gateway.openai.embeddings import Embeddings as EmbeddingsFace
+from dataplane.gateway.openai.models import Models as OpenAIModels
+from dataplane.gateway.routes import Route
+from dataplane.gateway.watching import Watching
+from dataplane.permit.context import Context
+from dataplane.provider.model import Original
+from dataplane.rpc.content import Content
+from dataplane.snapshot.holder import SnapshotHolder
+from dataplane.snapshot.model import Deployment
+from turnout_wire.server import Principal
+from turnout_wire.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a worker lends to its gateway."""
+
+    snapshots: SnapshotHolder
+    permit: Context
+    decide: Decide
+    runner: Runner
+    passes: Callable[[Original | None, ChatRequest, Deployment], bool]
+    authenticate: Callable[[str], Principal | None]
+    draining: Callable[[], bool]
+    telemetry: Telemetry
+    content: Content
+    clock: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    max_concurrent: int
+    metrics: Plain | None = None
+
+
+def gateway(parts: Parts) -> Gateway:
+    """The application."""
+    affinities = Affinities(parts.monotonic)
+    keeper = Doorkeeper(
+        snapshots=parts.snapshots,
+        permit=parts.permit,
+        decide=parts.decide,
+        clock=parts.clock,
+        draining=parts.draining,
+    )
+    kitchen = Kitchen(
+        admission=Admission(keeper, affinities),
+        runner=parts.runner,
+        affinities=affinities,
+        passes=parts.passes,
+        clock=parts.clock,
+        monotonic=parts.monotonic,
+    )
+    health = Health(parts.snapshots, parts.draining)
+    plain: dict[str, Plain] = {"/health": health.health, "/ready": health.ready}
+    if parts.metrics is not None:
+        plain["/metrics"] = parts.metrics
+    return Gateway(
+        House(
+            served=_served(kitchen, parts),
+            plain=plain,
+            authenticate=parts.authenticate,
+            watching=Watching(parts.telemetry, parts.content, parts.monotonic),
+            strangers=ChatCompletions(),
+            monotonic=parts.monotonic,
+        ),
+        parts.max_concurrent,
+    )
+
+
+def _served(kitchen: Kitchen, parts: Parts) -> dict[Route, Served]:
+    def chats(face: ChatFace) -> Served:
+        return Served(serve=Chats(face, kitchen), face=face)
+
+    def listing(face: ModelsFace) -> Served:
+        return Served(serve=Listing(face, parts.snapshots.fresh), face=face, reads=False)
+
+    def other(serve: Serve, face: Errors) -> Served:
+        return Served(serve=serve, face=face)
+
+    embeddings, counting = EmbeddingsFace(), CountTokens()
+    return {
+        Route.CHAT_COMPLETIONS: chats(ChatCompletions()),
+        Route.EMBEDDINGS: other(Embeddings(embeddings, kitchen), embeddings),
+        Route.MODELS: listing(OpenAIModels()),
+        Route.MODEL: listing(OpenAIModels()),
+        Route.ANTHROPIC_MODELS: listing(AnthropicModels()),
+        Route.ANTHROPIC_MODEL: listing(AnthropicModels()),
+        Route.MESSAGES: chats(Messages()),
+        Route.COUNT_TOKENS: other(Counting(counting), counting),
+    }

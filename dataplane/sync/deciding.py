@@ -1,0 +1,152 @@
+"""Asks the control plane for decisions on behalf of callers: requests that wait at the same moment share one call."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+
+from dataplane.gateway.question import Answered, Question
+from dataplane.report.uplink import Uplink
+from dataplane.sync.question_codec import answered, route_request
+from turnout.routing.v1 import routing_pb2
+from turnout_client.rule_book import RuleBook
+from turnout_features import RulePatterns, extract
+from turnout_wire.conversation import features_to_proto
+from turnout_wire.failure import Failure
+from turnout_wire.status import from_call
+
+_SERVICE = "/turnout.routing.v1.RoutingService/"
+TIMEOUT = 10.0
+"""Seconds for one call."""
+MOST_AT_ONCE = 64
+"""Requests in one call; what the contract allows is 256, but one long call makes its first request wait for its last."""
+PARALLEL = 2
+"""Calls under way. While they are, requests gather: so the more there are, the more share a call."""
+MOST_WAITING = 10_000
+"""Requests that wait at most; what comes then is told to come later."""
+INLINE = 64 * 1024
+"""Characters above which features are made in a thread, so that a long text does not hold up the event loop."""
+
+_LEFT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+Answer = TypeVar("Answer", bound=Message)
+Pending = tuple[routing_pb2.DecideRouteRequest, "asyncio.Future[routing_pb2.RouteResult]"]
+
+
+class Decider:
+    """Belongs to one event loop. `dropped` hears of each request that found too many waiting."""
+
+    def __init__(self, uplink: Uplink, dropped: Callable[[], None] = lambda: None) -> None:
+        self._uplink = uplink
+        self._dropped = dropped
+        self._rules = RuleBook()
+        self._waiting: deque[Pending] = deque()
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, question: Question) -> Answered:
+        """The signed decision. Raises Failure: the control plane's own, UNREACHABLE where there is none, or OVERLOADED."""
+        request = route_request(question, again=not self._uplink.alone)
+        try:
+            return await self._asked(request, question, None)
+        except Failure as failure:
+            if failure.reason != "RULE_SET_OUTDATED":
+                raise
+        return await self._asked(request, question, request.description.features.rule_set_digest)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _asked(
+        self, request: routing_pb2.DecideRouteRequest, question: Question, outdated: bytes | None
+    ) -> Answered:
+        patterns = await self._rules.patterns(request, self._fetch, outdated)
+        request.description.request_digest = question.request_digest
+        request.description.features.CopyFrom(await _features(question, patterns))
+        return answered(await self._result(request))
+
+    async def _result(self, request: routing_pb2.DecideRouteRequest) -> routing_pb2.RouteResult:
+        if len(self._waiting) >= MOST_WAITING:
+            self._dropped()
+            raise Failure("OVERLOADED", f"{MOST_WAITING} requests wait for their decisions; come back in a moment")
+        future: asyncio.Future[routing_pb2.RouteResult] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, future))
+        if len(self._under_way) < PARALLEL:
+            task = asyncio.create_task(self._work())
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        return await future
+
+    async def _work(self) -> None:
+        """Ask for those that wait, until nobody does."""
+        while batch := self._batch():
+            try:
+                results = await self._decide([request for request, _ in batch])
+            except Failure as failure:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(failure)
+            except BaseException:
+                for _, future in batch:
+                    future.cancel()
+                raise
+            else:
+                for (_, future), result in zip(batch, results, strict=True):
+                    if not future.done():
+                        future.set_result(result)
+
+    def _batch(self) -> list[Pending]:
+        batch: list[Pending] = []
+        while self._waiting and len(batch) < MOST_AT_ONCE:
+            pending = self._waiting.popleft()
+            if not pending[1].done():  # whose caller went away needs no decision
+                batch.append(pending)
+        return batch
+
+    async def _decide(self, requests: Sequence[routing_pb2.DecideRouteRequest]) -> Sequence[routing_pb2.RouteResult]:
+        response = await self._call(
+            "DecideRoutes", routing_pb2.DecideRoutesRequest(requests=requests), routing_pb2.DecideRoutesResponse
+        )
+        if len(response.results) != len(requests):
+            raise Failure("INTERNAL", "the control plane gave another number of decisions than it was asked for")
+        return response.results
+
+    async def _fetch(self, request: routing_pb2.GetRuleSetRequest) -> routing_pb2.GetRuleSetResponse:
+        return await self._call("GetRuleSet", request, routing_pb2.GetRuleSetResponse)
+
+    async def _call(self, method: str, request: Message, response: type[Answer]) -> Answer:
+        """One call; if its control plane is not there, once more by the next one. Raises Failure."""
+        try:
+            return await self._once(method, request, response)
+        except Failure as failure:
+            if failure.reason != "UNREACHABLE" or self._uplink.alone:
+                raise
+        return await self._once(method, request, response)
+
+    async def _once(self, method: str, request: Message, response: type[Answer]) -> Answer:
+        channel = self._uplink.channel
+        call = channel.unary_unary(
+            _SERVICE + method,
+            request_serializer=type(request).SerializeToString,
+            response_deserializer=response.FromString,
+        )
+        try:
+            answer: Answer = await call(request, metadata=self._uplink.metadata, timeout=TIMEOUT)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _LEFT:
+                self._uplink.leave(channel)
+            raise from_call(error.code(), error.details() or "", error.trailing_metadata()) from error
+        return answer
+
+
+async def _features(question: Question, patterns: RulePatterns) -> routing_pb2.Features:
+    told = question.told
+    if sum(len(utterance.text) for utterance in told.utterances) > INLINE:
+        return features_to_proto(await asyncio.to_thread(extract, told, patterns))
+    return features_to_proto(extract(told, patterns))
