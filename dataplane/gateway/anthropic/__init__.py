@@ -1,0 +1,1 @@
+"""Anthropic's API: messages, the count of their tokens, and models."""

@@ -1,0 +1,46 @@
+"""What faces of the gateway are given and asked for in tests."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from dataplane.chat.model import Finished, FinishReason, Usage
+from dataplane.execution.run import Content
+from dataplane.gateway.body import members
+from dataplane.gateway.face import ChatFace
+from dataplane.gateway.model import Answering, Asked, BadRequest, Received
+
+CREATED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+ANSWER_ID = "0192f0c1aaaa7bbb8cccddddeeeeffff"
+USAGE = Usage(input_tokens=100, cached_input_tokens=60, cache_write_tokens=10, output_tokens=30, reasoning_tokens=12)
+STOP = Finished(reason=FinishReason.STOP)
+
+
+def received(body: object, **parameters: str) -> Received:
+    """A request with `body`, read as the gateway reads it."""
+    text = json.dumps(body)
+    value, spans = members(text)
+    return Received(headers={}, parameters=parameters, text=text, value=value, spans=spans)
+
+
+def answering(asked: Asked, model: str = "fits-well") -> Answering:
+    """The surroundings of an answer."""
+    return Answering(asked=asked, answer_id=ANSWER_ID, created=CREATED, model=model)
+
+
+def streamed(
+    face: ChatFace, asked: Asked, events: Iterable[Content], finished: Finished = STOP, usage: Usage = USAGE
+) -> bytes:
+    """A whole stream."""
+    writer = face.writer(answering(asked))
+    return b"".join([*map(writer.content, events), writer.end(finished, usage)])
+
+
+def refused_field(face: ChatFace, body: Mapping[str, object], **parameters: str) -> str:
+    """The field that a request is refused for."""
+    with pytest.raises(BadRequest) as wrong:
+        face.read(received(body, **parameters))
+    assert wrong.value.message
+    return wrong.value.field
