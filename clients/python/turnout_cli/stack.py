@@ -16,7 +16,7 @@ RUN_FILE = "run.json"
 class StackSettings:
     """What to start. `catalog` None means the packaged default; ports 0 take any; `logs` takes the processes' logs.
 
-    `http_port` None means that nothing is served over HTTP.
+    `http_port` None means that the control plane serves nothing over HTTP, `gateway_port` None the same of the workers.
     """
 
     state: Path
@@ -27,6 +27,7 @@ class StackSettings:
     control_port: int = 0
     http_port: int | None = None
     worker_port: int = 0
+    gateway_port: int | None = None
     logs: Path | None = None
     log_level: str = "info"
 
@@ -44,6 +45,13 @@ class Stack:
         """Where the HTTP API is, with its scheme; empty if it is not served."""
         address = self.control.facts.get("http", "")
         return f"http://{address}" if address else ""
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """Where SDKs can call, with scheme, one for each worker; none if it is not served."""
+        return tuple(
+            f"http://{facts['gateway']}" for facts in (worker.facts for worker in self.workers) if "gateway" in facts
+        )
 
     @property
     def token_file(self) -> Path:
@@ -84,6 +92,10 @@ def _control(settings: StackSettings) -> Program:
 
 def _worker(settings: StackSettings, control: str, number: int) -> Program:
     port = settings.worker_port + number - 1 if settings.worker_port else 0
+    gateway = []
+    if settings.gateway_port is not None:
+        place = settings.gateway_port + number - 1 if settings.gateway_port else 0
+        gateway = ["--gateway", f"{settings.host}:{place}"]
     return Program(
         name=f"worker {number}",
         module="dataplane",
@@ -93,6 +105,7 @@ def _worker(settings: StackSettings, control: str, number: int) -> Program:
             *("--token-file", str(settings.state / "tokens" / "worker")),
             *("--worker", f"worker-{number}"),
             *("--log-level", settings.log_level),
+            *gateway,
         ],
         log=_logs(settings) / f"worker-{number}.log",
         environment=settings.environment,
@@ -108,6 +121,7 @@ def _write_run_file(stack: Stack) -> None:
         "control": stack.control.address,
         "http": stack.http,
         "workers": [worker.address for worker in stack.workers],
+        "gateways": stack.gateways,
         "token_file": str(stack.token_file.resolve()),
         "pids": [stack.control.pid, *(worker.pid for worker in stack.workers)],
     }

@@ -123,6 +123,7 @@ def _announce(stack: Stack, settings: StackSettings, sandbox: str, console: Cons
             "control": stack.control.address,
             "http": stack.http,
             "workers": [worker.address for worker in stack.workers],
+            "gateways": stack.gateways,
             "state": str(stack.state),
             "token_file": str(stack.token_file),
             "deployments": ready,
@@ -135,6 +136,8 @@ def _announce(stack: Stack, settings: StackSettings, sandbox: str, console: Cons
     console.print(f"[bold green]Turnout is up.[/bold green] Control plane {stack.control.address}, workers "
                   f"{', '.join(worker.address for worker in stack.workers)}")  # fmt: skip
     console.print(f"HTTP API {stack.http}; tokens: {stack.state / 'tokens'}.")
+    if stack.gateways:
+        console.print(f"For SDKs: base_url {stack.gateways[0]}/v1, api_key from {stack.token_file}, model auto.")
     console.print(f"State, keys and logs: {stack.state}. Deployments that can be called: {len(ready)}.")
     if sandbox:
         console.print(f"All providers are played by the sandbox at {sandbox}.")
