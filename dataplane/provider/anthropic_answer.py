@@ -10,6 +10,8 @@ from dataplane.chat.model import (
     StreamEvent,
     Text,
     TextDelta,
+    Thinking,
+    ThinkingDelta,
     ToolCall,
     ToolCallDelta,
     UsageReport,
@@ -20,6 +22,7 @@ from dataplane.provider.anthropic_usage import usage_of
 from dataplane.provider.failure import malformed, stream_cut
 from dataplane.provider.shape import as_count, as_list, as_object, as_text
 from dataplane.provider.sse import ServerEvent
+from dataplane.snapshot.model import WireProtocol
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     {
@@ -59,9 +62,14 @@ def finish_reason(value: object, *, answering: str, called: bool) -> FinishReaso
     return FinishReason.STOP if reason is FinishReason.TOOL_CALLS and answering and not called else reason
 
 
-def _part(block: Mapping[str, object], answering: str) -> Text | ToolCall | None:
-    """Thinking, and what the provider's own tools say, is no part of the answer."""
+def _part(block: Mapping[str, object], answering: str) -> Text | ToolCall | Thinking | None:
+    """What the provider's own tools say is no part of the answer."""
     match block.get("type"):
+        case "thinking":
+            text, signature = as_text(block.get("thinking")), as_text(block.get("signature"))
+            return Thinking(text=text, signature=signature, protocol=WireProtocol.ANTHROPIC)
+        case "redacted_thinking":
+            return Thinking(redacted=as_text(block.get("data")), protocol=WireProtocol.ANTHROPIC)
         case "text":
             text = as_text(block.get("text"))
             return Text(text=text) if text else None
@@ -139,6 +147,8 @@ class MessageReader:
     def _block(self, index: int, block: Mapping[str, object]) -> Sequence[StreamEvent]:
         if block.get("type") == "text":
             return _text(block.get("text"))
+        if block.get("type") in ("thinking", "redacted_thinking"):
+            return _thinking(block)
         if block.get("type") != "tool_use":
             return ()
         name = as_text(block.get("name"))
@@ -152,6 +162,8 @@ class MessageReader:
         kind = delta.get("type")
         if kind == "text_delta":
             return _text(delta.get("text"))
+        if kind in ("thinking_delta", "signature_delta"):
+            return _thinking(delta)
         if kind != "input_json_delta":
             return ()
         piece = as_text(delta.get("partial_json"))
@@ -178,3 +190,14 @@ class MessageReader:
 def _text(value: object) -> Sequence[StreamEvent]:
     text = as_text(value)
     return (TextDelta(text=text),) if text else ()
+
+
+def _thinking(piece: Mapping[str, object]) -> Sequence[StreamEvent]:
+    """A piece of text, the seal, or all of what is redacted; blocks may begin with none of them."""
+    delta = ThinkingDelta(
+        text=as_text(piece.get("thinking")),
+        signature=as_text(piece.get("signature")),
+        redacted=as_text(piece.get("data")),
+        protocol=WireProtocol.ANTHROPIC,
+    )
+    return (delta,) if delta.text or delta.signature or delta.redacted else ()

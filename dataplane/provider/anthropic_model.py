@@ -13,9 +13,20 @@ class SamplingSupport(StrEnum):
     NONE = "none"
 
 
+class ThinkingSupport(StrEnum):
+    """How a model is told to think: not at all, with a budget of tokens, or adaptively with an effort."""
+
+    NONE = "none"
+    BUDGET = "budget"
+    ADAPTIVE = "adaptive"
+
+
 _CLAUDE = re.compile(r"claude-")
 _FIRST_FAMILIES = re.compile(r"claude-(?:[23]\b|instant|(?:opus|sonnet)-4-(?:0|20\d{6})(?:\b|$))")
 _ONE_OF_SAMPLING = re.compile(r"claude-(?:opus-4-[1-6]|sonnet-4-[56]|haiku-4-5)(?:\b|$)")
+# platform.claude.com/docs/en/build-with-claude/extended-thinking and …/adaptive-thinking, "Supported models".
+_THOUGHTLESS = re.compile(r"claude-(?:v?2|instant|3-(?!7))")
+_BUDGETED = re.compile(r"claude-(?:3-7|(?:opus|sonnet)-4(?:$|-(?:[015]|20\d{6})(?:\b|$))|haiku-4-5)")
 
 _UNENFORCED = frozenset(
     (
@@ -32,6 +43,13 @@ def sampling_support(model: str) -> SamplingSupport:
     if not _CLAUDE.match(model) or _FIRST_FAMILIES.match(model):
         return SamplingSupport.ANY
     return SamplingSupport.ONE if _ONE_OF_SAMPLING.match(model) else SamplingSupport.NONE
+
+
+def thinking_support(model: str) -> ThinkingSupport:
+    """Claude 3.7 to 4.5 think within a budget; from Opus 4.6 and Sonnet 4.6 on they find the measure themselves."""
+    if not _CLAUDE.match(model) or _THOUGHTLESS.match(model):
+        return ThinkingSupport.NONE
+    return ThinkingSupport.BUDGET if _BUDGETED.match(model) else ThinkingSupport.ADAPTIVE
 
 
 def has_structured_output(model: str) -> bool:

@@ -8,28 +8,22 @@ from dataplane.chat.model import (
     FormatKind,
     Image,
     Part,
-    Sampling,
     Text,
+    Thinking,
     Tool,
     ToolCall,
     ToolChoice,
     ToolMode,
     ToolResult,
 )
-from dataplane.provider import conversation, options
-from dataplane.provider.anthropic_model import (
-    SamplingSupport,
-    has_structured_output,
-    is_enforceable,
-    sampling_support,
-)
+from dataplane.provider import anthropic_thinking, conversation, options
+from dataplane.provider.anthropic_model import has_structured_output, is_enforceable
+from dataplane.provider.anthropic_thinking import ThinkingPlan
 from dataplane.provider.failure import Fault, not_sent
 from dataplane.provider.model import Call
+from dataplane.snapshot.model import WireProtocol
 
 Json = dict[str, object]
-
-DEFAULT_OUTPUT_TOKENS = 4096
-"""The API wants a limit; every model allows this one."""
 
 _WORDS = """
     model messages system max_tokens tools tool_choice temperature top_p top_k stop_sequences stream metadata
@@ -46,17 +40,14 @@ def render(call: Call, *, stream: bool) -> Json:
     """The body of a call. Raises CallFailure `bad_request`, or `unsupported` for what only this protocol cannot say."""
     request, model = call.request, conversation.model_name(call.deployment)
     conversation.check_parts(request)
-    body: Json = {
-        "model": model,
-        "max_tokens": conversation.output_limit(call) or DEFAULT_OUTPUT_TOKENS,
-        "messages": _messages(request),
-    }
+    thinking = _thinking_plan(call, model)
+    body: Json = {"model": model, "max_tokens": thinking.limit, "messages": _messages(request)}
     system = conversation.system_texts(request)
     if system:
         body["system"] = system[0] if len(system) == 1 else [_text(text) for text in system]
     _put_tools(body, call, model)
-    _put_format(body, call)
-    _put_sampling(body, request.sampling, sampling_support(model))
+    _put_format(body, call, thinking)
+    body.update(anthropic_thinking.allowed_sampling(request.sampling, model, thinks=thinking.thinks))
     if request.stop:
         body["stop_sequences"] = list(request.stop)
     if stream:
@@ -65,6 +56,12 @@ def render(call: Call, *, stream: bool) -> Json:
         body["metadata"] = {"user_id": request.metadata["user_id"]}
     options.merge(body, conversation.options_of(call), OWNED, provider=call.deployment.provider)
     return body
+
+
+def _thinking_plan(call: Call, model: str) -> ThinkingPlan:
+    forced = bool(answer_tool(call)) or conversation.must_call(conversation.chosen(call.request))
+    limit = conversation.output_limit(call)
+    return anthropic_thinking.plan(call.request, model, limit, forced=forced, protocol=WireProtocol.ANTHROPIC)
 
 
 def answer_tool(call: Call) -> str:
@@ -112,6 +109,8 @@ def _content(parts: list[Part]) -> Iterator[Json]:
                 yield _text(text)
             case Image():
                 yield _image(part)
+            case Thinking() if anthropic_thinking.carried(part, WireProtocol.ANTHROPIC):
+                yield _thinking(part)
             case ToolCall():
                 yield {"type": "tool_use", "id": part.id, "name": part.name, "input": conversation.arguments_of(part)}
             case _:
@@ -122,8 +121,17 @@ def _text(text: str) -> Json:
     return {"type": "text", "text": text}
 
 
+def _thinking(thinking: Thinking) -> Json:
+    if thinking.redacted:
+        return {"type": "redacted_thinking", "data": thinking.redacted}
+    return {"type": "thinking", "thinking": thinking.text, "signature": thinking.signature}
+
+
 def _tool_result(result: ToolResult) -> Json:
-    block: Json = {"type": "tool_result", "tool_use_id": result.tool_call_id, "content": result.content}
+    content: object = result.content
+    if result.images:
+        content = [*([_text(result.content)] if result.content else []), *map(_image, result.images)]
+    block: Json = {"type": "tool_result", "tool_use_id": result.tool_call_id, "content": content}
     if result.is_error:
         block["is_error"] = True
     return block
@@ -185,18 +193,11 @@ def _answer_tool(call: Call, name: str) -> Json:
     }
 
 
-def _put_format(body: Json, call: Call) -> None:
+def _put_format(body: Json, call: Call, thinking: ThinkingPlan) -> None:
+    config: Json = {"effort": thinking.effort} if thinking.effort else {}
     if _is_enforced(call):
-        body["output_config"] = {"format": {"type": "json_schema", "schema": call.request.response_format.schema}}
-
-
-def _put_sampling(body: Json, sampling: Sampling, support: SamplingSupport) -> None:
-    """Temperature ends at 1 here, not at 2; where only one setting is taken, it is the temperature."""
-    if support is SamplingSupport.NONE:
-        return
-    if sampling.temperature is not None:
-        body["temperature"] = min(sampling.temperature, 1.0)
-    if sampling.top_p is not None and (support is SamplingSupport.ANY or sampling.temperature is None):
-        body["top_p"] = sampling.top_p
-    if sampling.top_k is not None:
-        body["top_k"] = sampling.top_k
+        config["format"] = {"type": "json_schema", "schema": call.request.response_format.schema}
+    if config:
+        body["output_config"] = config
+    if thinking.setting:
+        body["thinking"] = thinking.setting

@@ -10,6 +10,8 @@ from dataplane.chat.model import (
     StreamEvent,
     Text,
     TextDelta,
+    Thinking,
+    ThinkingDelta,
     ToolCall,
     ToolCallDelta,
     Usage,
@@ -22,6 +24,7 @@ from dataplane.provider.failure import malformed, stream_cut
 from dataplane.provider.gemini_usage import usage_of
 from dataplane.provider.shape import as_list, as_object, as_text
 from dataplane.provider.sse import ServerEvent
+from dataplane.snapshot.model import WireProtocol
 
 FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
     {
@@ -51,18 +54,11 @@ def read_answer(body: object, turn: int) -> ChatResponse:
         raise malformed("the answer has neither candidates nor a reason for blocking the prompt")
     candidate = _candidate(answer)
     answer_id = as_text(answer.get("responseId"))
-    parts: list[Text | ToolCall] = []
-    calls = 0
-    for part in _parts(candidate):
-        match part:
-            case str():
-                parts.append(Text(text=part))
-            case _:
-                parts.append(_tool_call(part, calls, answer_id, turn))
-                calls += 1
+    parts = _whole(_parts(candidate), answer_id, turn)
+    called = any(isinstance(part, ToolCall) for part in parts)
     return ChatResponse(
-        parts=tuple(parts),
-        finish_reason=finish_reason(_reason(answer, candidate), called=calls > 0),
+        parts=parts,
+        finish_reason=finish_reason(_reason(answer, candidate), called=called),
         usage=usage_of(answer.get("usageMetadata")),
         provider_model=as_text(answer.get("modelVersion")),
         provider_response_id=answer_id,
@@ -90,15 +86,49 @@ def _reason(answer: Mapping[str, object], candidate: Mapping[str, object]) -> st
     return "SAFETY" if _is_blocked(answer) else as_text(candidate.get("finishReason"))
 
 
-def _parts(candidate: Mapping[str, object]) -> Iterator[str | Mapping[str, object]]:
-    """Texts and function calls. Thoughts, and what the provider's own tools say, are no part of the answer."""
+def _parts(candidate: Mapping[str, object]) -> Iterator[str | ThinkingDelta | Mapping[str, object]]:
+    """Texts, thoughts and function calls. What the provider's own tools say is no part of the answer.
+
+    The signature of a thought comes with what follows it; here it stands before that.
+    """
     for value in as_list(as_object(candidate.get("content")).get("parts")):
         part = as_object(value)
-        call = part.get("functionCall")
+        call, text, signature = (
+            part.get("functionCall"),
+            as_text(part.get("text")),
+            as_text(part.get("thoughtSignature")),
+        )
+        if part.get("thought"):
+            yield ThinkingDelta(text=text, signature=signature, protocol=WireProtocol.GEMINI)
+            continue
+        if signature and (isinstance(call, dict) or "text" in part):
+            yield ThinkingDelta(signature=signature, protocol=WireProtocol.GEMINI)
         if isinstance(call, dict):
             yield call
-        elif not part.get("thought") and as_text(part.get("text")):
-            yield as_text(part.get("text"))
+        elif text:
+            yield text
+
+
+def _whole(
+    found: Iterator[str | ThinkingDelta | Mapping[str, object]], answer_id: str, turn: int
+) -> tuple[Text | ToolCall | Thinking, ...]:
+    """Thoughts up to their signature are one."""
+    parts: list[Text | ToolCall | Thinking] = []
+    calls = 0
+    for part in found:
+        last = parts[-1] if parts else None
+        match part:
+            case str():
+                parts.append(Text(text=part))
+            case ThinkingDelta(text=text, signature=signature):
+                if isinstance(last, Thinking) and not last.signature:
+                    text = last.text + text
+                    parts.pop()
+                parts.append(Thinking(text=text, signature=signature, protocol=WireProtocol.GEMINI))
+            case _:
+                parts.append(_tool_call(part, calls, answer_id, turn))
+                calls += 1
+    return tuple(parts)
 
 
 def _tool_call(call: Mapping[str, object], number: int, answer_id: str, turn: int) -> ToolCall:
@@ -155,7 +185,9 @@ class ContentReader:
             self._usage = usage
             yield UsageReport(usage=usage)
 
-    def _part(self, part: str | Mapping[str, object]) -> StreamEvent:
+    def _part(self, part: str | ThinkingDelta | Mapping[str, object]) -> StreamEvent:
+        if isinstance(part, ThinkingDelta):
+            return part
         if isinstance(part, str):
             return TextDelta(text=part)
         call = _tool_call(part, self._calls, self._id, self._turn)

@@ -11,14 +11,16 @@ from dataplane.chat.model import (
     Image,
     Part,
     Text,
+    Thinking,
     Tool,
     ToolCall,
     ToolMode,
     ToolResult,
 )
-from dataplane.provider import conversation, json_text, options
+from dataplane.provider import conversation, gemini_thinking, json_text, options
 from dataplane.provider.failure import Fault, not_sent
 from dataplane.provider.model import Call
+from dataplane.snapshot.model import WireProtocol
 
 Json = dict[str, object]
 
@@ -34,6 +36,7 @@ OWNED = frozenset(options.canonical(name) for name in _WORDS.split())
 
 _MODES = {ToolMode.AUTO: "AUTO", ToolMode.NONE: "NONE", ToolMode.REQUIRED: "ANY", ToolMode.NAMED: "ANY"}
 _UNSIGNED = re.compile(r"gemini-[12][.-]|gemma")
+"""Models that sign no thoughts; the first ones that take pictures in the answers of functions come after them too."""
 _SKIP_SIGNATURE = b64encode(b"skip_thought_signature_validator").decode()
 _IMAGE_TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -52,12 +55,13 @@ def render(call: Call) -> Json:
     """The body of a call. Raises CallFailure `bad_request`, or `unsupported` for what only this protocol cannot say."""
     request = call.request
     conversation.check_parts(request)
-    body: Json = {"contents": _contents(request, signed=not _UNSIGNED.match(conversation.model_name(call.deployment)))}
+    model = conversation.model_name(call.deployment)
+    body: Json = {"contents": _contents(request, signed=not _UNSIGNED.match(model))}
     system = conversation.system_texts(request)
     if system:
         body["systemInstruction"] = {"parts": [{"text": text} for text in system]}
     _put_tools(body, request)
-    settings = _settings(call)
+    settings = {**_settings(call), **gemini_thinking.setting(request.reasoning, model)}
     if settings:
         body["generationConfig"] = settings
     options.merge(body, conversation.options_of(call), OWNED, provider=call.deployment.provider)
@@ -68,40 +72,50 @@ def _contents(request: ChatRequest, *, signed: bool) -> list[Json]:
     names = conversation.tool_names(request)
     contents: list[Json] = []
     for by_model, parts in conversation.turns(request):
-        rendered = list(_spoken(parts, signed=signed) if by_model else _asked(parts, names))
+        rendered = list(_spoken(parts, signed=signed) if by_model else _asked(parts, names, signed=signed))
         if rendered:
             contents.append({"role": "model" if by_model else "user", "parts": rendered})
     return contents or [{"role": "user", "parts": [{"text": ""}]}]
 
 
 def _spoken(parts: list[Part], *, signed: bool) -> Iterator[Json]:
-    """The model's turn.
+    """The model's turn, each signature with what comes after its thought.
 
-    From Gemini 3 on the first call of a turn must carry the signature of the thought behind it. Ours come without: they may
-    be another model's. Google gives a value for that case (ai.google.dev/gemini-api/docs/thought-signatures, "FAQs").
+    From Gemini 3 on the first call of a turn must carry the signature of the thought behind it. A call that comes without
+    may be another model's: Google gives a value for that case (ai.google.dev/gemini-api/docs/thought-signatures, "FAQs").
     """
-    unsigned = signed
+    signature, unsigned = "", signed
     for part in parts:
+        rendered: Json = {}
         match part:
+            case Thinking(protocol=WireProtocol.GEMINI):
+                signature = part.signature or signature
+                if part.text:
+                    yield {"text": part.text, "thought": True}
+                continue
             case Text(text=text):
-                yield {"text": text}
+                rendered = {"text": text}
             case ToolCall():
-                rendered: Json = {
-                    "functionCall": {"id": part.id, "name": part.name, "args": conversation.arguments_of(part)}
-                }
-                if unsigned:
-                    rendered["thoughtSignature"] = _SKIP_SIGNATURE
-                    unsigned = False
-                yield rendered
+                rendered = _tool_call(part)
+                signature = signature or (_SKIP_SIGNATURE if unsigned else "")
+                unsigned = False
             case _:
-                pass
+                continue
+        yield {**rendered, "thoughtSignature": signature} if signature else rendered
+        signature = ""
+    if signature:
+        yield {"text": "", "thoughtSignature": signature}
 
 
-def _asked(parts: list[Part], names: Mapping[str, str]) -> Iterator[Json]:
+def _tool_call(call: ToolCall) -> Json:
+    return {"functionCall": {"id": call.id, "name": call.name, "args": conversation.arguments_of(call)}}
+
+
+def _asked(parts: list[Part], names: Mapping[str, str], *, signed: bool) -> Iterator[Json]:
     for part in parts:
         match part:
             case ToolResult():
-                yield _tool_result(part, names)
+                yield from _tool_result(part, names, within=signed)
             case Image():
                 yield _image(part)
             case Text(text=text):
@@ -110,12 +124,21 @@ def _asked(parts: list[Part], names: Mapping[str, str]) -> Iterator[Json]:
                 pass
 
 
-def _tool_result(result: ToolResult, names: Mapping[str, str]) -> Json:
+def _tool_result(result: ToolResult, names: Mapping[str, str], *, within: bool) -> Iterator[Json]:
+    """Pictures stand within the result from Gemini 3 on (ai.google.dev/gemini-api/docs/function-calling, "Multimodal
+    function responses"), else beside it.
+    """
     name = result.name or names.get(result.tool_call_id)
     if not name:
         reason = f"no tool call {result.tool_call_id!r} is known, and its result gives no name"
         raise not_sent("messages", reason, fault=Fault.UNSUPPORTED)
-    return {"functionResponse": {"id": result.tool_call_id, "name": name, "response": _response(result)}}
+    answered: Json = {"id": result.tool_call_id, "name": name, "response": _response(result)}
+    pictures = [_image(image) for image in result.images]
+    if pictures and within:
+        answered["parts"] = pictures
+    yield {"functionResponse": answered}
+    if not within:
+        yield from pictures
 
 
 def _response(result: ToolResult) -> Mapping[str, object]:

@@ -47,7 +47,6 @@ UNKNOWN: dict[WireProtocol, set[str]] = {
     },
     WireProtocol.ANTHROPIC: {
         "messages[].content[].cache_control",
-        "messages[].content[type=thinking]",
         "messages[].content[type=compaction]",
         "messages[].content[type=document]",
         "messages[].content[].content[type=document]",
@@ -68,9 +67,8 @@ UNKNOWN: dict[WireProtocol, set[str]] = {
         "tools[type=web_search_20250305]",
     },
     WireProtocol.GEMINI: {
-        "contents[].parts[].thoughtSignature",
+        # Calls of tools that the provider runs.
         "contents[].parts[thoughtSignature]",
-        "contents[].parts[thought]",
         "contents[].parts[].functionResponse.parts",
         "contents[].parts[fileData][mimeType=application/pdf]",
         "contents[].parts[fileData][mimeType=audio/mpeg]",

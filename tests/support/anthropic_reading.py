@@ -13,6 +13,7 @@ from dataplane.chat.model import (
     ResponseFormat,
     Role,
     Text,
+    Thinking,
     Tool,
     ToolCall,
     ToolChoice,
@@ -27,6 +28,8 @@ _BLOCK_KEYS = {
     "tool_use": ("type", "id", "name", "input"),
     "tool_result": ("type", "tool_use_id", "content", "is_error"),
     "image": ("type", "source"),
+    "thinking": ("type", "thinking", "signature"),
+    "redacted_thinking": ("type", "data"),
 }
 _MODES = {"auto": ToolMode.AUTO, "any": ToolMode.REQUIRED, "none": ToolMode.NONE, "tool": ToolMode.NAMED}
 
@@ -107,6 +110,10 @@ def _part(block: Json) -> Part:
             return ToolResult(
                 tool_call_id=block["tool_use_id"], content=_result(block), is_error=block.get("is_error", False)
             )
+        case "thinking":
+            return Thinking(text=block["thinking"], signature=block["signature"], protocol="anthropic")
+        case "redacted_thinking":
+            return Thinking(redacted=block["data"], protocol="anthropic")
         case _:
             return Image(url=block["source"]["url"])
 

@@ -16,6 +16,7 @@ from dataplane.chat.model import (
     Role,
     Sampling,
     Text,
+    Thinking,
     Tool,
     ToolCall,
     ToolChoice,
@@ -48,8 +49,7 @@ def known(body: Json, unknown: Unknown) -> Json:
         content["parts"] = [part for part in content["parts"] if _is_known(part, unknown)]
         for part in content["parts"]:
             kind = next(kind for kind in _PART_KINDS if kind in part)
-            own = (kind, "thoughtSignature") if part.get("thoughtSignature") == SKIPPED_SIGNATURE else (kind,)
-            unknown.keys(part, own, "contents[].parts[]")
+            unknown.keys(part, (kind, "thoughtSignature", "thought"), "contents[].parts[]")
             if kind == "functionResponse":
                 unknown.keys(part[kind], ("id", "name", "response"), "contents[].parts[].functionResponse")
     body["contents"] = [content for content in body["contents"] if content["parts"]]
@@ -70,8 +70,6 @@ def known(body: Json, unknown: Unknown) -> Json:
 def _is_known(part: Json, unknown: Unknown) -> bool:
     kind = next((kind for kind in _PART_KINDS if kind in part), next(iter(part)))
     medium = part.get(kind, {}).get("mimeType", "") if kind in ("fileData", "inlineData") else "image/"
-    if part.get("thought"):
-        kind, medium = "thought", ""
     if kind not in _PART_KINDS or not medium.startswith("image/"):
         unknown.paths.add(
             f"contents[].parts[{kind}]" + (f"[mimeType={medium}]" if medium not in ("", "image/") else "")
@@ -135,8 +133,19 @@ def _system(instruction: Json | None) -> Iterator[Message]:
 
 
 def _message(content: Json) -> Message:
-    parts = tuple(_part(part) for part in content["parts"])
+    parts = tuple(ours for part in content["parts"] for ours in _parts(part))
     return Message(role=Role.ASSISTANT if content["role"] == "model" else Role.USER, parts=parts)
+
+
+def _parts(part: Json) -> Iterator[Part]:
+    """A signature stands before what it signs."""
+    signature = part.get("thoughtSignature", "")
+    if part.get("thought"):
+        yield Thinking(text=part["text"], signature=signature, protocol="gemini")
+        return
+    if signature not in ("", SKIPPED_SIGNATURE):
+        yield Thinking(signature=signature, protocol="gemini")
+    yield _part(part)
 
 
 def _part(part: Json) -> Part:
@@ -189,4 +198,6 @@ def same(body: Json) -> Json:
 
 
 def _same_part(part: Json) -> Json:
+    if part.get("thoughtSignature") != SKIPPED_SIGNATURE:
+        return part
     return {key: value for key, value in part.items() if key != "thoughtSignature"}

@@ -17,6 +17,8 @@ from dataplane.chat.model import (
     Sampling,
     Text,
     TextDelta,
+    Thinking,
+    ThinkingDelta,
     Tool,
     ToolCall,
     ToolCallDelta,
@@ -311,7 +313,11 @@ def test_thinking_and_the_provider_s_own_tools_are_no_text() -> None:
         {"type": "text", "text": "Yes."},
         {"type": "brand_new", "text": "no"},
     ]
-    assert answer_to(call_of(ANTHROPIC), {"content": blocks, "stop_reason": "end_turn"}).parts == (Text(text="Yes."),)
+    assert answer_to(call_of(ANTHROPIC), {"content": blocks, "stop_reason": "end_turn"}).parts == (
+        Thinking(text="hm", signature="s", protocol=ANTHROPIC),
+        Thinking(redacted="x", protocol=ANTHROPIC),
+        Text(text="Yes."),
+    )
 
 
 def test_input_tokens_include_what_the_cache_served_and_took() -> None:
@@ -372,6 +378,8 @@ def test_a_stream_is_its_events() -> None:
     )
     assert events == [
         UsageReport(usage=Usage(input_tokens=5, output_tokens=1)),
+        ThinkingDelta(text="hm", protocol=ANTHROPIC),
+        ThinkingDelta(signature="s", protocol=ANTHROPIC),
         TextDelta(text="Hi"),
         ToolCallDelta(index=0, id="c", name="t"),
         ToolCallDelta(index=0, arguments="{}"),

@@ -18,6 +18,7 @@ from dataplane.chat.model import (
     Sampling,
     Text,
     TextDelta,
+    Thinking,
     Tool,
     ToolCall,
     ToolCallDelta,
@@ -223,7 +224,12 @@ def test_thoughts_and_the_provider_s_own_tools_are_no_text() -> None:
         {"text": "", "thoughtSignature": "s"},
         {"text": "."},
     )
-    assert answer_to(call_of(GEMINI), content(*parts)).parts == (Text(text="Yes"), Text(text="."))
+    assert answer_to(call_of(GEMINI), content(*parts)).parts == (
+        Thinking(text="hm", signature="s", protocol=GEMINI),
+        Text(text="Yes"),
+        Thinking(signature="s", protocol=GEMINI),
+        Text(text="."),
+    )
 
 
 def test_calls_without_ids_get_the_same_ones_whenever_they_are_read() -> None:
