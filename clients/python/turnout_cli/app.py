@@ -86,8 +86,11 @@ def up(
     ] = None,
     worker_port: Annotated[int, typer.Option(help="Port of the first worker; 0 takes any.", min=0, max=65535)] = 7421,
     gateway_port: Annotated[
-        int, typer.Option(help="Port of the first worker's gateway for SDKs; 0 takes any.", min=0, max=65535)
-    ] = 7431,
+        int | None,
+        typer.Option(
+            help="Port of the first worker's gateway for SDKs; the worker's plus 100 if absent.", min=0, max=65535
+        ),
+    ] = None,
     local_url: Annotated[str, typer.Option(help="An OpenAI-compatible server, such as http://127.0.0.1:8080/v1.")] = "",
     local_model: Annotated[str, typer.Option(help="The model's name at that server.")] = "default",
     sandbox: Annotated[
@@ -111,7 +114,8 @@ def up(
     settings = StackSettings(
         state=folder, catalog=catalog, environment=environment(), workers=workers, control_port=control_port,
         http_port=http_port if http_port is not None else control_port and control_port % 65535 + 1,
-        worker_port=worker_port, gateway_port=gateway_port,
+        worker_port=worker_port,
+        gateway_port=gateway_port if gateway_port is not None else worker_port and (worker_port + 100) % 65536,
     )  # fmt: skip
     finish(lambda: run_up(settings, out, as_json=as_json, sandbox=sandbox, local=local))
 
