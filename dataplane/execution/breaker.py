@@ -60,12 +60,13 @@ class BreakerSettings:
 class Refused:
     """A call that is not let through: until `until`, None if that is not known.
 
-    `held` says that the provider itself asked for this time.
+    `held` says that the provider itself asked for this time; `cause` is why in one word.
     """
 
     state: BreakerState
     until: float | None = None
     held: bool = False
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +157,7 @@ class Breaker:
         if self.state is BreakerState.CLOSED:
             return Permit(self, generation=self._generation, probe=False)
         if self.state is BreakerState.MISCONFIGURED:
-            return Refused(state=self.state)
+            return Refused(state=self.state, cause=self._cause)
         if self.state is BreakerState.OPEN and now >= self._until:
             self._enter(BreakerState.HALF_OPEN, now, self._cause)
         if self.state is BreakerState.HALF_OPEN:

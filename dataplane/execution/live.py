@@ -106,7 +106,7 @@ class LiveCall:
         """How the call ended and what it cost, once its context is left. Raises RuntimeError before."""
         if self._end is None:
             raise RuntimeError("the call is not over")
-        return Called(end=self._end, cost_nanousd=self.cost_nanousd)
+        return Called(end=self._end, cost_nanousd=self.cost_nanousd, reference=self._admitted.reference)
 
     async def __aenter__(self) -> Self:
         return self
@@ -250,6 +250,7 @@ class LiveCall:
                 seconds=min(self._attempt.left if self._streaming else self._attempt.share, self._own_total)
             ),
             original=self._account.run.original,
+            heard=self._admitted.heard,
         )
 
     def _limit(self) -> float:

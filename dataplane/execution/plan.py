@@ -41,7 +41,8 @@ class Attempt:
 
     `share` is its part of the time, in seconds: for the whole call, or for the first content when the answer is
     streamed; `left` is all the time there is. `tries` counts the calls of this target so far. `forced` asks for the one
-    call that an open breaker may let through.
+    call that an open breaker may let through. `tried` are references of keys that were refused just now, so that another one
+    of the target's is to be taken.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Attempt:
     left: float
     tries: int = 0
     forced: bool = False
+    tried: tuple[str, ...] = ()
 
 
 class WaitFor(StrEnum):
@@ -87,10 +89,12 @@ Step = Attempt | Wait | Skip
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Called:
-    """The attempt was made, ended so and cost so much."""
+    """The attempt was made, ended so and cost so much. `reference` names its key; `spare`: the target has another one that may do."""
 
     end: CallEnd
     cost_nanousd: int = 0
+    reference: str = ""
+    spare: bool = False
 
     @property
     def now(self) -> float:
@@ -159,7 +163,8 @@ def run_plan(
     money is gone. Where budgets hold something for the run, a target is passed over if its dearest call may go beyond that, and
     one that has cost something is not called again, so that no run takes more than is held for it in any account.
     The same target is called again only after a throttle or a call that never left the worker, and only
-    while every target behind it can still have its turn. A target that is refused is passed over. When no target is left
+    while every target behind it can still have its turn; at once where only the key was refused and there is another one, as long as
+    one attempt is left for the targets behind. A target that is refused is passed over. When no target is left
     but open breakers kept some away, the one that opens first is waited for if that is soon. Otherwise, and only where
     nothing could be called at all, the first of them that no provider's hint holds is asked for one forced call: one
     candidate, never all of them at once.
@@ -177,14 +182,17 @@ def run_plan(
     return (yield from _last_chance(progress)) or progress.exhausted()
 
 
+_NONE: tuple[str, ...] = ()
+
+
 def _serve(progress: "_Progress", index: int, *, forced: bool = False) -> Generator[Step, Report, Ending | None]:
     """Call one target until it is done with; the ending if the run is over with it."""
-    tries = 0
+    tries, tried = 0, _NONE
     while (ending := progress.stop()) is None:
         if not progress.affords(index):
             progress.hear((yield progress.pass_over(index)))
             return None
-        report = yield progress.attempt(index, tries=tries, forced=forced)
+        report = yield progress.attempt(index, tries=tries, forced=forced, tried=tried)
         progress.hear(report)
         if not isinstance(report, Called):
             progress.refuse(index, report)
@@ -192,6 +200,10 @@ def _serve(progress: "_Progress", index: int, *, forced: bool = False) -> Genera
         progress.called[index] = progress.called.get(index, 0) + report.cost_nanousd
         tries += 1
         end = report.end
+        if report.spare and not forced and progress.may_rotate(index):
+            tried += (report.reference,)
+            continue
+        tried = _NONE
         match next_step(end):
             case Next.DONE:
                 return Ending(kind=EndKind.SUCCEEDED, last=end)
@@ -308,7 +320,7 @@ class _Progress:
             return True
         return not self.called.get(index) and self.spent + self.targets[index].max_cost_nanousd <= reserved
 
-    def attempt(self, index: int, *, tries: int, forced: bool) -> Attempt:
+    def attempt(self, index: int, *, tries: int, forced: bool, tried: tuple[str, ...]) -> Attempt:
         """The next call, with its even share of what is left of the time."""
         left = self.bounds.end_by - self.now
         sharers = min(self.others(index) + 1, self.limits.max_attempts - self.attempts)
@@ -320,6 +332,7 @@ class _Progress:
             left=left,
             tries=tries,
             forced=forced,
+            tried=tried,
         )
 
     def wait(self, index: int, purpose: WaitFor, *, tries: int, hint: float) -> Wait:
@@ -336,6 +349,10 @@ class _Progress:
     def others(self, index: int) -> int:
         """How many targets may still have their turn after targets[`index`]."""
         return 0 if self.alone else len(set(range(index + 1, len(self.targets))) - self.incompatible)
+
+    def may_rotate(self, index: int) -> bool:
+        """Whether targets[`index`] may be called with another key: one attempt is left for those behind it."""
+        return self.limits.max_attempts - self.attempts > min(self.others(index), 1)
 
     def may_stay(self, index: int, end: CallEnd) -> bool:
         """Whether the same target may be called again: a short hint, and attempts enough for the targets behind it.

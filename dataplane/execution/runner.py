@@ -17,6 +17,7 @@ from dataplane.execution.output import Answer, gathering
 from dataplane.execution.plan import (
     Attempt,
     Bounds,
+    Called,
     Done,
     Ending,
     EndKind,
@@ -30,6 +31,7 @@ from dataplane.execution.plan import (
 )
 from dataplane.execution.receipt import Receipt, RunResult, SkipReason
 from dataplane.execution.run import Begun, Broken, Completed, Failed, Run, RunEvent, RunOutcome, Serving
+from dataplane.execution.verdict import is_of_the_key
 from dataplane.execution.wait import Waiting
 from dataplane.provider.model import Provider
 
@@ -147,7 +149,7 @@ class _Execution:
                                 if self._gathered:
                                     self._gathered.add(content)
                                 yield content
-                        report = live.called
+                        report = self._called(step, live)
                 elif isinstance(step, Wait):
                     report = await self._wait(step)
                 else:
@@ -221,6 +223,12 @@ class _Execution:
             admitted.leave()
             raise
         return self._live
+
+    def _called(self, attempt: Attempt, live: LiveCall) -> Called:
+        called, deployment = live.called, self._run.snapshot.deployments[attempt.target.deployment]
+        if not deployment.more_credentials or not is_of_the_key(called.end):
+            return called
+        return replace(called, spare=self._with.gate.spare(deployment, (*attempt.tried, called.reference)))
 
     def _refused(self, step: Attempt | Skip, refusal: Refusal) -> Refusal:
         self._account.skip(step.index, refusal)

@@ -41,6 +41,14 @@ class CallEnd:
     cut: bool = False
 
 
+_OF_THE_KEY = frozenset({"credential", "quota_exhausted", "rate_limited"})
+
+
+def is_of_the_key(end: CallEnd) -> bool:
+    """Whether `end` says something about the key alone: another one of the same deployment may do."""
+    return end.error in _OF_THE_KEY and not end.committed
+
+
 class Next(StrEnum):
     """What a plan does after a call."""
 

@@ -165,11 +165,13 @@ class HttpProvider:
         if by and by.headers:
             headers = {name.lower(): value for name, value in headers.items()} | dict(by.headers)
         try:
-            return await self._transport.post(url, headers, body, _limits(call, stream=stream))
+            reply = await self._transport.post(url, headers, body, _limits(call, stream=stream))
         except TransportFailure as failure:
             verdict, fault = CAUSES[failure.trouble]
             message = bounded(failure.message, call.credential)
             raise CallFailure(verdict, fault, message=message, unsent=failure.unsent) from failure
+        call.heard(reply.headers)
+        return reply
 
     def passes(self, original: Original | None, request: ChatRequest, deployment: Deployment) -> bool:
         """Whether a request goes through to `deployment` as it is."""

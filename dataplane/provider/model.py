@@ -1,6 +1,6 @@
 """The interface between execution and the wire protocols."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -88,11 +88,16 @@ class Original:
     sole: bool = False
 
 
+def _unheard(_: Mapping[str, str]) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One call of one deployment. `max_output_tokens` is the decision's limit and wins over the request's own;
     `credential` is the secret itself, resolved just now; `total` is the time that is left for this call.
-    `original` goes through as it is if the deployment has its endpoint.
+    `original` goes through as it is if the deployment has its endpoint. `heard` is given the headers of the answer, whatever
+    its status, as soon as they are there.
     """
 
     deployment: Deployment
@@ -101,6 +106,7 @@ class Call:
     max_output_tokens: int
     total: timedelta
     original: Original | None = None
+    heard: Callable[[Mapping[str, str]], None] = field(default=_unheard, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +129,7 @@ class EmbedCall:
     credential: str = field(repr=False)
     total: timedelta
     original: Original | None = None
+    heard: Callable[[Mapping[str, str]], None] = field(default=_unheard, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

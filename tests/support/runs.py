@@ -48,8 +48,8 @@ from dataplane.provider.model import Call, CallFailure, ProviderResponse, Verdic
 from dataplane.snapshot.model import Deployment, Price, Timeouts, WireProtocol, WorkerSnapshot
 from tests.support.virtual_time import EPOCH, VirtualClock, pause
 
-Script = Sequence[float | StreamEvent | Exception]
-"""What a call does: waits so many seconds, yields an event, or raises."""
+Script = Sequence[float | StreamEvent | Exception | Mapping[str, str]]
+"""What a call does: waits so many seconds, yields an event, raises, or gets these headers."""
 
 PRICE = Price(input_nanousd_per_mtok=2_500_000_000, output_nanousd_per_mtok=10_000_000_000)
 REQUEST = ChatRequest(messages=(Message(role=Role.USER, parts=(Text(text="What is a turnout?"),)),))
@@ -90,7 +90,10 @@ SILENCE: Script = (1e9,)
 
 
 class ScriptedProvider:
-    """Plays the scripts of each deployment in turn, the last one again and again; a function instead is asked each time."""
+    """Plays the scripts of each deployment in turn, the last one again and again; a function instead is asked each time.
+
+    Scripts under a credential are for the calls with it.
+    """
 
     def __init__(self, scripts: Mapping[str, Sequence[Script] | Callable[[], Script]]) -> None:
         self._scripts = {name: script if callable(script) else _in_turn(script) for name, script in scripts.items()}
@@ -120,10 +123,12 @@ class ScriptedProvider:
         self.seen.append(call)
         self.in_flight += 1
         try:
-            for item in self._scripts[name]():
-                if isinstance(item, Exception):
+            for item in self._scripts[call.credential if call.credential in self._scripts else name]():
+                if isinstance(item, Mapping):
+                    call.heard(item)
+                elif isinstance(item, Exception):
                     raise item
-                if isinstance(item, int | float):
+                elif isinstance(item, int | float):
                     await pause(item)
                 else:
                     yield item

@@ -26,7 +26,7 @@ from dataplane.execution.plan import (
 )
 from dataplane.execution.receipt import SkipReason
 from dataplane.execution.runner import advance
-from dataplane.execution.verdict import CallEnd
+from dataplane.execution.verdict import CallEnd, is_of_the_key
 from dataplane.permit.model import Limits, Target
 from dataplane.provider.model import Verdict
 
@@ -64,17 +64,20 @@ def calls(draw: st.DrawFn, now: float, attempt: Attempt) -> Called:
     verdict = draw(st.sampled_from(list(Verdict)))
     error = draw(st.sampled_from(ERRORS[verdict]))
     cut = error.startswith("timeout") and draw(st.booleans())
+    end = CallEnd(
+        verdict=verdict,
+        now=now + (attempt.share if cut else draw(st.floats(0, 1)) * attempt.share),
+        error=error,
+        retry_after=draw(st.none() | st.floats(0, 15)) if verdict is Verdict.THROTTLED else None,
+        unsent=error == "connect",
+        committed=error in ("", "stream_cut") and draw(st.booleans()),
+        cut=cut,
+    )
     return Called(
-        end=CallEnd(
-            verdict=verdict,
-            now=now + (attempt.share if cut else draw(st.floats(0, 1)) * attempt.share),
-            error=error,
-            retry_after=draw(st.none() | st.floats(0, 15)) if verdict is Verdict.THROTTLED else None,
-            unsent=error == "connect",
-            committed=error in ("", "stream_cut") and draw(st.booleans()),
-            cut=cut,
-        ),
+        end=end,
         cost_nanousd=draw(st.integers(0, attempt.target.max_cost_nanousd)),
+        reference=f"key {len(attempt.tried)}",
+        spare=is_of_the_key(end) and draw(st.booleans()),
     )
 
 
@@ -179,7 +182,7 @@ def test_the_same_target_is_called_again_only_after_a_throttle_or_a_call_that_ne
     attempts = course.attempts()
     for (_, before, report), (_, after, _) in pairwise(attempts):
         if before.index == after.index:
-            assert report.end.verdict is Verdict.THROTTLED or report.end.unsent
+            assert report.end.verdict is Verdict.THROTTLED or report.end.unsent or report.spare
             assert after.tries == before.tries + 1
 
 
@@ -189,7 +192,16 @@ def test_every_target_behind_can_still_have_its_turn(course: Course) -> None:
         untried = len(set(range(attempt.index + 1, len(course.targets))) - course.incompatible)
         if attempt.tries and not attempt.forced:
             waited_for_opening = any(isinstance(s, Wait) and s.purpose is WaitFor.OPENING for _, s, _ in course.steps)
-            assert waited_for_opening or course.limits.max_attempts - attempt.number >= untried
+            kept = min(untried, 1) if attempt.tried else untried
+            assert waited_for_opening or course.limits.max_attempts - attempt.number >= kept
+
+
+@given(courses())
+def test_no_key_that_was_refused_is_used_again_before_the_others(course: Course) -> None:
+    for (_, before, report), (_, after, _) in pairwise(course.attempts()):
+        if after.tried:
+            assert report.spare
+            assert (before.index, (*before.tried, report.reference)) == (after.index, after.tried)
 
 
 @given(courses())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dataplane.chat.model import Finished, FinishReason, TextDelta, ToolCallDelta, Usage, UsageReport
 from dataplane.execution.breaker import BreakerSettings, BreakerState
-from dataplane.execution.gate import target_key
+from dataplane.execution.keys import target_key
 from dataplane.execution.receipt import RunResult
 from dataplane.execution.run import Broken, Completed, Failed, RunEvent
 from dataplane.provider.model import Verdict

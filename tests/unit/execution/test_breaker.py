@@ -156,7 +156,7 @@ def test_a_shorter_hint_does_not_shorten_an_open_time() -> None:
 def test_a_misconfigured_target_is_out_until_someone_acts() -> None:
     made = breaker()
     settle(made, 0.0, Verdict.MISCONFIGURED)
-    assert made.admit(1e9) == Refused(state=BreakerState.MISCONFIGURED)
+    assert made.admit(1e9) == Refused(state=BreakerState.MISCONFIGURED, cause="credential")
     assert made.view(1e9).cause == "credential"
     made.trip(1.0, 5.0)
     assert made.state is BreakerState.MISCONFIGURED

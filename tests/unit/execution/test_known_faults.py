@@ -10,7 +10,8 @@ import pytest
 from dataplane.chat.model import Finished, FinishReason, TextDelta, ToolCallDelta, Usage, UsageReport
 from dataplane.execution.breaker import Breaker, BreakerSettings, BreakerState, Permit
 from dataplane.execution.budget import BudgetSettings
-from dataplane.execution.gate import TargetState, target_key
+from dataplane.execution.gate import TargetState
+from dataplane.execution.keys import target_key
 from dataplane.execution.receipt import RunResult, SkipReason
 from dataplane.execution.run import Broken, Completed
 from dataplane.provider.model import Verdict

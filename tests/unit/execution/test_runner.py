@@ -363,7 +363,8 @@ def test_a_misconfigured_target_stays_out_until_it_is_reset_or_changed() -> None
             assert (await rig.runner.generate(rig.run("a", "b"))).response
             await pause(10_000)
         assert rig.provider.called().count("a") == 1
-        assert rig.receipts[-1].skipped == (SkippedTarget(deployment="a", reason=SkipReason.MISCONFIGURED),)
+        (skipped,) = rig.receipts[-1].skipped
+        assert skipped == SkippedTarget(deployment="a", reason=SkipReason.MISCONFIGURED, detail="credential")
         rig.gate.reset(rig.snapshot.deployments["a"])
         await rig.runner.generate(rig.run("a", "b"))
         assert rig.provider.called().count("a") == 2
