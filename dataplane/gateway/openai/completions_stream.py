@@ -15,6 +15,7 @@ from dataplane.chat.model import (
 )
 from dataplane.execution.run import Content
 from dataplane.gateway.model import Answering, Problem
+from dataplane.gateway.openai.calls import CallOrder
 from dataplane.gateway.openai.completions_answer import FINISH_REASONS, answer_id, calls_functions, created
 from dataplane.gateway.openai.errors import error_of
 from dataplane.gateway.openai.events import event, quoted
@@ -45,8 +46,7 @@ class CompletionWriter:
         self._text = before + b'"content":'
         self._thought = before + b'"reasoning_content":'
         self._opened = self._passed = self._done = False
-        self._calls: dict[int, bool] = {}
-        """The calls by the index that they came with, in order, and whether they have arguments."""
+        self._calls = CallOrder()
         self._thinking: list[str] = []
         self._sealed = 0
 
@@ -57,19 +57,20 @@ class CompletionWriter:
         opening = b"" if self._opened else self._open("" if isinstance(event, TextDelta) else None)
         if isinstance(event, TextDelta):
             return opening + self._text + quoted(event.text) + self._behind if event.text else opening
-        return opening + (self._thinks(event) if isinstance(event, ThinkingDelta) else self._calls_tool(event))
+        if isinstance(event, ThinkingDelta):
+            return opening + self._thinks(event)
+        return opening + b"".join(map(self._called, self._calls.take(event)))
 
     def end(self, finished: Finished, usage: Usage) -> bytes:
         """The finish reason, usage if it was asked for, and `[DONE]`."""
         if self._passed:
             return b"" if self._done else DONE
         opening = b"" if self._opened else self._open("")
-        empty = [number for number, (_, spoken) in enumerate(self._calls.items()) if not spoken]
-        arguments = b"".join(self._chunk(self._called(number, {"arguments": "{}"})) for number in empty)
+        calls = b"".join(map(self._called, self._calls.rest()))
         reason = FINISH_REASONS[finished.reason]
         if self._functions and finished.reason is FinishReason.TOOL_CALLS:
             reason = "function_call"
-        return opening + arguments + self._chunk({}, reason) + self._counted(usage) + DONE
+        return opening + calls + self._chunk({}, reason) + self._counted(usage) + DONE
 
     def fail(self, problem: Problem) -> bytes:
         """The error, by which the SDK raises APIError; no `[DONE]`."""
@@ -105,21 +106,14 @@ class CompletionWriter:
         self._sealed += 1
         return said + self._chunk({"reasoning_details": [detail(sealed, self._sealed - 1)]})
 
-    def _calls_tool(self, call: ToolCallDelta) -> bytes:
-        new = call.index not in self._calls
-        if new and self._functions and self._calls:
-            return b""
-        self._calls[call.index] = bool(call.arguments) or self._calls.get(call.index, False)
-        number = list(self._calls).index(call.index)
-        if not new:
-            return self._chunk(self._called(number, {"arguments": call.arguments}))
-        function: Json = {"name": call.name, "arguments": call.arguments}
-        return self._chunk(self._called(number, function, {"id": call.id, "type": "function"}))
-
-    def _called(self, number: int, function: Json, first: Json | None = None) -> Json:
-        if self._functions:
-            return {"function_call": function}
-        return {"tool_calls": [{"index": number, **(first or {}), "function": function}]}
+    def _called(self, call: ToolCallDelta) -> bytes:
+        function: Json = {"arguments": call.arguments}
+        if call.name:
+            function = {"name": call.name, **function}
+        if self._functions:  # they are called one at a time
+            return b"" if call.index else self._chunk({"function_call": function})
+        first: Json = {"id": call.id, "type": "function"} if call.id or call.name else {}
+        return self._chunk({"tool_calls": [{"index": call.index, **first, "function": function}]})
 
     def _passed_on(self, event: Verbatim) -> bytes:
         """The bytes, less the usage that nobody asked for."""
