@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from dataplane.provider.address import Network, read_network
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -16,6 +18,9 @@ class Config:
     listen: str
     gateway: str
     """Where SDKs call over HTTP; empty for nowhere."""
+    cache: str
+    """Where answers are kept: `memory:MIB`, a valkey:// address, or empty for nowhere."""
+    cache_seconds: float
     control: str
     token_file: Path
     worker: str
@@ -30,6 +35,7 @@ class Config:
     telemetry: bool
     trace_content: bool
     die_with_parent: bool
+    allow_networks: tuple[Network, ...]
     secrets: Mapping[str, str]
     """The environment, for credentials that deployments refer to as `env:NAME`. Never printed."""
 
@@ -50,6 +56,8 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
     return Config(
         listen=flags.listen,
         gateway=flags.gateway,
+        cache=flags.cache,
+        cache_seconds=flags.cache_seconds,
         control=flags.control,
         token_file=Path(flags.token_file),
         worker=flags.worker,
@@ -64,8 +72,16 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
         telemetry=any(env.get(name) for name in _TELEMETRY),
         trace_content=flags.trace_content,
         die_with_parent=flags.die_with_parent,
+        allow_networks=tuple(flags.allow_network),
         secrets=env,
     )
+
+
+def _cache(text: str) -> str:
+    kind, _, size = text.partition(":")
+    if text and not (kind == "memory" and size.isdecimal() and int(size)) and kind not in ("valkey", "valkeys", "unix"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither memory:MIB, such as memory:64, nor valkey://HOST:PORT/0")
+    return text
 
 
 def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -80,6 +96,14 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="serve the protocols of OpenAI, Anthropic and Gemini over HTTP there; port 0 takes any",
     )
+    add(
+        "--cache",
+        type=_cache,
+        default=env.get("TURNOUT_CACHE", ""),
+        metavar="memory:MIB|valkey://HOST:PORT",
+        help="keep answers of the gateway to requests with temperature 0, and to those that ask for it; off if absent",
+    )
+    add("--cache-seconds", type=float, default=300.0, metavar="SECONDS", help="how long an answer is kept")
     add(
         "--control",
         default=env.get("TURNOUT_CONTROL", "127.0.0.1:7411"),
@@ -115,6 +139,14 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         default=10_000,
         metavar="N",
         help="receipts to hold while the control plane is away",
+    )
+    add(
+        "--allow-network",
+        action="append",
+        type=read_network,
+        default=[read_network(text) for text in env.get("TURNOUT_ALLOW_NETWORKS", "").split()],
+        metavar="CIDR",
+        help="addresses of providers that are not of the open network, such as 10.0.0.0/8; repeatable",
     )
     add("--drain", type=float, default=20.0, metavar="SECONDS", help="how long calls may finish after SIGTERM")
     add("--reflect", action="store_true", help="answer gRPC reflection")

@@ -1,7 +1,6 @@
 """Builds a worker out of its parts; nothing else constructs them."""
 
 import asyncio
-import hashlib
 import logging
 import random
 import time
@@ -23,7 +22,7 @@ from dataplane.execution.run import Begun
 from dataplane.execution.runner import Equipment, Runner, RunnerSettings
 from dataplane.execution.schema_fit import SchemaFit
 from dataplane.execution.wait import Waiting, WaitSettings
-from dataplane.gateway.wiring import Parts, gateway
+from dataplane.gateway.wiring import Parts, gateway, opened_cache
 from dataplane.permit.context import Context
 from dataplane.permit.replay import ReplayGuard
 from dataplane.provider.aiohttp_transport import AiohttpTransport
@@ -42,6 +41,7 @@ from dataplane.rpc.decision_codec import ProtobufDecisionReader
 from dataplane.rpc.inference import Admission, InferenceServicer
 from dataplane.rpc.services import inference_service, payload_rules
 from dataplane.rpc.tracing import RunTelemetry
+from dataplane.snapshot.callers import known
 from dataplane.snapshot.holder import SnapshotHolder
 from dataplane.snapshot.model import WorkerSnapshot
 from dataplane.sync.deciding import Decider
@@ -94,7 +94,7 @@ class Worker:
         self._started = StartedRuns(config.receipt_queue, self._start_dropped)
         fits = SchemaFit(time.thread_time)
         self._judging = Judging(self._queue_receipt, lambda answer: judge(answer, fits))
-        self._transport = AiohttpTransport()
+        self._transport = AiohttpTransport(allowed=config.allow_networks)
         self._observer = RunTelemetry(telemetry)
         self._gate = self._make_gate(config.secrets)
         self._reporter = self._make_reporter(uplink)
@@ -104,6 +104,7 @@ class Worker:
         self._runner = self._make_runner()
         self._decider = Decider(uplink, self._question_dropped)
         self._host = self._make_host()
+        self._cache = opened_cache(config.cache, config.cache_seconds, self._clock.monotonic, self._cache_failed)
         self._http = self._make_http() if config.gateway else None
         self.gateway_address = ""
         self._snapshots.on_change(self._renew)
@@ -139,6 +140,8 @@ class Worker:
         self._draining = True
         await asyncio.gather(self._host.stop(self._config.drain), *([self._http.stop()] if self._http else []))
         await self._decider.close()
+        if self._cache is not None:
+            await self._cache.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -213,8 +216,7 @@ class Worker:
     def _authenticate(self, token: str) -> Principal | None:
         """A caller of the snapshot, however old. Raises Failure SNAPSHOT_STALE before the first, for then nobody can be known."""
         snapshot = self._snapshots.current or self._snapshots.fresh()
-        caller = snapshot.callers.get(hashlib.sha256(token.encode()).digest())
-        return Principal(name=caller.name, tenant=caller.tenant, roles=caller.roles) if caller else None
+        return known(snapshot.callers, token, self._clock.now())
 
     def _make_http(self) -> HttpServer:
         parts = Parts(
@@ -230,6 +232,7 @@ class Worker:
             clock=self._clock.now,
             monotonic=self._clock.monotonic,
             max_concurrent=self._config.max_concurrent,
+            cache=self._cache,
         )
         return HttpServer(gateway(parts), drain=self._config.drain, parser="httptools")
 
@@ -272,6 +275,9 @@ class Worker:
 
     def _dropped(self) -> None:
         self._telemetry.metrics.count("turnout.receipts.dropped", {"turnout.worker": self._config.worker})
+
+    def _cache_failed(self) -> None:
+        self._telemetry.metrics.count("turnout.cache.failures", {"turnout.worker": self._config.worker})
 
     def _question_dropped(self) -> None:
         self._telemetry.metrics.count("turnout.questions.dropped", {"turnout.worker": self._config.worker})

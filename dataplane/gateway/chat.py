@@ -5,13 +5,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
-from dataplane.chat.model import ChatRequest, Usage, UsageReport
+from dataplane.chat.model import ChatRequest, Finished, FinishReason, Usage, UsageReport, Verbatim
 from dataplane.execution.receipt import Receipt
 from dataplane.execution.run import Broken, Completed, Failed, RunEvent, Serving
 from dataplane.execution.runner import Runner
 from dataplane.gateway import told
 from dataplane.gateway.admission import Admission, Admitted
 from dataplane.gateway.affinity import Affinities
+from dataplane.gateway.cache import MAX_ENTRY, WHOLE, Cache, cacheable, key_of
 from dataplane.gateway.exchange import Exchange
 from dataplane.gateway.face import ChatFace, StreamWriter
 from dataplane.gateway.model import Answering, Asked, Received
@@ -25,6 +26,7 @@ from dataplane.snapshot.model import Deployment
 from turnout_wire.failure import Failure
 from turnout_wire.server import Principal
 
+JSON = b"application/json"
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
 NO_BUFFERING = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 """Proxies in between must not gather a stream."""
@@ -37,6 +39,7 @@ class Kitchen:
     admission: Admission
     runner: Runner
     affinities: Affinities
+    cache: Cache | None
     passes: Callable[[Original | None, ChatRequest, Deployment], bool]
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
@@ -56,6 +59,8 @@ class Chats:
         admitted = await self._with.admission(caller, asked, received, Operation.CHAT, watch.traceparent)
         watch.decided(admitted.run)
         serving = _Serving(exchange, self.face, asked, admitted, self._with, started, watch)
+        if await serving.recalled():
+            return
         if asked.stream:
             await serving.stream()
         else:
@@ -83,13 +88,38 @@ class _Serving:
         self._with = kitchen
         self._started = started
         self._watch = watch
+        self._last = b""
+        self._kept: list[bytes] | None = None
+        self._whole: FinishReason | None = None
+        self._key = b""
         decision = admitted.run.decision
+        if kitchen.cache is not None and cacheable(admitted.said, admitted.run.request):
+            self._key, self._kept = key_of(decision), []
         self._answering = Answering(
             asked=asked,
             answer_id=decision.decision_id.replace("-", ""),
             created=kitchen.clock(),
             model=decision.targets[0].model,
         )
+
+    async def recalled(self) -> bool:
+        """Whether the answer was kept from an earlier request; then it is given."""
+        kept = await self._with.cache.get(self._key) if self._with.cache is not None and self._key else None
+        if kept is None:
+            return False
+        receipt = self._with.runner.recall(self._run)
+        self._watch.ended(receipt)
+        decision = self._run.decision
+        headers = [*told.decided(decision), ("x-turnout-model", decision.targets[0].model)]
+        headers += [*told.ended(decision, receipt), told.overhead(self._elapsed(), 0.0)]
+        if self._asked.stream:
+            kept = told.comment(decision, receipt, None, self._elapsed()) + kept
+        await self._exchange.respond(200, headers, kept, EVENT_STREAM if self._asked.stream else JSON)
+        return True
+
+    async def _keep(self, reason: FinishReason, *pieces: bytes) -> None:
+        if self._with.cache is not None and self._key and reason in WHOLE and sum(map(len, pieces)) <= MAX_ENTRY:
+            await self._with.cache.put(self._key, b"".join(pieces))
 
     async def whole(self) -> None:
         """The answer at once."""
@@ -105,6 +135,7 @@ class _Serving:
         headers += told.warnings(self._lost(outcome.receipt.attempts[-1].deployment))
         body = outcome.body or self._face.whole(outcome.response, self._answering)
         await self._exchange.respond(200, headers, body)
+        await self._keep(outcome.response.finish_reason, body)
 
     async def stream(self) -> None:
         """The answer as it comes; its status waits for the first content."""
@@ -121,6 +152,8 @@ class _Serving:
                     await self._begin(who[0] if who else None)
                 await self._exchange.write(self._written(writer, event))
         await self._exchange.finish()
+        if self._kept is not None and self._whole is not None:
+            await self._keep(self._whole, *self._kept)
 
     def _written(self, writer: StreamWriter, event: RunEvent) -> bytes:
         self._watch.heard(event)
@@ -129,15 +162,24 @@ class _Serving:
                 self._watch.ended(receipt)
                 self._answered(receipt, usage)
                 account = told.comment(self._run.decision, receipt, usage, self._elapsed())
-                return account + writer.end(finished, usage)
+                self._whole = finished.reason
+                return account + self._noted(self._last + writer.end(finished, usage))
             case Broken(failure=failure, receipt=receipt):
                 self._watch.ended(receipt)
                 account = told.comment(self._run.decision, receipt, None, self._elapsed())
                 return account + writer.fail(of_failure(failure, receipt))
             case Failed() | UsageReport():
                 return b""
+            case Verbatim(tells=tells) if any(isinstance(each, Finished) for each in tells):
+                self._last = writer.content(event)  # the account goes before the end, behind which nobody reads
+                return b""
             case _:
-                return writer.content(event)
+                return self._noted(writer.content(event))
+
+    def _noted(self, data: bytes) -> bytes:
+        if self._kept is not None:
+            self._kept.append(data)
+        return data
 
     async def _begin(self, serving: Serving | None) -> None:
         decision = self._run.decision

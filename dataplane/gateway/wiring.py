@@ -12,6 +12,7 @@ from dataplane.gateway.anthropic.counting import CountTokens
 from dataplane.gateway.anthropic.messages import Messages
 from dataplane.gateway.anthropic.models import Models as AnthropicModels
 from dataplane.gateway.app import Gateway, House, Plain, Serve, Served
+from dataplane.gateway.cache import Cache, MemoryCache
 from dataplane.gateway.chat import Chats, Kitchen
 from dataplane.gateway.counting import Counting
 from dataplane.gateway.embedding import Embeddings
@@ -48,7 +49,24 @@ class Parts:
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
     max_concurrent: int
+    cache: Cache | None = None
     metrics: Plain | None = None
+
+
+def opened_cache(
+    place: str, seconds: float, monotonic: Callable[[], float], failed: Callable[[], None]
+) -> Cache | None:
+    """The cache at `place`, see the worker's configuration; None for nowhere. Raises OSError if Valkey's client is missing."""
+    kind, _, size = place.partition(":")
+    if not place:
+        return None
+    if kind == "memory":
+        return MemoryCache(monotonic, seconds, int(size) * 1024 * 1024)
+    try:
+        from dataplane.gateway.valkey_cache import ValkeyCache  # its client is an extra
+    except ImportError as missing:
+        raise OSError("--cache valkey://… needs the extra: pip install 'turnout[valkey]'") from missing
+    return ValkeyCache(place, seconds, failed)
 
 
 def gateway(parts: Parts) -> Gateway:
@@ -65,6 +83,7 @@ def gateway(parts: Parts) -> Gateway:
         admission=Admission(keeper, affinities),
         runner=parts.runner,
         affinities=affinities,
+        cache=parts.cache,
         passes=parts.passes,
         clock=parts.clock,
         monotonic=parts.monotonic,
