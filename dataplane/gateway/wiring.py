@@ -22,6 +22,7 @@ from dataplane.gateway.listing import Listing
 from dataplane.gateway.openai.completions import ChatCompletions
 from dataplane.gateway.openai.embeddings import Embeddings as EmbeddingsFace
 from dataplane.gateway.openai.models import Models as OpenAIModels
+from dataplane.gateway.openai.responses import Responses
 from dataplane.gateway.routes import Route
 from dataplane.gateway.watching import Watching
 from dataplane.permit.context import Context
@@ -118,6 +119,7 @@ def _served(kitchen: Kitchen, parts: Parts) -> dict[Route, Served]:
     embeddings, counting = EmbeddingsFace(), CountTokens()
     return {
         Route.CHAT_COMPLETIONS: chats(ChatCompletions()),
+        Route.RESPONSES: chats(Responses()),
         Route.EMBEDDINGS: other(Embeddings(embeddings, kitchen), embeddings),
         Route.MODELS: listing(OpenAIModels()),
         Route.MODEL: listing(OpenAIModels()),
