@@ -141,8 +141,15 @@ class Decider:
         except grpc.aio.AioRpcError as error:
             if error.code() in _LEFT:
                 self._uplink.leave(channel)
-            raise from_call(error.code(), error.details() or "", error.trailing_metadata()) from error
+            raise _told(error) from error
         return answer
+
+
+def _told(error: grpc.aio.AioRpcError) -> Failure:
+    """What the call ended with; that the worker itself may not ask is no fault of its caller's."""
+    if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+        return Failure("INTERNAL", "the control plane takes no questions from this worker; look at its token and role")
+    return from_call(error.code(), error.details() or "", error.trailing_metadata())
 
 
 async def _features(question: Question, patterns: RulePatterns) -> routing_pb2.Features:
