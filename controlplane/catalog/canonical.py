@@ -38,7 +38,7 @@ def digest_as(kind: str, value: object) -> bytes:
 def catalog_digest(catalog: Catalog) -> bytes:
     """SHA-256 of the canonical form of a catalog, in which policies and rule sets stand by their own digests.
 
-    One without budgets has the digest that it had before there were any.
+    One without budgets or aliases has the digest that it had before there were any.
     """
     form: dict[str, object] = {
         "models": catalog.models,
@@ -49,6 +49,8 @@ def catalog_digest(catalog: Catalog) -> bytes:
     }
     if catalog.budgets:
         form["budgets"] = catalog.budgets
+    if catalog.aliases:
+        form["aliases"] = catalog.aliases
     return digest_as("Catalog", form)
 
 

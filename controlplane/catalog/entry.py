@@ -25,6 +25,7 @@ from controlplane.catalog.document.scalar import (
 )
 from controlplane.catalog.model import (
     FREE,
+    Alias,
     Capability,
     Deployment,
     DeploymentName,
@@ -40,12 +41,18 @@ MAX_USD_PER_MTOK = 1_000_000
 MAX_TOKENS = 100_000_000
 MAX_CONCURRENCY = 100_000
 MAX_WEIGHT = 1_000_000
+MAX_CREDENTIALS = 32
 SHORTEST = timedelta(milliseconds=1)
 LONGEST = timedelta(hours=1)
 
 _LOWER = "lower case letters, digits, `.`, `_` and `-`, a letter or digit first"
 model_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "model", _LOWER)
 deployment_name = name_like(r"[a-z0-9][a-z0-9._/-]{0,126}", "deployment", _LOWER + ", and `/`")
+alias_name = name_like(
+    r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,126}",
+    "alias",
+    "letters, digits, `.`, `_`, `:`, `/` and `-`, a letter or digit first",
+)
 provider_name = name_like(r"[a-z][a-z0-9_-]{0,62}", "provider", "lower case letters, digits, `_` and `-`")
 _tier = name_like(r"[a-z][a-z0-9_-]{0,30}", "tier", "lower case letters, digits, `_` and `-`")
 _price = usd(MAX_USD_PER_MTOK)
@@ -65,7 +72,7 @@ MODEL_FIELDS: Mapping[str, Field] = {
     **dict.fromkeys(PRICE_FIELDS, optional(_price)),
     "free": optional(flag),
     "context_window": required(_tokens),
-    "max_output_tokens": required(_tokens),
+    "max_output_tokens": optional(_tokens),
     "latency": required(_limit),
     "quality": required(share),
     "quality_by_task": optional(mapped(word_of(TaskType, "task type"), share, limit=len(TaskType))),
@@ -79,10 +86,17 @@ def read_model(at: At) -> Model:
     """The model at `at`. Raises Refused."""
     fields = record(at, MODEL_FIELDS, noun="model")
     price = _read_price(at, fields)
-    if fields["max_output_tokens"] > fields["context_window"]:
+    capabilities = frozenset(fields.get("capabilities", ()))
+    longest = fields.get("max_output_tokens", 1 if Capability.EMBEDDINGS in capabilities else None)
+    if longest is None:
+        reason = "a model needs `max_output_tokens`"
+        raise at.refuse(
+            ProblemKind.MISSING_FIELD, reason, "add it; only models with the capability `embeddings` do without"
+        )
+    if longest > fields["context_window"]:
         raise at.down("context_window").refuse(
             ProblemKind.CONTEXT_TOO_SMALL,
-            f"a context window of {fields['context_window']} cannot hold {fields['max_output_tokens']} output tokens",
+            f"a context window of {fields['context_window']} cannot hold {longest} output tokens",
             "`context_window` counts input and output together: raise it, or lower `max_output_tokens`",
         )
     return Model(
@@ -90,14 +104,14 @@ def read_model(at: At) -> Model:
         provider=fields["provider"],
         price=price,
         context_window=fields["context_window"],
-        max_output_tokens=fields["max_output_tokens"],
+        max_output_tokens=longest,
         latency=fields["latency"],
         quality=fields["quality"],
         tier=fields["tier"],
         as_of=fields["as_of"],
         free=fields.get("free", False),
         quality_by_task=tuple(sorted(fields.get("quality_by_task", {}).items())),
-        capabilities=frozenset(fields.get("capabilities", ())),
+        capabilities=capabilities,
     )
 
 
@@ -155,6 +169,13 @@ def credential(at: At) -> str:
     return written
 
 
+def _one_credential(at: At) -> str:
+    written = credential(at)
+    if not written:
+        raise at.refuse(ProblemKind.CREDENTIAL_WRITTEN_OUT, "there is nothing here", "write `env:NAME` or `file:/path`")
+    return written
+
+
 TIMEOUT_FIELDS: Mapping[str, Field] = {
     name: optional(_limit) for name in ("connect", "first_token", "between_chunks", "total")
 }
@@ -171,6 +192,8 @@ DEPLOYMENT_FIELDS: Mapping[str, Field] = {
     "protocol": required(word_of(WireProtocol, "protocol")),
     "base_url": required(base_url),
     "credential": optional(credential),
+    "more_credentials": optional(each(_one_credential, limit=MAX_CREDENTIALS)),
+    "api_version": optional(text_or_empty),
     "provider_model": optional(text_or_empty),
     "region": optional(text_or_empty),
     "weight": optional(integer(0, MAX_WEIGHT)),
@@ -186,10 +209,16 @@ def read_deployment(at: At) -> Deployment:
     found = [problem for name, limit in _LONGEST_TEXT.items() if (problem := _too_long(at, fields, name, limit))]
     if found:
         raise Refused(*found)
+    if fields.get("more_credentials") and not fields.get("credential"):
+        reason, way_out = (
+            "`more_credentials` stand beside a `credential`, and there is none",
+            "name the first one there",
+        )
+        raise at.down("more_credentials").refuse(ProblemKind.MISSING_FIELD, reason, way_out)
     return Deployment(**{**fields, "name": DeploymentName(fields["name"]), "model": ModelName(fields["model"])})
 
 
-_LONGEST_TEXT = {"provider_model": 256, "region": 64}
+_LONGEST_TEXT = {"provider_model": 256, "region": 64, "api_version": 64}
 
 
 def _too_long(at: At, fields: Mapping[str, Any], name: str, limit: int) -> Problem | None:
@@ -229,6 +258,8 @@ def write_deployment(deployment: Deployment) -> dict[str, Plain]:
         "protocol": deployment.protocol.value,
         "base_url": deployment.base_url,
         "credential": deployment.credential,
+        "more_credentials": list(deployment.more_credentials),
+        "api_version": deployment.api_version,
         "provider_model": deployment.provider_model,
         "region": deployment.region,
         "weight": deployment.weight,
@@ -236,3 +267,23 @@ def write_deployment(deployment: Deployment) -> dict[str, Plain]:
         "timeouts": {name: duration_text(limit) for name, limit in limits.items() if limit is not None},
         "max_concurrency": deployment.max_concurrency,
     }
+
+
+AUTO = "auto"
+"""What asks for any model that fits; followed by a colon and a workload, as a request of that workload."""
+
+
+def _alias_name(at: At) -> str:
+    written = alias_name(at)
+    if written == AUTO or written.startswith(f"{AUTO}:"):
+        reason = f"`{written[:60]}` always asks for free routing"
+        raise at.refuse(ProblemKind.BAD_NAME, reason, "give the alias another name")
+    return written
+
+
+ALIAS_FIELDS: Mapping[str, Field] = {"name": required(_alias_name), "target": required(text_or_empty)}
+
+
+def read_alias(at: At) -> Alias:
+    """The alias at `at`; whether its target exists is not looked at. Raises Refused."""
+    return Alias(**record(at, ALIAS_FIELDS, noun="alias"))

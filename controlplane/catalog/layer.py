@@ -12,8 +12,8 @@ from controlplane.catalog.document.node import At, Scalar, Table
 from controlplane.catalog.document.problem import Problem, ProblemKind
 from controlplane.catalog.document.read import Collector, Reader, items, nearest, table
 from controlplane.catalog.document.scalar import text
-from controlplane.catalog.entry import read_deployment, read_model
-from controlplane.catalog.model import Deployment, ManagedBy, Model
+from controlplane.catalog.entry import read_alias, read_deployment, read_model
+from controlplane.catalog.model import Alias, Deployment, ManagedBy, Model
 from controlplane.policy.entry import read_policy, read_workload
 from controlplane.policy.model import Policy, RuleSet, Workload
 from controlplane.policy.rule_set_entry import check_together, read_rule_set
@@ -54,6 +54,7 @@ class Layer:
     policies: tuple[Placed[Policy], ...] = ()
     rule_sets: tuple[Placed[RuleSet], ...] = ()
     budgets: tuple[Placed[Budget], ...] = ()
+    aliases: tuple[Placed[Alias], ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -64,6 +65,7 @@ SECTIONS: Mapping[str, tuple[str, Reader[Any], int]] = {
     "policies": ("policy", read_policy, 500),
     "rule_sets": ("rule set", read_rule_set, 50),
     "budgets": ("budget", read_budget, MAX_BUDGETS),
+    "aliases": ("alias", read_alias, 1_000),
 }
 """What an entry of each section is called, how it is read, and how many there may be."""
 

@@ -103,6 +103,9 @@ def _catalog(merged: Merged) -> Catalog:
             {placed.value.name: placed.value for placed in merged.rule_sets.values() if placed.value}
         ),
         budgets=tuple(placed.value for _, placed in sorted(merged.budgets.items()) if placed.value),
+        aliases=MappingProxyType(
+            {placed.value.name: placed.value for _, placed in sorted(merged.aliases.items()) if placed.value}
+        ),
     )
     return replace(catalog, digest=catalog_digest(catalog))
 

@@ -8,7 +8,7 @@ from controlplane.budget.model import Budget
 from controlplane.catalog.document.node import At
 from controlplane.catalog.document.problem import Problem, ProblemKind
 from controlplane.catalog.layer import Layer, Origin, Placed
-from controlplane.catalog.model import Deployment, Model
+from controlplane.catalog.model import Alias, Deployment, Model
 from controlplane.policy.model import Policy, RuleSet, Selector, Workload
 
 T = TypeVar("T")
@@ -25,6 +25,7 @@ class Merged:
     policies: Mapping[str, Placed[Policy]]
     rule_sets: Mapping[str, Placed[RuleSet]]
     budgets: Mapping[str, Placed[Budget]]
+    aliases: Mapping[str, Placed[Alias]]
 
     @property
     def complete(self) -> bool:
@@ -36,6 +37,7 @@ class Merged:
             *self.policies.values(),
             *self.rule_sets.values(),
             *self.budgets.values(),
+            *self.aliases.values(),
         )
         return all(one.value is not None for one in placed)
 
@@ -51,6 +53,7 @@ def merge(layers: Sequence[Layer]) -> Merged:
         policies=_by_name(layer.policies for layer in layers),
         rule_sets=_by_name(layer.rule_sets for layer in layers),
         budgets=_by_name(layer.budgets for layer in layers),
+        aliases=_by_name(layer.aliases for layer in layers),
     )
 
 

@@ -20,6 +20,8 @@ class Capability(StrEnum):
     TOOLS = "tools"
     JSON = "json"
     JSON_SCHEMA = "json_schema"
+    EMBEDDINGS = "embeddings"
+    """Makes vectors of texts; such a model answers nothing."""
 
 
 class TaskType(StrEnum):
@@ -59,6 +61,7 @@ class WireProtocol(StrEnum):
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
     GEMINI = "gemini"
+    BEDROCK = "bedrock"
 
 
 class ManagedBy(StrEnum):
@@ -116,7 +119,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A place where a model can be called. `credential` is a reference, never the credential."""
+    """A place where a model can be called. `credential` and `more_credentials` are references, never credentials."""
 
     name: DeploymentName
     model: ModelName
@@ -124,6 +127,8 @@ class Deployment:
     protocol: WireProtocol
     base_url: str
     credential: str = ""
+    more_credentials: tuple[str, ...] = ()
+    api_version: str = ""
     provider_model: str = ""
     region: str = ""
     weight: int = 1
@@ -131,3 +136,11 @@ class Deployment:
     timeouts: Timeouts = field(default_factory=Timeouts)
     max_concurrency: int = 0
     managed_by: ManagedBy = ManagedBy.FILE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """Another name for a model, or for free routing: `target` is a model, `auto` or `auto:WORKLOAD`."""
+
+    name: str
+    target: str

@@ -6,7 +6,9 @@ from controlplane.budget.model import Budget
 from controlplane.catalog.document.node import At, Items, Scalar
 from controlplane.catalog.document.problem import Problem, ProblemKind
 from controlplane.catalog.document.read import nearest
+from controlplane.catalog.entry import AUTO
 from controlplane.catalog.merge import Merged, matches_all
+from controlplane.catalog.model import Alias, Capability
 from controlplane.policy.model import Policy, Workload
 
 
@@ -24,6 +26,9 @@ def dangling(merged: Merged) -> Iterator[Problem]:
     for budget in merged.budgets.values():
         if budget.value is not None:
             yield from _of_budget(merged, budget.at, budget.value)
+    for alias in merged.aliases.values():
+        if alias.value is not None:
+            yield from _of_alias(merged, alias.at.down("target"), alias.value)
     if merged.complete and not any(one.value is not None and matches_all(one.value) for one in merged.workloads):
         way_out = "add one without `when` at the end, or write `extends: default`"
         yield merged.root.down("workloads").problem(
@@ -41,6 +46,20 @@ def _model(merged: Merged, at: At, name: str) -> Iterator[Problem]:
     return _unknown(at, name, merged.models, ProblemKind.UNKNOWN_MODEL, "model")
 
 
+def _of_alias(merged: Merged, here: At, alias: Alias) -> Iterator[Problem]:
+    """An alias stands for a model or for free routing, never for another alias, so that nobody has to follow a chain."""
+    auto, colon, workload = alias.target.partition(":")
+    if auto == AUTO:
+        if colon:
+            workloads = [each.name for each in merged.workloads]
+            yield from _unknown(here, workload, workloads, ProblemKind.UNKNOWN_WORKLOAD, "workload")
+    elif alias.target in merged.aliases and alias.target not in merged.models:
+        reason = f"`{alias.target}` is an alias itself"
+        yield here.problem(ProblemKind.UNKNOWN_MODEL, reason, "write what that stands for")
+    else:
+        yield from _model(merged, here, alias.target)
+
+
 def _of_workload(merged: Merged, at: At, workload: Workload) -> Iterator[Problem]:
     yield from _unknown(at.down("policy"), workload.policy, merged.policies, ProblemKind.UNKNOWN_POLICY, "policy")
     yield from _model(merged, at.down("baseline"), workload.baseline)
@@ -56,11 +75,28 @@ def _of_policy(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
     for index, override in enumerate(policy.overrides):
         if override.model is not None:
             yield from _model(merged, at.down("overrides", index, "model"), override.model)
+    for index, name in enumerate(policy.pinned_fallbacks.models):
+        yield from _model(merged, at.down("pinned_fallbacks", index), name)
+    if policy.embeddings is not None:
+        yield from _of_embeddings(merged, at.down("embeddings"), policy.embeddings)
     if policy.last_resort is not None:
         known = merged.deployments
         here = at.down("last_resort")
         yield from _unknown(here, policy.last_resort, known, ProblemKind.UNKNOWN_DEPLOYMENT, "deployment")
     yield from _of_access(merged, at.down("access"), policy)
+
+
+def _of_embeddings(merged: Merged, here: At, name: str) -> Iterator[Problem]:
+    yield from _model(merged, here, name)
+    placed = merged.models.get(name)
+    if placed is not None and placed.value is not None and Capability.EMBEDDINGS not in placed.value.capabilities:
+        known = [
+            one.value.name
+            for one in merged.models.values()
+            if one.value and Capability.EMBEDDINGS in one.value.capabilities
+        ]
+        way_out = f"name one that has the capability `embeddings`: {', '.join(sorted(known)) or 'the catalog has none'}"
+        yield here.problem(ProblemKind.UNKNOWN_MODEL, f"the model `{name}` makes no vectors", way_out)
 
 
 def _of_budget(merged: Merged, at: At, budget: Budget) -> Iterator[Problem]:

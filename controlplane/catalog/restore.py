@@ -75,4 +75,8 @@ def _by_digest(form: dict[str, Any], policies: dict[str, bytes], rule_sets: dict
         name: {one: digest.hex() for one, digest in found.items()}
         for name, found in (("policies", policies), ("rule_sets", rule_sets))
     }
-    return {name: section for name, section in {**form, **short}.items() if name != "budgets" or section}
+    return {name: section for name, section in {**form, **short}.items() if name not in _LEFT_OUT or section}
+
+
+_LEFT_OUT = frozenset({"budgets", "aliases"})
+"""Sections that have no part in the digest where they are empty."""

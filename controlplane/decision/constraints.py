@@ -9,15 +9,28 @@ from controlplane.decision.wording import names
 from turnout_wire.failure import Failure
 
 
-def check(constraints: Constraints, index: CatalogIndex) -> None:
+def check(constraints: Constraints, index: CatalogIndex, named: ModelName | None = None) -> None:
     """Raise Failure CONSTRAINTS_CONTRADICT if `constraints` exclude everything, or each other, whatever the policy says.
 
+    `named` is the model that the request asks for by name: a constraint that excludes it contradicts the name.
     A bound that the catalog as it is does not reach (cost, latency, capabilities) is no contradiction: each candidate is
     excluded with its figures. Nor is a least quality that is too high: the best there is answers, and the decision says so.
     An unknown name in an exclusion does no harm, so clients may share one list over several installations.
     """
-    for field, problem in _contradictions(constraints, index):
+    for field, problem in (*_against(constraints, named), *_contradictions(constraints, index)):
         raise Failure("CONSTRAINTS_CONTRADICT", problem, field=f"constraints.{field}")
+
+
+def _against(constraints: Constraints, named: ModelName | None) -> Iterator[tuple[str, str]]:
+    if named is None:
+        return
+    if constraints.models and named not in constraints.models:
+        yield (
+            "models",
+            f"constraints.models does not list {named}, which the request asks for by name; leave one of them out",
+        )
+    if named in constraints.excluded_models:
+        yield "excluded_models", f"constraints.excluded_models excludes {named}, which the request asks for by name"
 
 
 def _contradictions(constraints: Constraints, index: CatalogIndex) -> Iterator[tuple[str, str]]:
@@ -27,6 +40,10 @@ def _contradictions(constraints: Constraints, index: CatalogIndex) -> Iterator[t
         yield from _providers(constraints, index)
     if constraints.regions and constraints.regions.isdisjoint(index.regions):
         yield "regions", _unknown("regions", "region", constraints.regions, index.regions)
+    if constraints.tiers and constraints.tiers.isdisjoint(index.tiers):
+        yield "tiers", _unknown("tiers", "tier", constraints.tiers, index.tiers)
+    if constraints.protocols and constraints.protocols.isdisjoint(index.protocols):
+        yield "protocols", _unknown("protocols", "deployment", constraints.protocols, index.protocols)
 
 
 def _models(constraints: Constraints, index: CatalogIndex) -> Iterator[tuple[str, str]]:

@@ -37,6 +37,8 @@ def _comparison(decision: Decision, candidate: Candidate, first: Candidate) -> s
     match decision.reason_code:
         case ReasonCode.OVERRIDE:
             return f"an override names {first.model}"
+        case ReasonCode.PINNED:
+            return f"the request asks for {first.model} by name"
         case ReasonCode.WEIGHTED:
             return f"it was drawn, with a chance of {decision.propensity:.1%}"
         case ReasonCode.FIXED:

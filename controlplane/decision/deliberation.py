@@ -9,17 +9,18 @@ from controlplane.budget.matching import EMPTY, Balances
 from controlplane.budget.model import Shortage
 from controlplane.catalog.model import Capability
 from controlplane.decision.constraints import check
-from controlplane.decision.eligibility import Survey, exclusions, survey
+from controlplane.decision.eligibility import NO_ROOMS, Survey, exclusions, survey
 from controlplane.decision.field import Field, Tier, figures
+from controlplane.decision.headroom import left
 from controlplane.decision.holding import within
 from controlplane.decision.index import SnapshotIndex
 from controlplane.decision.matching import Match, match
 from controlplane.decision.means import Means, means, most
-from controlplane.decision.model import Exclusion, QualityFloor, ReasonCode, Request
+from controlplane.decision.model import Exclusion, Operation, QualityFloor, ReasonCode, Request
 from controlplane.decision.plan import Plan, plan
 from controlplane.decision.requirements import Requirements, requirements
 from controlplane.decision.strategies import Ranking, rank
-from controlplane.policy.model import Strategy, StrategyKind
+from controlplane.policy.model import Policy, Strategy, StrategyKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,8 @@ class Deliberation:
     @property
     def floor(self) -> QualityFloor:
         """The floor that the first target was held to."""
-        return self.needs.floors.pinned if self.reason is ReasonCode.OVERRIDE else self.needs.floors.general
+        named = self.reason is ReasonCode.OVERRIDE or self.reason is ReasonCode.PINNED
+        return self.needs.floors.pinned if named else self.needs.floors.general
 
     def everyone(self) -> Field:
         """Every deployment of the catalog with its figures."""
@@ -64,8 +66,10 @@ class Deliberation:
 
     def excluded(self, everyone: Field) -> list[Exclusion | None]:
         """The first reason of each in `everyone`, whatever its quality."""
-        passing = self.survey.forced and self.reason is not ReasonCode.LAST_RESORT
-        found = exclusions(everyone, self.needs, self.index.live, None if passing else self.now)
+        lenient = self.reason is not ReasonCode.LAST_RESORT
+        passing = lenient and self.survey.forced
+        rooms = NO_ROOMS if passing or (lenient and self.survey.throttled) else self.index.live.live.headroom
+        found = exclusions(everyone, self.needs, self.index.live, None if passing else self.now, rooms)
         means = self.needs.means
         if not self.shortages or means is None or means.degrade:
             return found
@@ -86,15 +90,15 @@ def deliberate(
 ) -> Deliberation:
     """Find what holds for `request`, who may serve it, and in which order.
 
-    Raises Failure: WORKLOAD_UNKNOWN, POLICY_UNKNOWN, CONSTRAINTS_CONTRADICT.
+    Raises Failure: MODEL_UNKNOWN, WORKLOAD_UNKNOWN, POLICY_UNKNOWN, CONSTRAINTS_CONTRADICT.
     """
     matched = match(request, index.catalog)
-    check(request.constraints, index.catalog)
+    check(request.constraints, index.catalog, matched.named.model)
     paying = means(request, matched, index.catalog, balances, now)
     needs = requirements(request, matched, index.catalog, paying)
     found = survey(needs, index.live, now)
-    strategy = matched.policy.strategy if paying is None or paying.low is None else _THRIFTY
-    ranking = rank(found, strategy)
+    strategy = _strategy(needs, matched.policy)
+    ranking = rank(found, strategy, _spent(found, index, now))
     deliberation = Deliberation(
         request=request,
         index=index,
@@ -103,8 +107,8 @@ def deliberate(
         needs=needs,
         survey=found,
         ranking=ranking,
-        plan=plan(ranking, matched.policy.limits.fallbacks, draw) if ranking.order else None,
-        reason=_reason(ranking, strategy),
+        plan=plan(ranking, matched.policy.limits.fallbacks, draw, alone=needs.alone) if ranking.order else None,
+        reason=_reason(ranking, strategy, needs),
     )
     chosen = deliberation if ranking.order else _resort(deliberation)
     return chosen if paying is None else _paid(chosen, paying)
@@ -114,9 +118,27 @@ _THRIFTY = Strategy(kind=StrategyKind.CHEAPEST)
 """How a policy chooses while a budget comes to its end."""
 
 
-def _reason(ranking: Ranking, strategy: Strategy) -> ReasonCode | None:
+def _spent(found: Survey, index: SnapshotIndex, now: datetime) -> Sequence[float] | None:
+    """The share of each one's rate limits that is used; None where no provider tells any."""
+    rooms = index.live.live.headroom
+    return [1 - left(rooms.get(offer.deployment), now) for offer in found.field.offers] if rooms else None
+
+
+def _strategy(needs: Requirements, policy: Policy) -> Strategy:
+    """How those who may serve are compared: the policy's way, unless a name or a budget that comes to its end says another."""
+    low = needs.means is not None and needs.means.low is not None
+    if needs.operation is Operation.EMBED:
+        return _THRIFTY if policy.embeddings is None else Strategy(kind=StrategyKind.FIXED, models=(policy.embeddings,))
+    if needs.named is not None and policy.pinned_fallbacks.models:
+        return Strategy(kind=StrategyKind.FIXED, models=(needs.named, *policy.pinned_fallbacks.models))
+    return _THRIFTY if low else policy.strategy
+
+
+def _reason(ranking: Ranking, strategy: Strategy, needs: Requirements) -> ReasonCode | None:
     if not ranking.order:
         return None
+    if needs.named is not None and ranking.field.tiers[ranking.order[0]] is Tier.PINNED:
+        return ReasonCode.PINNED
     return _BY_TIER.get(ranking.field.tiers[ranking.order[0]]) or _BY_STRATEGY[strategy.kind]
 
 

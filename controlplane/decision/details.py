@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 
 from controlplane.budget.wording import shortfall
 from controlplane.decision.access import denial
 from controlplane.decision.eligibility import context_needed
 from controlplane.decision.field import Field
-from controlplane.decision.model import Exclusion
+from controlplane.decision.headroom import ends, lacking, tokens_needed
+from controlplane.decision.model import Exclusion, Operation
 from controlplane.decision.offer import Offer
 from controlplane.decision.requirements import Requirements
 from controlplane.decision.wording import apart, dollars, floor_source, names, quality, seconds
 from controlplane.policy.model import Policy
-from controlplane.snapshot.model import Health, HealthState
+from controlplane.snapshot.model import Headroom, Health, HealthState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,9 @@ class Evidence:
     place: int
     needs: Requirements
     policy: Policy
+    now: datetime
     health: Health | None = None
+    headroom: Headroom | None = None
 
     @property
     def offer(self) -> Offer:
@@ -52,7 +56,24 @@ def _policy_denies(at: Evidence) -> str:
 def _model_not_asked(at: Evidence) -> str:
     if at.offer.model in at.needs.constraints.excluded_models:
         return f"the request excludes the model {at.offer.model}"
-    return f"the request asks only for {names(at.needs.constraints.models)}"
+    if at.needs.constraints.models and at.offer.model not in at.needs.constraints.models:
+        return f"the request asks only for {names(at.needs.constraints.models)}"
+    if at.needs.named is None:
+        return f"the policy {at.policy.name} makes vectors only with {names(at.needs.only or ())}"
+    stand_ins = (
+        f" names only {names(at.policy.pinned_fallbacks.models)}"
+        if at.policy.pinned_fallbacks.models
+        else " names none"
+    )
+    return f"the request asks for {at.needs.named} by name, and as its fallbacks the policy {at.policy.name}{stand_ins}"
+
+
+def _tier(at: Evidence) -> str:
+    return f"its model is of the tier {at.offer.tier}, the request allows only {names(at.needs.constraints.tiers)}"
+
+
+def _protocol(at: Evidence) -> str:
+    return f"speaks {at.offer.protocol}, the request can only be said in {names(at.needs.constraints.protocols)}"
 
 
 def _provider_not_asked(at: Evidence) -> str:
@@ -70,6 +91,8 @@ def _region(at: Evidence) -> str:
 
 
 def _capability(at: Evidence) -> str:
+    if at.offer.embeds and at.needs.operation is Operation.CHAT:
+        return "its model makes vectors of texts and answers nothing"
     lacking = at.needs.capabilities - at.offer.capabilities
     if lacking:
         return f"its model lacks {names(lacking)}, which the request needs"
@@ -91,6 +114,17 @@ def _unhealthy(at: Evidence) -> str:
         f" until {at.health.until.isoformat(timespec='seconds')}" if at.health is not None and at.health.until else ""
     )
     return f"its breaker is open{until}{_cause(at.health)}"
+
+
+def _rate_limit(at: Evidence) -> str:
+    headroom, needed = at.headroom, tokens_needed(at.offer, at.needs)
+    room = None if headroom is None else lacking(headroom, needed, at.now)
+    if headroom is None or room is None:
+        return "its provider's rate limit has no room"
+    what = "requests" if room is headroom.requests else "tokens"
+    wanted = "" if room is headroom.requests else f", and {needed:,} may be needed"
+    until = ends(room, headroom).isoformat(timespec="seconds")
+    return f"its provider's rate limit has {room.remaining:,} of {room.limit:,} {what} left until {until}{wanted}"
 
 
 def _cost(at: Evidence) -> str:
@@ -129,12 +163,15 @@ _SENTENCES: Mapping[Exclusion, Callable[[Evidence], str]] = MappingProxyType(
         Exclusion.NO_CREDENTIAL: _no_credential,
         Exclusion.POLICY_DENIES: _policy_denies,
         Exclusion.MODEL_NOT_ASKED: _model_not_asked,
+        Exclusion.TIER: _tier,
+        Exclusion.PROTOCOL: _protocol,
         Exclusion.PROVIDER_NOT_ASKED: _provider_not_asked,
         Exclusion.REGION: _region,
         Exclusion.CAPABILITY: _capability,
         Exclusion.CONTEXT_WINDOW: _context_window,
         Exclusion.OUTPUT_LIMIT: _output_limit,
         Exclusion.UNHEALTHY: _unhealthy,
+        Exclusion.RATE_LIMIT: _rate_limit,
         Exclusion.COST: _cost,
         Exclusion.LATENCY: _latency,
         Exclusion.QUALITY: _quality,

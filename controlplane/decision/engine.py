@@ -13,7 +13,7 @@ from controlplane.decision.holding import Call, Held, hold
 from controlplane.decision.index import SnapshotIndex, index
 from controlplane.decision.limits import limits
 from controlplane.decision.means import Means, Size, most, most_cost, most_input
-from controlplane.decision.model import Baseline, Decision, Limits, Request, Target
+from controlplane.decision.model import Baseline, Decision, Limits, Operation, Request, Target
 from controlplane.decision.table import table
 from controlplane.snapshot.model import Snapshot
 
@@ -37,7 +37,7 @@ def decide(
     Candidates and steps are written out only where nothing may serve, for the table that the caller is then shown; `explain`
     always writes them.
 
-    Raises Failure: WORKLOAD_UNKNOWN, POLICY_UNKNOWN, CONSTRAINTS_CONTRADICT. ValueError if `indexed` is of another snapshot.
+    Raises Failure: MODEL_UNKNOWN, WORKLOAD_UNKNOWN, POLICY_UNKNOWN, CONSTRAINTS_CONTRADICT. ValueError if `indexed` is of another snapshot.
     """
     found = deliberate(request, _indexed(snapshot, indexed), now, draw, balances)
     decision = _conclude(found)
@@ -73,7 +73,8 @@ def _explained(decision: Decision, of: Deliberation) -> Decision:
 def _conclude(of: Deliberation) -> Decision:
     policy, workload = of.match.policy, of.match.workload
     baseline, bounds, paying = _baseline(of), limits(of), of.needs.means
-    targets = tuple([_target(of, place, bounds.max_output_tokens) for place in of.targets])
+    longest = min(bounds.max_output_tokens, of.needs.output_limit)
+    targets = tuple([_target(of, place, longest) for place in of.targets])
     held = _NOTHING if paying is None else _held(of, targets, bounds, paying)
     return Decision(
         workload=workload.name,
@@ -104,7 +105,8 @@ def _held(of: Deliberation, targets: Sequence[Target], bounds: Limits, paying: M
     if not targets:
         wanted = timedelta(0) if of.wanted is None else timedelta(seconds=of.field.seconds[of.wanted])
         return Held(purses=paying.purses, latency=wanted)
-    size = Size(input_tokens=paying.size.input_tokens, images=paying.size.images, output_limit=bounds.max_output_tokens)
+    longest = min(bounds.max_output_tokens, paying.size.output_limit)
+    size = Size(input_tokens=paying.size.input_tokens, images=paying.size.images, output_limit=longest)
     calls = [
         Call(target=target, most=most(of.field.offers[place], size))
         for target, place in zip(targets, of.targets, strict=True)
@@ -125,7 +127,9 @@ def _target(of: Deliberation, place: int, output_limit: int) -> Target:
 
 
 def _baseline(of: Deliberation) -> Baseline | None:
-    """The baseline model's cost for the tokens that the first target is expected to take."""
+    """The baseline model's cost for the tokens that the first target is expected to take; it makes no vectors."""
+    if of.request.operation is Operation.EMBED:
+        return None
     model = of.index.catalog.catalog.models.get(of.match.workload.baseline)
     if model is None:
         return None

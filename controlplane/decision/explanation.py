@@ -22,9 +22,12 @@ def reason_text(of: Deliberation, baseline: Baseline | None) -> str:
     text = _REASONS[of.reason](of, primary, baseline)
     if of.survey.forced:
         text += "; every breaker is open, so it is tried all the same"
+    elif of.survey.throttled:
+        text += "; no rate limit has room, so it is tried all the same"
     elif of.field.half_open[primary]:
         text += "; its breaker is half-open, this is a probe"
-    if of.needs.means is not None and (low := of.needs.means.low) is not None:
+    thrifty = of.reason is not ReasonCode.PINNED
+    if thrifty and of.needs.means is not None and (low := of.needs.means.low) is not None:
         text += f"; {nearly_used(low)}, so what is cheaper is taken"
     return clipped(text, LONGEST_REASON)
 
@@ -32,7 +35,7 @@ def reason_text(of: Deliberation, baseline: Baseline | None) -> str:
 def steps(of: Deliberation) -> tuple[str, ...]:
     """How the decision came about: what matched, what set the floor, what had to give way."""
     overrides = map(_override_step, of.match.overrides)
-    return (_workload_step(of), _policy_step(of), *overrides, _floor_step(of), *_concessions(of))
+    return (*_name_steps(of), _workload_step(of), _policy_step(of), *overrides, _floor_step(of), *_concessions(of))
 
 
 def notices(of: Deliberation) -> tuple[Notice, ...]:
@@ -101,6 +104,12 @@ def _override(of: Deliberation, primary: int, _: Baseline | None) -> str:
     return f"the override {name} names {of.field.offers[primary].model} for this {_work(of)} request: {_figures(of, primary)}"
 
 
+def _pinned(of: Deliberation, primary: int, _: Baseline | None) -> str:
+    model, alias = of.field.offers[primary].model, of.match.named.alias
+    asked = f"{alias}, an alias of {model}" if alias else f"{model} by name"
+    return f"the request asks for {asked}: {_figures(of, primary)}"
+
+
 def _best_available(of: Deliberation, primary: int, _: Baseline | None) -> str:
     count = of.plan.among if of.plan is not None else 0
     best, wanted = apart(quality, of.field.quality(primary), of.floor.quality)
@@ -119,8 +128,19 @@ def _figures(of: Deliberation, place: int) -> str:
     return f"quality {quality(field.quality(place))}, {dollars(field.costs[place])}, {seconds(field.seconds[place])}"
 
 
+def _name_steps(of: Deliberation) -> Iterator[str]:
+    named = of.match.named
+    if named.alias:
+        target = of.index.catalog.catalog.aliases[named.alias].target
+        yield f"alias {named.alias}: stands for {target}"
+    if named.model is not None:
+        yield f"model {named.model}: the request asks for it by name"
+
+
 def _workload_step(of: Deliberation) -> str:
     workload = of.match.workload
+    if of.match.named.workload:
+        return f"workload {workload.name}: the request asks for it as its model"
     if of.request.origin.workload:
         return f"workload {workload.name}: the request names it"
     if workload is of.index.catalog.catalog.workloads[-1]:
@@ -151,11 +171,17 @@ def _floor_step(of: Deliberation) -> str:
 
 
 def _concessions(of: Deliberation) -> Iterator[str]:
-    pin = of.match.pin
-    if pin is not None and of.reason is not ReasonCode.OVERRIDE:
+    pin, named = of.match.pin, of.needs.named
+    if named is not None and of.reason is not ReasonCode.PINNED:
+        yield f"model: {named} may not serve this request" + (", so another one stands in" if of.targets else "")
+    elif pin is not None and named is not None and pin.model != named:
+        yield f"override {pin.name}: the request asks for {named} by name, so {pin.model} is not taken"
+    elif pin is not None and named is None and of.reason is not ReasonCode.OVERRIDE:
         yield f"override {pin.name}: {pin.model} may not serve this request, so the strategy decides"
     if of.survey.forced and of.targets:
         yield "breakers: all that may serve have an open one, so they are taken all the same"
+    if of.survey.throttled and of.targets:
+        yield "rate limits: none of those that may serve has room, so they are taken all the same"
     if of.reason in _CONCEDING:
         yield _CONCEDING[of.reason](of)
     yield from _thrift(of)
@@ -206,6 +232,7 @@ _REASONS: Mapping[ReasonCode, Callable[[Deliberation, int, Baseline | None], str
         ReasonCode.OVERRIDE: _override,
         ReasonCode.BEST_AVAILABLE: _best_available,
         ReasonCode.LAST_RESORT: _last_resort,
+        ReasonCode.PINNED: _pinned,
     }
 )
 

@@ -17,7 +17,7 @@ class Tier(IntEnum):
     """Who comes before others, whatever a strategy makes of them."""
 
     PINNED = 0
-    """An override names the model."""
+    """An override or the caller names the model."""
     GOOD = 1
     """It reaches the floor of quality."""
     BELOW = 2
@@ -100,6 +100,8 @@ def _tiers(offers: Sequence[Offer], shortfalls: Sequence[float], needs: Requirem
     tiers = [GOOD if shortfall <= floor else BELOW for shortfall in shortfalls]
     if needs.pin is None:
         return tiers
+    if needs.named is not None:
+        return [PINNED if offer.model == needs.named else tier for offer, tier in zip(offers, tiers, strict=True)]
     floor = -needs.floors.pinned.quality
     return [
         PINNED if offer.model == needs.pin and shortfall <= floor else tier

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from controlplane.catalog.model import Complexity
 from controlplane.decision.matching import Match
-from controlplane.decision.model import QualityFloor, Request
+from controlplane.decision.model import Operation, QualityFloor, Request
 
 _LADDER = tuple(Complexity)
 _NONE = QualityFloor(quality=0.0, source="override")
@@ -30,12 +30,13 @@ def floors(request: Request, match: Match, eased: float = 0.0) -> Floors:
     The highest of three counts: the policy's for the complexity, that of any matching override, the request's own.
     If the classifier is less sure than the policy wants, the floor is that of the next complexity: taking a hard request
     for an easy one costs an answer, taking an easy one for hard costs a fraction of a cent. The policy's own floor is lowered by
-    `eased`, for the time when a budget comes to its end.
+    `eased`, for the time when a budget comes to its end. Vectors are not better for a harder text: for them only the request's
+    own floor counts.
     """
     found = request.classification
     unsure = found.confidence < match.policy.low_confidence
     complexity = _step_up(found.complexity) if unsure else found.complexity
-    usual = match.policy.quality_floors.get(complexity, 0.0)
+    usual = match.policy.quality_floors.get(complexity, 0.0) if request.operation is Operation.CHAT else 0.0
     by_complexity = QualityFloor(quality=max(round(usual - eased, 9), 0.0) if eased else usual, source="complexity")
     pinned = _insisted(request, match)
     general = pinned if pinned.quality > by_complexity.quality else by_complexity

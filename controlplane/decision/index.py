@@ -1,10 +1,10 @@
 """What can be worked out about a catalog before any request arrives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from controlplane.catalog.model import DeploymentName, ModelName, TaskType
+from controlplane.catalog.model import DeploymentName, ModelName, TaskType, WireProtocol
 from controlplane.decision.access import access_denial, denial
 from controlplane.decision.estimates import Speed, speed
 from controlplane.decision.offer import Offer, offers
@@ -29,12 +29,15 @@ class Shortlist:
 class CatalogIndex:
     """A catalog, ready for deciding.
 
-    `unpriced`: some offer has no price and is not free.
+    `unpriced`: some offer has no price and is not free. `offers_of` has the offers of each model, `embedders` those that make
+    vectors; no other list has those.
     For each policy, `allowed` has the deployments that its access leaves, `permitted` those that its strategy is about too.
     """
 
     catalog: Catalog
     offers: tuple[Offer, ...]
+    offers_of: Mapping[ModelName, tuple[Offer, ...]]
+    embedders: Shortlist
     model_names: tuple[ModelName, ...]
     unpriced: bool
     shortlists: Mapping[tuple[PolicyName, TaskType], Shortlist]
@@ -43,6 +46,8 @@ class CatalogIndex:
     permitted: Mapping[PolicyName, frozenset[DeploymentName]]
     providers: frozenset[str]
     regions: frozenset[str]
+    tiers: frozenset[str]
+    protocols: frozenset[WireProtocol]
     providers_of: Mapping[ModelName, frozenset[str]]
 
 
@@ -97,6 +102,8 @@ def _catalog(catalog: Catalog) -> CatalogIndex:
     return CatalogIndex(
         catalog=catalog,
         offers=known,
+        offers_of=_offers_of(known),
+        embedders=_shortlist(tuple(offer for offer in known if offer.embeds)),
         model_names=tuple(sorted(catalog.models)),
         unpriced=any(offer.unpriced for offer in known),
         shortlists=_shortlists(catalog, known),
@@ -105,27 +112,43 @@ def _catalog(catalog: Catalog) -> CatalogIndex:
         permitted=_by_policy(catalog, known, denial),
         providers=frozenset(offer.provider for offer in known),
         regions=frozenset(offer.region for offer in known if offer.region),
+        tiers=frozenset(offer.tier for offer in known),
+        protocols=frozenset(offer.protocol for offer in known),
         providers_of=MappingProxyType(
             {model: frozenset(offer.provider for offer in known if offer.model == model) for model in catalog.models}
         ),
     )
 
 
-def permitted(index: CatalogIndex, policy: Policy, pinned: ModelName | None) -> frozenset[DeploymentName]:
-    """The deployments that `policy` permits for a request for which an override names the model `pinned`.
+def permitted(index: CatalogIndex, policy: Policy, pinned: Collection[ModelName]) -> frozenset[DeploymentName]:
+    """The deployments that `policy` permits for a request for which the models `pinned` are named, by an override or its caller.
 
-    A pinned model need not be one that the strategy names: both are the operator's word, and the override is nearer.
+    A pinned model need not be one that the strategy names: the strategy is for requests that name none, and an override is
+    nearer. What `access` denies stays denied.
     """
-    if pinned is None:
+    if not pinned:
         return index.permitted[policy.name]
     allowed = index.allowed[policy.name]
-    named = (offer.deployment for offer in index.offers if offer.model == pinned and offer.deployment in allowed)
-    return index.permitted[policy.name].union(named)
+    named = (offer.deployment for model in pinned for offer in index.offers_of.get(model, ()))
+    return index.permitted[policy.name].union(name for name in named if name in allowed)
 
 
-def shortlist(index: CatalogIndex, policy: Policy, task: TaskType, pinned: ModelName | None) -> Shortlist:
-    """The offers worth looking at; all if an override names a model, which may be one that the policy does not permit."""
-    return index.shortlists[policy.name, task] if pinned is None else _shortlist(index.offers)
+def of_models(index: CatalogIndex, models: Collection[ModelName]) -> Shortlist:
+    """The offers of these models alone."""
+    found = (offer for model in models for offer in index.offers_of.get(model, ()))
+    return _shortlist(tuple(sorted(found, key=lambda offer: offer.deployment)))
+
+
+def everything(index: CatalogIndex) -> Shortlist:
+    """All offers, whatever a policy says of them."""
+    return _shortlist(index.offers)
+
+
+def _offers_of(known: tuple[Offer, ...]) -> Mapping[ModelName, tuple[Offer, ...]]:
+    found: dict[ModelName, list[Offer]] = {}
+    for offer in known:
+        found.setdefault(offer.model, []).append(offer)
+    return MappingProxyType({model: tuple(those) for model, those in found.items()})
 
 
 def _by_policy(
@@ -153,6 +176,7 @@ def _stands(offer: Offer, policy: Policy, task: TaskType) -> bool:
     regions = policy.access.regions
     return (
         not offer.disabled
+        and not offer.embeds
         and (not regions or offer.region in regions)
         and policy.task_capabilities.get(task, frozenset()) <= offer.capabilities
         and not denial(policy, offer)

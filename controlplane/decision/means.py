@@ -10,10 +10,9 @@ from controlplane.budget.matching import Balances, Bearer, purses
 from controlplane.budget.model import Hold, Measure, Purse, Shortage
 from controlplane.decision.index import CatalogIndex
 from controlplane.decision.matching import Match
-from controlplane.decision.model import Request
+from controlplane.decision.model import Operation, Request
 from controlplane.decision.offer import Offer
 from controlplane.policy.model import ExecutionLimits, NearEnd, NearEndAction
-from turnout_features.model import Features
 
 EXACT_MARGIN = 64
 """Tokens for what a provider puts around messages and tools, beside an eighth, where tokens are those that features count."""
@@ -164,7 +163,7 @@ def means(request: Request, match: Match, index: CatalogIndex, balances: Balance
         size=Size(
             input_tokens=request.features.input_tokens,
             images=request.features.images,
-            output_limit=longest_answer(request.features, match.policy.limits),
+            output_limit=longest_answer(request, match.policy.limits),
         ),
         runs=request.max_runs,
         degrade=degrade,
@@ -173,9 +172,11 @@ def means(request: Request, match: Match, index: CatalogIndex, balances: Balance
     )
 
 
-def longest_answer(features: Features, limits: ExecutionLimits) -> int:
-    """The longest answer, in tokens, that caller and policy allow; the caller may say nothing, or 0."""
-    return min(features.max_output_tokens, limits.max_output_tokens) or limits.max_output_tokens
+def longest_answer(request: Request, limits: ExecutionLimits) -> int:
+    """The longest answer, in tokens, that caller and policy allow; the caller may say nothing, or 0. Vectors have none."""
+    if request.operation is Operation.EMBED:
+        return 0
+    return min(request.features.max_output_tokens, limits.max_output_tokens) or limits.max_output_tokens
 
 
 def _low(every: tuple[Purse, ...], near: NearEnd) -> Purse | None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from controlplane.budget.model import Hold, Purse, Shortage
-from controlplane.catalog.model import Capability, DeploymentName, ModelName, Price
+from controlplane.catalog.model import Capability, DeploymentName, ModelName, Price, WireProtocol
 from controlplane.classification.model import Classification
 from controlplane.policy.model import PolicyName, WorkloadName
 from turnout_features.model import Features
@@ -26,6 +26,8 @@ class Constraints:
     capabilities: frozenset[Capability] = frozenset()
     models: frozenset[str] = frozenset()
     excluded_models: frozenset[str] = frozenset()
+    tiers: frozenset[str] = frozenset()
+    protocols: frozenset[WireProtocol] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +40,26 @@ class Origin:
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
+class Operation(StrEnum):
+    """What is to be done with a request."""
+
+    CHAT = "chat"
+    EMBED = "embed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affinity:
+    """Where a conversation was answered last, and how much of this request its provider probably still has in its cache."""
+
+    deployment: str
+    cached_tokens: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """All that a decision depends on beside snapshot, time and draw.
 
+    `model` is what is asked for by name, as it was given: see `decision.naming`.
     `policy` replaces the workload's policy if it is not empty. `tenant` and `key`: for whom, and who asks; `max_runs`: how often
     the decision may be run. Budgets depend on all three.
     """
@@ -54,6 +72,9 @@ class Request:
     tenant: str = ""
     key: str = ""
     max_runs: int = 1
+    model: str = ""
+    operation: Operation = Operation.CHAT
+    affinity: Affinity | None = None
 
 
 class Exclusion(StrEnum):
@@ -63,12 +84,15 @@ class Exclusion(StrEnum):
     NO_CREDENTIAL = "no_credential"
     POLICY_DENIES = "policy_denies"
     MODEL_NOT_ASKED = "model_not_asked"
+    TIER = "tier"
     PROVIDER_NOT_ASKED = "provider_not_asked"
     REGION = "region"
+    PROTOCOL = "protocol"
     CAPABILITY = "capability"
     CONTEXT_WINDOW = "context_window"
     OUTPUT_LIMIT = "output_limit"
     UNHEALTHY = "unhealthy"
+    RATE_LIMIT = "rate_limit"
     COST = "cost"
     LATENCY = "latency"
     QUALITY = "quality"
@@ -85,6 +109,8 @@ class ReasonCode(StrEnum):
     OVERRIDE = "override"
     BEST_AVAILABLE = "best_available"
     LAST_RESORT = "last_resort"
+    PINNED = "pinned"
+    AFFINITY = "affinity"
 
 
 class Notice(StrEnum):

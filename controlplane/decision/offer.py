@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from controlplane.catalog.model import Capability, Deployment, DeploymentName, Model, ModelName, Price, TaskType
+from controlplane.catalog.model import (
+    Capability,
+    Deployment,
+    DeploymentName,
+    Model,
+    ModelName,
+    Price,
+    TaskType,
+    WireProtocol,
+)
 from controlplane.decision.estimates import Prices
 from controlplane.snapshot.model import Catalog
 
@@ -13,6 +22,7 @@ from controlplane.snapshot.model import Catalog
 class Offer:
     """What is on offer at a deployment.
 
+    `embeds`: the model makes vectors and answers nothing.
     `usual_seconds` is the model's prior time to a whole answer. `shared`: the model has other deployments too.
     `counts_exactly`: the model reads the tokens that features count. `dearest` has the most that an input token may cost, read,
     cached or written, and the output price; `unpriced`: all of that is 0, and nobody says that it is free.
@@ -22,6 +32,9 @@ class Offer:
     model: ModelName
     provider: str
     region: str
+    protocol: WireProtocol
+    tier: str
+    embeds: bool
     disabled: bool
     weight: int
     shared: bool
@@ -52,6 +65,9 @@ def _offer(deployment: Deployment, model: Model, *, shared: bool) -> Offer:
         model=model.name,
         provider=deployment.provider,
         region=deployment.region,
+        protocol=deployment.protocol,
+        tier=model.tier,
+        embeds=Capability.EMBEDDINGS in model.capabilities,
         disabled=deployment.disabled,
         weight=deployment.weight,
         shared=shared,

@@ -32,18 +32,21 @@ class Plan:
     among: int
 
 
-def plan(ranking: Ranking, fallbacks: int, draw: float) -> Plan:
+def plan(ranking: Ranking, fallbacks: int, draw: float, *, alone: bool = False) -> Plan:
     """Choose the first target and at most `fallbacks` others from `ranking`, which is not empty.
 
     Each next one is taken from those that reach the floor before those that do not, then from those that are ready
     before those that are half-open, then from the providers that the plan uses least so far: what breaks is mostly a
-    provider. What is left after that is the strategy's choice.
+    provider. What is left after that is the strategy's choice. `alone`: all targets have the model of the first.
     """
     tiers, left = ranking.field.tiers, ranking.order
     foremost = tiers[left[0]]
     peers = [place for place in left if tiers[place] is foremost]
     primary, propensity, rest = pick(_first_lots(ranking, peers), draw)
     chosen = [primary]
+    if alone:
+        offers = ranking.field.offers
+        left = [place for place in left if offers[place].model == offers[primary].model]
     for _ in range(min(fallbacks, MOST_TARGETS - 1, len(left) - 1)):
         left = [place for place in left if place != chosen[-1]]
         following, _chance, rest = pick(_next_lots(ranking, left, chosen), rest)

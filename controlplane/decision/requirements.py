@@ -8,15 +8,17 @@ from types import MappingProxyType
 from controlplane.catalog.model import Capability, DeploymentName, ModelName, TaskType
 from controlplane.decision.estimates import expected_output
 from controlplane.decision.floors import Floors, floors
-from controlplane.decision.index import CatalogIndex, permitted, shortlist
+from controlplane.decision.index import CatalogIndex, Shortlist, everything, of_models, permitted
 from controlplane.decision.matching import Match
 from controlplane.decision.means import Means, longest_answer
-from controlplane.decision.model import Constraints, Request
+from controlplane.decision.model import Constraints, Operation, Request
 from controlplane.decision.offer import Offer
 from controlplane.policy.model import ExecutionLimits
 from turnout_features.model import Features, OutputFormat
 
 _NOTHING: frozenset[Capability] = frozenset()
+
+_VECTORS = frozenset({Capability.EMBEDDINGS})
 
 _BY_FORMAT: Mapping[OutputFormat, Capability] = MappingProxyType(
     {OutputFormat.JSON: Capability.JSON, OutputFormat.JSON_SCHEMA: Capability.JSON_SCHEMA}
@@ -29,7 +31,9 @@ class Requirements:
 
     `offers` are those worth looking at; `selective` tells whether a list, a capability or the size can exclude any of
     them at all. `capabilities` are those without which the request cannot be run at all, `fitting` those that its kind of work wants
-    beside them. `asked_output` is the length of answer that the caller asks for (0 if it does not say), `output_limit` the
+    beside them. `pin` is a model that an override or the caller names; `named` the one that the caller does, and `only` the
+    models that may serve at all because of a name, None if all may.
+    `asked_output` is the length of answer that the caller asks for (0 if it does not say), `output_limit` the
     longest that policy and caller allow. Caps are None where there is none; `means` is None where no budget applies.
     """
 
@@ -39,6 +43,9 @@ class Requirements:
     permitted: frozenset[DeploymentName]
     regions: frozenset[str]
     pin: ModelName | None
+    named: ModelName | None
+    only: frozenset[ModelName] | None
+    operation: Operation
     task_type: TaskType
     capabilities: frozenset[Capability]
     fitting: frozenset[Capability]
@@ -53,35 +60,47 @@ class Requirements:
     floors: Floors
     means: Means | None
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other model may follow the first: vectors of two models cannot be compared."""
+        return self.operation is Operation.EMBED
+
 
 def requirements(request: Request, match: Match, index: CatalogIndex, means: Means | None = None) -> Requirements:
     """What `request` asks under what matched: the caller's constraints and the policy's bounds both hold."""
     features, constraints, policy = request.features, request.constraints, match.policy
     task = request.classification.task_type
-    pin = match.pin.model if match.pin is not None else None
-    asked = min(features.max_output_tokens, policy.limits.max_output_tokens)
-    limit = longest_answer(features, policy.limits)
-    listed = shortlist(index, policy, task, pin)
+    embedding = request.operation is Operation.EMBED
+    named, only = match.named.model, _only(request, match)
+    pin = named or (match.pin.model if match.pin is not None else None)
+    limit = longest_answer(request, policy.limits)
+    asked = min(features.max_output_tokens, limit)
+    listed = _worth_looking_at(request, match, index, only)
     tokens = padded(features.input_tokens)
-    capabilities = needed(features) | constraints.capabilities
+    capabilities = (_VECTORS if embedding else needed(features)) | constraints.capabilities
     eased = policy.budget.quality_step if means is not None and means.low is not None else 0.0
     most = tightest_cap(constraints, policy.limits)
     fits = not capabilities and tokens + limit <= listed.context_window and asked <= listed.max_output_tokens
     return Requirements(
         offers=listed.offers,
-        selective=pin is not None or not fits or lists_any(constraints),
+        selective=embedding or pin is not None or not fits or lists_any(constraints),
         constraints=constraints,
-        permitted=permitted(index, policy, pin),
+        permitted=index.allowed[policy.name] if embedding else permitted(index, policy, only or _one(pin)),
         regions=policy.access.regions,
         pin=pin,
+        named=named,
+        only=only,
+        operation=request.operation,
         task_type=task,
         capabilities=capabilities,
-        fitting=policy.task_capabilities.get(task, _NOTHING),
+        fitting=_NOTHING if embedding else policy.task_capabilities.get(task, _NOTHING),
         input_tokens=features.input_tokens,
         padded_input_tokens=tokens,
         asked_output=asked,
         output_limit=limit,
-        expected_output=min(expected_output(task, request.classification.complexity, features), limit),
+        expected_output=0
+        if embedding
+        else min(expected_output(task, request.classification.complexity, features), limit),
         capped=most is not None or constraints.max_latency is not None or (means is not None and means.selective),
         max_cost_nanousd=most,
         max_latency=constraints.max_latency,
@@ -90,14 +109,43 @@ def requirements(request: Request, match: Match, index: CatalogIndex, means: Mea
     )
 
 
+def _only(request: Request, match: Match) -> frozenset[ModelName] | None:
+    """The models that a name leaves: the caller's with what the policy lets stand in for it, or the policy's for vectors."""
+    named, policy = match.named.model, match.policy
+    if request.operation is Operation.EMBED:
+        return _one(named or policy.embeddings) or None
+    if named is None or policy.pinned_fallbacks.anyone:
+        return None
+    return frozenset({named, *policy.pinned_fallbacks.models})
+
+
+def _one(name: ModelName | None) -> frozenset[ModelName]:
+    return frozenset() if name is None else frozenset({name})
+
+
+def _worth_looking_at(
+    request: Request, match: Match, index: CatalogIndex, only: frozenset[ModelName] | None
+) -> Shortlist:
+    """The offers worth looking at; all if a name may bring in what the policy's strategy is not about."""
+    if only is not None:
+        return of_models(index, only)
+    if request.operation is Operation.EMBED:
+        return index.embedders
+    if match.pin is not None or match.named.model is not None:
+        return everything(index)
+    return index.shortlists[match.policy.name, request.classification.task_type]
+
+
 def lists_any(constraints: Constraints) -> bool:
-    """Whether `constraints` name any model, provider or region."""
+    """Whether `constraints` name any model, tier, provider, region or protocol."""
     return bool(
         constraints.models
         or constraints.excluded_models
         or constraints.providers
         or constraints.excluded_providers
         or constraints.regions
+        or constraints.tiers
+        or constraints.protocols
     )
 
 

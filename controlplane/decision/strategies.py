@@ -5,7 +5,7 @@ decide, and what the model is expected to take is the mean over its deployments 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from controlplane.catalog.model import ModelName
@@ -23,9 +23,10 @@ _NANO = 1_000_000_000
 class Order:
     """How places are compared: by `columns`, the first deciding and less being better; `terms` are parts of a score.
 
-    A score is the sum of its terms, by name, and higher is better. Ties go to the better, the cheaper, the quicker, and at
-    last to the first by name: by name and not by lot, since a draw would make a choice random for no gain, with a propensity
-    to account for, and would send equal requests to different providers, away from the prompt cache that the last one filled.
+    A score is the sum of its terms, by name, and higher is better. Ties go to the better, the cheaper, the quicker, the one with
+    more room in its rate limits, and at last to the first by name: by name and not by lot, since a draw would make a choice
+    random for no gain, with a propensity to account for, and would send equal requests to different providers, away from the
+    prompt cache that the last one filled.
     """
 
     columns: tuple[Column, ...]
@@ -52,15 +53,20 @@ class Ranking:
         return (("quality", self.field.quality(place)),) if below else self.strategy.terms(place)
 
 
-def rank(found: Survey, strategy: Strategy) -> Ranking:
-    """Put those who may serve in order: by tier, and within it as the strategy compares them."""
+def rank(found: Survey, strategy: Strategy, spent: Column | None = None) -> Ranking:
+    """Put those who may serve in order: by tier, and within it as the strategy compares them.
+
+    `spent` is the share of each one's rate limits that is used, if any is known: among equals more room comes first.
+    """
     field, able, tiers = found.field, found.able, found.field.tiers
     paces = _paces(field, able)
     good = [place for place in able if tiers[place] is not BELOW]
+    more = () if spent is None else (spent,)
     order = _ORDERS[strategy.kind](strategy, field, paces, good)
+    order = replace(order, columns=(*order.columns, *more))
     ranked = order.sort(good)
     if len(good) < len(able):
-        by_quality = Order(columns=(field.shortfalls, field.costs, paces), terms=lambda _: ())
+        by_quality = Order(columns=(field.shortfalls, field.costs, paces, *more), terms=lambda _: ())
         ranked += by_quality.sort([place for place in able if tiers[place] is BELOW])
     if PINNED in [tiers[place] for place in good]:
         ranked.sort(key=tiers.__getitem__)

@@ -57,6 +57,8 @@ def _remark(of: Deliberation, barred: Exclusion | None, evidence: Evidence) -> s
         return f"the last resort of the policy, otherwise excluded: {detail(barred, evidence)}"
     if of.survey.forced:
         return f"serves in spite of this: {detail(Exclusion.UNHEALTHY, evidence)}"
+    if of.survey.throttled:
+        return f"serves in spite of this: {detail(Exclusion.RATE_LIMIT, evidence)}"
     if evidence.field.tiers[evidence.place] is Tier.BELOW:
         return f"serves only for want of better: {detail(Exclusion.QUALITY, evidence)}"
     if evidence.field.half_open[evidence.place]:
@@ -66,5 +68,13 @@ def _remark(of: Deliberation, barred: Exclusion | None, evidence: Evidence) -> s
 
 
 def _evidence(of: Deliberation, everyone: Field, place: int) -> Evidence:
-    health = of.index.live.unready.get(everyone.offers[place].deployment)
-    return Evidence(field=everyone, place=place, needs=of.needs, policy=of.match.policy, health=health)
+    name, live = everyone.offers[place].deployment, of.index.live
+    return Evidence(
+        field=everyone,
+        place=place,
+        needs=of.needs,
+        policy=of.match.policy,
+        now=of.now,
+        health=live.unready.get(name),
+        headroom=live.live.headroom.get(name),
+    )

@@ -8,11 +8,12 @@ from types import MappingProxyType
 from typing import Any
 
 from controlplane.catalog.canonical import digest
-from controlplane.catalog.document.node import At, Scalar
+from controlplane.catalog.document.node import At, Items, Scalar
 from controlplane.catalog.document.problem import ProblemKind
 from controlplane.catalog.document.read import Field, each, mapped, optional, record, required, table
 from controlplane.catalog.document.scalar import (
     duration,
+    flag,
     integer,
     name_like,
     share,
@@ -29,6 +30,7 @@ from controlplane.policy.model import (
     NearEnd,
     NearEndAction,
     Override,
+    PinnedFallbacks,
     Policy,
     PolicyName,
     RuleSetName,
@@ -255,6 +257,20 @@ def _near_end(at: At) -> NearEnd:
     return NearEnd(action=action, **fields)
 
 
+def _pinned_fallbacks(at: At) -> PinnedFallbacks:
+    """Whether, or which, other models may stand in. One name is refused: read as a flag or a list it would do nothing."""
+    if isinstance(at.node, Items):
+        models = tuple(dict.fromkeys(ModelName(name) for name in _models(at)))
+        if not models:
+            raise at.refuse(ProblemKind.NO_EFFECT, "this list is empty", "name a model, or write `false`")
+        return PinnedFallbacks(models=models)
+    if isinstance(at.node, Scalar) and at.node.text not in {"true", "false"}:
+        written = at.node.text[:60]
+        reason = f"`pinned_fallbacks` is a list of models, or true or false, not `{written}`"
+        raise at.refuse(ProblemKind.WRONG_TYPE, reason, f"write `[{written}]`, also for one model")
+    return PinnedFallbacks(anyone=flag(at))
+
+
 POLICY_FIELDS: Mapping[str, Field] = {
     "name": required(policy_name),
     "strategy": required(read_strategy),
@@ -269,9 +285,21 @@ POLICY_FIELDS: Mapping[str, Field] = {
     "durability": optional(word_of(Durability, "durability mode")),
     "when_store_fails": optional(word_of(StoreFailure, "action")),
     "budget": optional(_near_end),
+    "pinned_fallbacks": optional(_pinned_fallbacks),
+    "embeddings": optional(model_name),
 }
 
-_WITH_DEFAULTS = ("overrides", "access", "limits", "low_confidence", "durability", "when_store_fails", "budget")
+_WITH_DEFAULTS = (
+    "overrides",
+    "access",
+    "limits",
+    "low_confidence",
+    "durability",
+    "when_store_fails",
+    "budget",
+    "pinned_fallbacks",
+    "embeddings",
+)
 
 
 def read_policy(at: At) -> Policy:

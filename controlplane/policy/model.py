@@ -87,6 +87,14 @@ class Access:
     regions: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedFallbacks:
+    """Which other models may answer when a caller named one: any that the policy permits, only `models` in this order, or none."""
+
+    anyone: bool = False
+    models: tuple[ModelName, ...] = ()
+
+
 class Durability(StrEnum):
     """When a decision is on disk."""
 
@@ -141,6 +149,9 @@ class Policy:
     durability: Durability = Durability.BEFORE_REPLY
     when_store_fails: StoreFailure = StoreFailure.REFUSE
     budget: NearEnd = field(default_factory=NearEnd)
+    pinned_fallbacks: PinnedFallbacks = field(default_factory=PinnedFallbacks)
+    embeddings: ModelName | None = None
+    """The model that makes vectors where the caller names none; the cheapest if None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

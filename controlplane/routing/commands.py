@@ -59,7 +59,7 @@ class ReadRequest:
 
     def __call__(self, ask: Ask, snapshot: Snapshot) -> Reading:
         """Raises Failure RULE_SET_OUTDATED when a client's features were made with another rule set."""
-        rules = rule_set_for(ask.origin, ask.policy, snapshot.catalog)
+        rules = rule_set_for(ask.origin, ask.policy, snapshot.catalog, ask.model)
         features = self._features(ask, rules)
         taken = self._around.classify(features, rules, ask.hint)
         ask.trace.event(
@@ -75,6 +75,9 @@ class ReadRequest:
             tenant=ask.tenant,
             key=ask.presenter,
             max_runs=ask.max_runs,
+            model=ask.model,
+            operation=ask.operation,
+            affinity=ask.affinity,
         )
         return Reading(request=request, snapshot=snapshot, rule_set=rules)
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from controlplane.budget.model import Purse
 from controlplane.catalog.model import Complexity, TaskType
-from controlplane.decision.model import Constraints, Decision, Origin
+from controlplane.decision.model import Affinity, Constraints, Decision, Operation, Origin
 from turnout_features.model import Conversation, Features
 
 
@@ -52,7 +52,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A request to be routed. `fingerprint` is a digest of everything that was asked, empty without a request id."""
+    """A request to be routed. `fingerprint` is a digest of everything that was asked, empty without a request id.
+
+    `session` and `user` tell whose request it is; nothing is decided by them.
+    """
 
     content: Told | Shown
     tenant: str
@@ -63,6 +66,11 @@ class Ask:
     policy: str = ""
     pool: str = "default"
     max_runs: int = 1
+    model: str = ""
+    operation: Operation = Operation.CHAT
+    affinity: Affinity | None = None
+    session: str = ""
+    user: str = ""
     request_id: str = ""
     fingerprint: bytes = b""
     traceparent: str = ""

@@ -7,11 +7,20 @@ from datetime import datetime
 from controlplane.budget.model import Account, AccountId, Balance, BudgetName, Measure, Purse
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.model import Classification, Signal
-from controlplane.decision.model import Constraints, Origin, Request
+from controlplane.decision.model import Affinity, Constraints, Operation, Request
 from controlplane.routing.model import Ask, Basis, Known, SignedDecision
 from controlplane.rpc.decision_codec import classification_message
-from controlplane.rpc.enums import CAPABILITY, COMPLEXITIES, COMPLEXITY, DOMAINS, TASK_TYPE, TASK_TYPES
-from controlplane.rpc.routing_codec import constraints_from, hint_from, origin_from
+from controlplane.rpc.enums import (
+    CAPABILITY,
+    COMPLEXITIES,
+    COMPLEXITY,
+    DOMAINS,
+    OPERATION,
+    PROTOCOL,
+    TASK_TYPE,
+    TASK_TYPES,
+)
+from controlplane.rpc.routing_codec import affinity_from, constraints_from, hint_from, operation_from, origin_from
 from turnout.audit.v1 import record_pb2
 from turnout.catalog.v1 import catalog_pb2
 from turnout.routing.v1 import routing_pb2
@@ -84,6 +93,9 @@ def recorded(asked: record_pb2.Asked, basis: record_pb2.Basis, *, tenant: str, k
         tenant=tenant,
         key=key,
         max_runs=asked.max_runs,
+        model=asked.model,
+        operation=operation_from(asked.operation),
+        affinity=affinity_from(asked.affinity) if asked.HasField("affinity") else None,
     )
     return Recorded(request=request, hint=hint_from(asked.hints), basis=_basis_from(basis))
 
@@ -91,18 +103,30 @@ def recorded(asked: record_pb2.Asked, basis: record_pb2.Basis, *, tenant: str, k
 def _asked(ask: Ask, request: Request) -> record_pb2.Asked:
     return record_pb2.Asked(
         features=features_to_proto(request.features),
-        hints=_hints(ask.origin, ask.hint),
+        hints=_hints(ask),
         constraints=None if request.constraints == _NONE else _constraints(request.constraints),
         policy=request.policy,
         classification=classification_message(request.classification),
         max_runs=ask.max_runs,
+        model=request.model,
+        affinity=_affinity(request.affinity),
+        operation=routing_pb2.OPERATION_UNSPECIFIED
+        if request.operation is Operation.CHAT
+        else OPERATION[request.operation],
     )
 
 
 _NONE = Constraints()
 
 
-def _hints(origin: Origin, hint: Known) -> routing_pb2.Hints:
+def _affinity(affinity: Affinity | None) -> routing_pb2.Affinity | None:
+    if affinity is None:
+        return None
+    return routing_pb2.Affinity(deployment=affinity.deployment, cached_tokens=affinity.cached_tokens)
+
+
+def _hints(ask: Ask) -> routing_pb2.Hints:
+    origin, hint = ask.origin, ask.hint
     return routing_pb2.Hints(
         workload=origin.workload,
         feature=origin.feature,
@@ -110,6 +134,8 @@ def _hints(origin: Origin, hint: Known) -> routing_pb2.Hints:
         labels=origin.labels,
         task_type=TASK_TYPE[hint.task_type] if hint.task_type else catalog_pb2.TASK_TYPE_UNSPECIFIED,
         complexity=COMPLEXITY[hint.complexity] if hint.complexity else catalog_pb2.COMPLEXITY_UNSPECIFIED,
+        session=ask.session,
+        user=ask.user,
     )
 
 
@@ -125,6 +151,8 @@ def _constraints(constraints: Constraints) -> routing_pb2.Constraints:
         capabilities=sorted(CAPABILITY[capability] for capability in constraints.capabilities),
         models=sorted(constraints.models),
         excluded_models=sorted(constraints.excluded_models),
+        tiers=sorted(constraints.tiers),
+        protocols=sorted(PROTOCOL[protocol] for protocol in constraints.protocols),
     )
 
 

@@ -25,7 +25,7 @@ from controlplane.store.protocols import StoredEntry
 from turnout.audit.v1 import record_pb2
 from turnout.catalog.v1 import catalog_pb2
 from turnout.outcome.v1 import receipt_pb2, usage_pb2
-from turnout.routing.v1 import decision_pb2
+from turnout.routing.v1 import decision_pb2, routing_pb2
 from turnout_wire.failure import CODES
 
 DAY_US = 86_400_000_000
@@ -90,7 +90,7 @@ def _decision(entry: StoredEntry, body: bytes, at_us: int) -> Told:
         confidence_ppm=summary.confidence_ppm,
         low_confidence=decision_pb2.NOTICE_LOW_CONFIDENCE in decision.reason.notices,
         baseline=_price(decision.baseline.price) if decision.baseline.HasField("price") else None,
-        unit=unit_of(decision, feature, hints.labels),
+        unit=unit_of(decision, feature, {**hints.labels, **_whose(hints)}),
         adopted=record.adopted,
     )
     return Told(at_us=at_us, fact=fact, documents=_documents(record.basis))
@@ -177,6 +177,11 @@ def unit_of(decision: decision_pb2.RouteDecision, feature: str, labels: Mapping[
     whose = next((labels[name] for name in UNIT_LABELS if name in labels), "")
     text = "\x00".join((decision.tenant, decision.presenter, feature, whose, decision.request_digest.hex()))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def _whose(hints: routing_pb2.Hints) -> dict[str, str]:
+    """What hints say of session and user, in the words of labels; they count before labels of these names."""
+    return {name: said for name in UNIT_LABELS if (said := getattr(hints, name))}
 
 
 def clean(text: str) -> str:

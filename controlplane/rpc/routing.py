@@ -121,7 +121,9 @@ class RoutingServicer:
 
     async def GetRuleSet(self, request: routing_pb2.GetRuleSetRequest, call: Call) -> routing_pb2.GetRuleSetResponse:
         """The patterns that the caller's requests will be read with."""
-        rules = rule_set_for(origin_from(request.hints), request.policy, self._commands.snapshot().catalog)
+        rules = rule_set_for(
+            origin_from(request.hints), request.policy, self._commands.snapshot().catalog, request.model
+        )
         return routing_pb2.GetRuleSetResponse(digest=rules.digest, patterns=_patterns(rules))
 
     def _ask(self, request: routing_pb2.DecideRouteRequest, call: Call) -> Ask:

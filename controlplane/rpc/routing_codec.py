@@ -8,9 +8,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from controlplane.catalog.model import Complexity, TaskType
-from controlplane.decision.model import Constraints, Origin
+from controlplane.decision.model import Affinity, Constraints, Operation, Origin
 from controlplane.routing.model import Ask, Known, NoTrace, Shown, Told, Trace
-from controlplane.rpc.enums import CAPABILITIES, COMPLEXITIES, TASK_TYPES
+from controlplane.rpc.enums import CAPABILITIES, COMPLEXITIES, OPERATIONS, PROTOCOLS, TASK_TYPES
 from turnout.inference.v1 import chat_pb2, payload_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout_wire.chat_payload import parse_chat
@@ -46,9 +46,14 @@ def ask_from(
         policy=request.policy,
         pool=request.pool or "default",
         max_runs=request.max_runs or 1,
+        model=request.model,
+        operation=operation_from(request.operation),
+        affinity=affinity_from(request.affinity) if request.HasField("affinity") else None,
+        session=request.hints.session,
+        user=request.hints.user,
         request_id=request.request_id,
         fingerprint=_fingerprint(request),
-        traceparent=traceparent,
+        traceparent=request.traceparent or traceparent,
         trace=trace or NoTrace(),
     )
 
@@ -74,6 +79,9 @@ def _content(request: Content, check: Check) -> Shown | Told:
         described = request.description
         return Told(features=features_from_proto(described.features), request_digest=described.request_digest)
     payload = request.payload
+    if isinstance(request, routing_pb2.DecideRouteRequest) and request.operation == routing_pb2.OPERATION_EMBED:
+        problem = "payload: texts to make vectors of are described, not shown; send `description` with their features"
+        raise Failure("INVALID_FIELD", problem, field="payload")
     return Shown(
         request_digest=request_digest(payload.content_type, payload.body),
         read=lambda: conversation(_checked(payload, check)),
@@ -85,6 +93,17 @@ def _checked(payload: payload_pb2.Payload, check: Check) -> chat_pb2.ChatRequest
     chat = parse_chat(payload)
     check(chat)
     return chat
+
+
+def operation_from(number: int) -> Operation:
+    """What is to be done; an answer if nothing is said."""
+    operation: Operation = OPERATIONS.get(number, Operation.CHAT)
+    return operation
+
+
+def affinity_from(message: routing_pb2.Affinity) -> Affinity:
+    """Where the conversation was answered last."""
+    return Affinity(deployment=message.deployment, cached_tokens=message.cached_tokens)
 
 
 def origin_from(hints: routing_pb2.Hints) -> Origin:
@@ -111,6 +130,8 @@ def constraints_from(message: routing_pb2.Constraints) -> Constraints:
         capabilities=frozenset(CAPABILITIES[number] for number in message.capabilities),
         models=frozenset(message.models),
         excluded_models=frozenset(message.excluded_models),
+        tiers=frozenset(message.tiers),
+        protocols=frozenset(PROTOCOLS[number] for number in message.protocols),
     )
 
 

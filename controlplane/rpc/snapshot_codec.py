@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from controlplane.access.model import Caller, Role
 from controlplane.rpc.catalog_codec import deployment_message, model_message
 from controlplane.snapshot.model import Snapshot
+from turnout.catalog.v1 import catalog_pb2
 from turnout.snapshot.v1 import snapshot_pb2
 from turnout.trust.v1 import keys_pb2
 
@@ -21,6 +22,11 @@ def snapshot_message(
         deployments=[deployment_message(deployment) for deployment in snapshot.catalog.deployments],
         key_set=key_set,
         callers=[_caller(caller) for caller in callers if Role.CALLER in caller.roles],
+        aliases=[
+            catalog_pb2.Alias(name=alias.name, target=alias.target)
+            for _, alias in sorted(snapshot.catalog.aliases.items())
+        ],
+        workloads=[workload.name for workload in snapshot.catalog.workloads],
     )
     message.created_at.FromDatetime(snapshot.created_at)
     return message

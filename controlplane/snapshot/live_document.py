@@ -11,11 +11,14 @@ from controlplane.catalog.restore import DocumentInvalid, unpacked
 from controlplane.snapshot.model import Live
 
 KIND: Final = "live"
+_WHERE_KNOWN = ("headroom", "in_flight", "peaks")
+"""Parts that stand in the form only where there is something to say."""
 
 
 def live_document(live: Live) -> Document:
     """What was known of deployments, whatever its revision: JSON in canonical form, compressed by zlib, under its digest."""
-    form = {"health": live.health, "statistics": live.statistics}
+    form: dict[str, object] = {"health": live.health, "statistics": live.statistics}
+    form |= {name: found for name in _WHERE_KNOWN if (found := getattr(live, name))}
     return Document(digest=digest_as("Live", form), kind=KIND, body=zlib.compress(canonical(form)))
 
 

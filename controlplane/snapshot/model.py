@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from controlplane.budget.model import Budget
-from controlplane.catalog.model import Deployment, DeploymentName, Model, ModelName
+from controlplane.catalog.model import Alias, Deployment, DeploymentName, Model, ModelName
 from controlplane.policy.model import Policy, PolicyName, RuleSet, RuleSetName, Workload
 
 
@@ -40,19 +40,48 @@ class Statistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What is left of a limit. `reset_at`: when it begins anew, if that is known."""
+
+    limit: int
+    remaining: int
+    reset_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headroom:
+    """What a provider's rate limits leave, as it said at `as_of`; None for a limit that it does not tell."""
+
+    as_of: datetime
+    requests: Room | None = None
+    tokens: Room | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """The time to the first token as a moving average that takes every peak at once; `at` is when it last changed."""
+
+    time_to_first_token: timedelta
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """What changes from second to second, under its own revision."""
+    """What changes from second to second, under its own revision. `in_flight`: calls over all workers, where there are any."""
 
     revision: int = 0
     health: Mapping[DeploymentName, Health] = field(default_factory=lambda: MappingProxyType({}))
     statistics: Mapping[DeploymentName, Statistics] = field(default_factory=lambda: MappingProxyType({}))
+    headroom: Mapping[DeploymentName, Headroom] = field(default_factory=lambda: MappingProxyType({}))
+    in_flight: Mapping[DeploymentName, int] = field(default_factory=lambda: MappingProxyType({}))
+    peaks: Mapping[DeploymentName, Peak] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
     """Everything that configuration says, valid as a whole.
 
-    Deployments and budgets are sorted by name; workloads are in order of matching, the last one matches everything.
+    Deployments, budgets and aliases are sorted by name; workloads are in order of matching, the last one matches everything.
     `digest` is SHA-256 over the canonical form.
     """
 
@@ -63,6 +92,7 @@ class Catalog:
     policies: Mapping[PolicyName, Policy]
     rule_sets: Mapping[RuleSetName, RuleSet]
     budgets: tuple[Budget, ...] = ()
+    aliases: Mapping[str, Alias] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from controlplane.decision.engine import decide, explain
 from controlplane.decision.index import index
 from controlplane.decision.model import Candidate, Constraints, Decision, Exclusion, Origin, Request
 from controlplane.policy.model import Override, Policy, Selector, Strategy, StrategyKind
-from controlplane.snapshot.model import Catalog, Health, HealthState, Live, Snapshot
+from controlplane.snapshot.model import Catalog, Headroom, Health, HealthState, Live, Snapshot
 from tests.support.catalogs import NOW, policy, snapshot
 from turnout_features.model import Features
 
@@ -125,6 +125,12 @@ def health(states: Mapping[str, HealthState | Health]) -> Live:
         for name, state in states.items()
     }
     return Live(revision=1, health=MappingProxyType(made))
+
+
+def with_headroom(rooms: Mapping[str, Headroom], live: Live | None = None) -> Live:
+    """Live state in which providers tell this of their rate limits."""
+    made = {DeploymentName(name): room for name, room in rooms.items()}
+    return replace(live or Live(revision=1), headroom=MappingProxyType(made))
 
 
 def fixed(*models: str, **changes: object) -> Policy:

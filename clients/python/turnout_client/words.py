@@ -53,6 +53,17 @@ class Capability(StrEnum):
     TOOLS = "tools"
     JSON = "json"
     JSON_SCHEMA = "json_schema"
+    EMBEDDINGS = "embeddings"
+
+
+class Protocol(StrEnum):
+    """How a deployment is spoken to."""
+
+    UNKNOWN = "unknown"
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+    GEMINI = "gemini"
+    BEDROCK = "bedrock"
 
 
 class ReasonCode(StrEnum):
@@ -66,6 +77,8 @@ class ReasonCode(StrEnum):
     OVERRIDE = "override"
     BEST_AVAILABLE = "best_available"
     LAST_RESORT = "last_resort"
+    PINNED = "pinned"
+    AFFINITY = "affinity"
 
 
 class Notice(StrEnum):
@@ -89,12 +102,15 @@ class Exclusion(StrEnum):
     NO_CREDENTIAL = "no_credential"
     POLICY_DENIES = "policy_denies"
     MODEL_NOT_ASKED = "model_not_asked"
+    TIER = "tier"
     PROVIDER_NOT_ASKED = "provider_not_asked"
     REGION = "region"
+    PROTOCOL = "protocol"
     CAPABILITY = "capability"
     CONTEXT_WINDOW = "context_window"
     OUTPUT_LIMIT = "output_limit"
     UNHEALTHY = "unhealthy"
+    RATE_LIMIT = "rate_limit"
     COST = "cost"
     LATENCY = "latency"
     QUALITY = "quality"

@@ -151,7 +151,7 @@ def dearest_call(world: World, deployment: Deployment, longest: int | None = Non
     counted = features.input_tokens
     margin = Fraction(counted, 8) + 64 if model.provider == "openai" else Fraction(counted, 2) + 512
     read = counted + ceil(margin) + 2_000 * features.images
-    written = min(longest or bench.answer_limit, model.max_output_tokens)
+    written = min(longest or bench.answer_limit, bench.answer_limit, model.max_output_tokens)
     price = model.price
     nanousd = Fraction(read * price.input_nanousd_per_mtok + written * price.output_nanousd_per_mtok, 1_000_000)
     return ceil(nanousd), read + written

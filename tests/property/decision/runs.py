@@ -34,12 +34,22 @@ def decided(world: World) -> Decision:
 def bench_of(world: World, decision: Decision) -> Bench:
     """The rules that the candidates of `decision` were judged by."""
     resort = decision.reason_code is ReasonCode.LAST_RESORT
-    return Bench(request=world.request, snapshot=world.snapshot, forced=is_forced(decision) and not resort)
+    return Bench(
+        request=world.request,
+        snapshot=world.snapshot,
+        forced=is_forced(decision) and not resort,
+        throttled=is_throttled(decision) and not resort,
+    )
 
 
 def is_forced(decision: Decision) -> bool:
     """Whether open breakers were passed over."""
     return any(step.startswith("breakers: ") for step in decision.steps)
+
+
+def is_throttled(decision: Decision) -> bool:
+    """Whether rate limits without room were passed over."""
+    return any(step.startswith("rate limits: ") for step in decision.steps)
 
 
 def half_open(world: World, candidate: Candidate) -> bool:

@@ -155,13 +155,15 @@ def test_near_the_end_the_policys_floor_falls_by_its_step_and_nobody_elses(world
     general, insisted = floors(bench)
     if low:
         eased = general if general == insisted else max(general - bench.policy.budget.quality_step, insisted, 0.0)
-        assert abs(decision.floor.quality - eased) < 1e-9 or decision.reason_code is ReasonCode.OVERRIDE
-        assert decision.reason_code in (None, ReasonCode.CHEAPEST, *EXCEPTIONAL)
-    elif decision.reason_code is not ReasonCode.OVERRIDE:
+        assert abs(decision.floor.quality - eased) < 1e-9 or decision.reason_code in NAMED
+        by_name = (ReasonCode.FIXED,) if world.request.model or bench.embeds else ()
+        assert decision.reason_code in (None, ReasonCode.CHEAPEST, *by_name, *EXCEPTIONAL)
+    elif decision.reason_code not in NAMED:
         assert decision.floor.quality == general
 
 
-EXCEPTIONAL = (ReasonCode.OVERRIDE, ReasonCode.BEST_AVAILABLE, ReasonCode.LAST_RESORT)
+NAMED = (ReasonCode.OVERRIDE, ReasonCode.PINNED)
+EXCEPTIONAL = (*NAMED, ReasonCode.BEST_AVAILABLE, ReasonCode.LAST_RESORT)
 
 
 @given(budgeted)

@@ -5,7 +5,17 @@ from datetime import timedelta
 
 from hypothesis import assume, given
 
-from controlplane.decision.model import Candidate, Constraints, Decision, Exclusion, Notice, ReasonCode, Request
+from controlplane.catalog.model import WireProtocol
+from controlplane.decision.model import (
+    Candidate,
+    Constraints,
+    Decision,
+    Exclusion,
+    Notice,
+    Operation,
+    ReasonCode,
+    Request,
+)
 from controlplane.policy.model import StrategyKind
 from tests.property.decision.judged import floors
 from tests.property.decision.runs import bench_of, explained, half_open, is_forced
@@ -60,14 +70,15 @@ def test_a_first_target_under_the_floor_is_the_best_there_is_and_says_so(world: 
         assert not good(decision)
         assert decision.targets[0].estimate.quality == max(each.estimate.quality for each in among)
     elif below:
-        assert decision.reason_code is ReasonCode.LAST_RESORT
+        assert decision.reason_code in (ReasonCode.LAST_RESORT, ReasonCode.PINNED)
 
 
 @given(worlds)
 def test_the_floor_is_the_highest_that_anybody_asks_for(world: World) -> None:
     decision = explained(world)
     general, pinned = floors(bench_of(world, decision))
-    assert decision.floor.quality == (pinned if decision.reason_code is ReasonCode.OVERRIDE else general)
+    named = decision.reason_code in (ReasonCode.OVERRIDE, ReasonCode.PINNED)
+    assert decision.floor.quality == (pinned if named else general)
     if decision.reason_code is ReasonCode.OVERRIDE:
         assert decision.targets[0].estimate.quality >= pinned
 
@@ -79,18 +90,46 @@ def test_a_pinned_model_that_may_serve_is_first(world: World) -> None:
     able = {each.model: each for each in decision.candidates if each.exclusion in ABLE}
     if decision.reason_code is ReasonCode.OVERRIDE:
         assert decision.targets[0].model == bench.pinned
-    elif bench.pinned in able and decision.reason_code is not ReasonCode.LAST_RESORT:
+    elif bench.named is None and bench.pinned in able and decision.reason_code is not ReasonCode.LAST_RESORT:
         insisted = [override.min_quality or 0.0 for override in bench.policy.overrides]
         wanted = max([*insisted, world.request.constraints.min_quality or 0.0])
         assert able[next(name for name in able if name == bench.pinned)].estimate.quality < wanted
 
 
 @given(worlds)
+def test_a_model_that_the_caller_names_is_first_if_it_may_serve_at_all(world: World) -> None:
+    """Whatever its quality; and another one stands in only where the policy lets it."""
+    decision = explained(world)
+    bench = bench_of(world, decision)
+    if bench.named is None or not decision.targets:
+        return
+    may = [each for each in decision.candidates if each.model == bench.named and each.exclusion is None]
+    if decision.reason_code is ReasonCode.PINNED:
+        assert decision.targets[0].model == bench.named
+    elif decision.reason_code is not ReasonCode.LAST_RESORT:
+        assert not may
+    others = {target.model for target in decision.targets} - {bench.named}
+    stand_ins = bench.policy.pinned_fallbacks
+    assert not others or stand_ins.anyone or others <= set(stand_ins.models)
+
+
+@given(worlds)
+def test_vectors_are_made_by_one_model_alone(world: World) -> None:
+    decision = explained(world)
+    if world.request.operation is Operation.EMBED:
+        assert len({target.model for target in decision.targets}) <= 1
+        assert all(target.estimate.output_tokens == 0 for target in decision.targets)
+
+
+@given(worlds)
 def test_the_reason_is_the_strategy_or_why_it_had_no_say(world: World) -> None:
     decision = explained(world)
     kind = bench_of(world, decision).policy.strategy.kind
-    exceptional = {ReasonCode.OVERRIDE, ReasonCode.BEST_AVAILABLE, ReasonCode.LAST_RESORT, None}
-    assert decision.reason_code in exceptional | {ReasonCode(kind)}
+    exceptional = {ReasonCode.OVERRIDE, ReasonCode.PINNED, ReasonCode.BEST_AVAILABLE, ReasonCode.LAST_RESORT, None}
+    by_name = {ReasonCode.FIXED} if world.request.model else set()
+    if world.request.operation is Operation.EMBED:
+        by_name, kind = {ReasonCode.FIXED}, StrategyKind.CHEAPEST
+    assert decision.reason_code in exceptional | by_name | {ReasonCode(kind)}
     assert (decision.reason_code is None) == (not decision.targets)
     if decision.reason_code is ReasonCode.WEIGHTED:
         assert kind is StrategyKind.WEIGHTED
@@ -105,6 +144,8 @@ def both(one: Constraints, other: Constraints) -> Constraints:
         max_latency=_sooner(one.max_latency, other.max_latency),
         providers=_only(one.providers, other.providers),
         excluded_providers=one.excluded_providers | other.excluded_providers,
+        tiers=_only(one.tiers, other.tiers),
+        protocols=frozenset(map(WireProtocol, _only(one.protocols, other.protocols))),
         regions=_only(one.regions, other.regions),
         capabilities=one.capabilities | other.capabilities,
         models=_only(one.models, other.models),

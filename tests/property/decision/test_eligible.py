@@ -39,7 +39,8 @@ def test_figures_exclude_exactly_what_is_beyond_them(world: World) -> None:
             assert (each.exclusion is Exclusion.COST) == dear
             assert (each.exclusion is Exclusion.LATENCY) == (slow and not dear)
         if each.exclusion is Exclusion.QUALITY:
-            assert each.estimate.quality < decision.floor.quality or decision.reason_code is ReasonCode.OVERRIDE
+            named = decision.reason_code in (ReasonCode.OVERRIDE, ReasonCode.PINNED)
+            assert each.estimate.quality < decision.floor.quality or named
 
 
 @given(worlds)
@@ -125,7 +126,14 @@ def contradicts(world: World, rest: Catalog) -> bool:
     asked = world.request.constraints
     providers = {each.provider for each in rest.deployments}
     homes = {each.provider for each in rest.deployments if each.model in asked.models}
-    return bool(homes and homes <= asked.excluded_providers) or not (asked.providers <= providers)
+    tiers = {rest.models[each.model].tier for each in rest.deployments}
+    protocols = {each.protocol for each in rest.deployments}
+    return (
+        bool(homes and homes <= asked.excluded_providers)
+        or not asked.providers <= providers
+        or not asked.tiers <= tiers
+        or not asked.protocols <= protocols
+    )
 
 
 def plan_of(decision: Decision) -> tuple[object, ...]:
@@ -146,7 +154,7 @@ def test_everything_is_told_in_words(world: World) -> None:
 def test_limits_are_within_what_policy_caller_and_targets_allow(world: World) -> None:
     decision = explained(world)
     bench, limits = bench_of(world, decision), decision.limits
-    assert 0 < limits.max_output_tokens <= bench.answer_limit
+    assert 0 < limits.max_output_tokens <= max(bench.answer_limit, 1)
     assert limits.max_cost_nanousd == (cost_cap(bench) or 0)
     assert limits.max_attempts == bench.policy.limits.max_attempts
     assert limits.deadline == bench.policy.limits.deadline

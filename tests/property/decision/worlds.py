@@ -23,13 +23,15 @@ from controlplane.catalog.model import (
     ModelName,
     Price,
     TaskType,
+    WireProtocol,
 )
 from controlplane.classification.model import Classification
-from controlplane.decision.model import Constraints, Origin, Request
+from controlplane.decision.model import Constraints, Operation, Origin, Request
 from controlplane.policy.model import (
     Access,
     ExecutionLimits,
     Override,
+    PinnedFallbacks,
     Policy,
     PolicyName,
     Selector,
@@ -37,8 +39,8 @@ from controlplane.policy.model import (
     StrategyKind,
     Workload,
 )
-from controlplane.snapshot.model import Catalog, Health, HealthState, Live, Snapshot, Statistics
-from tests.support.catalogs import NOW, catalog, deployment, model, policy, snapshot, workload
+from controlplane.snapshot.model import Catalog, Headroom, Health, HealthState, Live, Room, Snapshot, Statistics
+from tests.support.catalogs import EVERYTHING, NOW, catalog, deployment, model, policy, snapshot, workload
 from turnout_features.model import Features, OutputFormat
 
 Item = TypeVar("Item")
@@ -51,7 +53,9 @@ QUALITIES = (0.9, 1.0, 0.95, 0.85, 0.8, 0.9, 0.95, 0.7, 0.0)
 PRICES = (1, 0, 150_000_000, 2_500_000_000, 10_000_000_000)
 SPANS = tuple(timedelta(seconds=seconds) for seconds in (1, 0.1, 2, 30))
 TASKS = tuple(TaskType)
-ENOUGH = 400
+TIERS = ("flagship", "small")
+PROTOCOLS = (WireProtocol.OPENAI, WireProtocol.ANTHROPIC)
+ENOUGH = 500
 """Bytes that the largest world takes; what is missing counts as zero."""
 
 
@@ -102,7 +106,9 @@ def models(choose: Choices) -> list[Model]:
             latency=choose.of(SPANS),
             quality=choose.of(QUALITIES),
             quality_by_task=tuple((choose.of(TASKS), choose.of(QUALITIES)) for _ in range(choose.number(2))),
-            capabilities=frozenset(Capability) - choose.some(tuple(Capability), one_in=2),
+            capabilities=(EVERYTHING - choose.some(tuple(Capability), one_in=2))
+            | choose.some((Capability.EMBEDDINGS,), one_in=12),
+            tier=choose.of(TIERS),
         )
         for name in MODELS[: 2 + choose.number(4)]
     ]
@@ -118,6 +124,7 @@ def deployments(choose: Choices, of: Sequence[Model]) -> list[Deployment]:
             region=choose.of((*REGIONS, "")),
             weight=choose.of((1, 0, 2, 3)),
             disabled=choose.number(9) == 8,
+            protocol=choose.of(PROTOCOLS),
         )
         for name in PLACES[: 2 + choose.number(7)]
     ]
@@ -179,6 +186,10 @@ def policies(choose: Choices) -> list[Policy]:
             ),
             last_resort=choose.rarely(*PLACES),
             low_confidence=choose.of((0.5, 0.0)),
+            pinned_fallbacks=PinnedFallbacks(
+                anyone=choose.number(3) == 2, models=tuple(map(ModelName, sorted(choose.some(MODELS))))
+            ),
+            embeddings=choose.rarely(ModelName("m0"), one_in=6),
         )
         for name in ("one", "two")
     ]
@@ -203,6 +214,7 @@ def live(choose: Choices) -> Live:
         return Live(revision=1, health=MappingProxyType(dict.fromkeys(PLACES, every)))
     sick = {choose.of(PLACES) for _ in range(choose.of((0, 0, 0, 1, 2, 8)))}
     timed = {choose.of(PLACES) for _ in range(choose.of((0, 0, 1, 3)))}
+    told = {choose.of(PLACES) for _ in range(choose.of((0, 0, 0, 1, 3, 8)))}
     return Live(
         revision=1,
         health=MappingProxyType(
@@ -215,6 +227,21 @@ def live(choose: Choices) -> Live:
                 )
                 for name in sorted(timed)
             }
+        ),
+        headroom=MappingProxyType({name: headroom(choose) for name in sorted(told)}),
+    )
+
+
+def headroom(choose: Choices) -> Headroom:
+    """What a provider tells of its limits: requests, tokens, both or neither."""
+    resets = (NOW + timedelta(seconds=9), NOW, None)
+    return Headroom(
+        as_of=choose.of((NOW, NOW - timedelta(minutes=2))),
+        requests=choose.rarely(
+            *(Room(limit=60, remaining=left, reset_at=choose.of(resets)) for left in (0, 1)), one_in=2
+        ),
+        tokens=choose.rarely(
+            *(Room(limit=9_000, remaining=left, reset_at=choose.of(resets)) for left in (700, 0, 9_000)), one_in=2
         ),
     )
 
@@ -231,6 +258,8 @@ def constraints_of(choose: Choices) -> Constraints:
         capabilities=choose.some(tuple(Capability), one_in=12),
         models=choose.some(MODELS, one_in=12),
         excluded_models=choose.some(MODELS, one_in=12),
+        tiers=choose.some(TIERS, one_in=16),
+        protocols=choose.some(PROTOCOLS, one_in=16),
     )
 
 
@@ -259,6 +288,8 @@ def request(choose: Choices) -> Request:
         ),
         constraints=constraints_of(choose),
         policy=choose.of(("", "one", "two")),
+        model=choose.of(("", "", "", "auto", "", "", "m0", "m1")),
+        operation=choose.of((*[Operation.CHAT] * 11, Operation.EMBED)),
     )
 
 
@@ -272,4 +303,4 @@ def world(source: bytes, draw: float) -> World:
 
 draws = st.floats(0.0, 1.0, exclude_max=True)
 worlds = st.builds(world, st.binary(min_size=ENOUGH, max_size=ENOUGH), draws)
-constraints = st.binary(min_size=40, max_size=40).map(lambda source: constraints_of(Choices(source)))
+constraints = st.binary(min_size=50, max_size=50).map(lambda source: constraints_of(Choices(source)))

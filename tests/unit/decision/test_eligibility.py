@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 
 from controlplane.budget.model import Account, AccountId, Balance, Budget, BudgetName, Window
-from controlplane.catalog.model import Capability, Deployment, Model
+from controlplane.catalog.model import Capability, Deployment, Model, WireProtocol
 from controlplane.decision.model import Constraints, Decision, Exclusion
 from controlplane.policy.model import Access, ExecutionLimits, NearEnd, NearEndAction
-from controlplane.snapshot.model import Health, HealthState
-from tests.support.catalogs import NOW, catalog, deployment, model, policy, price
-from tests.support.decisions import asked, candidate, explained, features, fixed, health, weighted
+from controlplane.snapshot.model import Headroom, Health, HealthState, Live, Room
+from tests.support.catalogs import EVERYTHING, NOW, catalog, deployment, model, policy, price
+from tests.support.decisions import asked, candidate, explained, features, fixed, health, weighted, with_headroom
 from turnout_features.model import OutputFormat
 
 ODD = "odd/odd"
@@ -24,6 +24,9 @@ SENTENCES = {
     Exclusion.NO_CREDENTIAL: "no worker has its credential: ODD_KEY is not set",
     Exclusion.POLICY_DENIES: "the policy default denies the model odd",
     Exclusion.MODEL_NOT_ASKED: "the request excludes the model odd",
+    Exclusion.TIER: "its model is of the tier tiny, the request allows only flagship",
+    Exclusion.PROTOCOL: "speaks gemini, the request can only be said in openai",
+    Exclusion.RATE_LIMIT: "its provider's rate limit has 0 of 60 requests left until 2026-11-21T12:00:20+00:00",
     Exclusion.PROVIDER_NOT_ASKED: "the request excludes the provider odd",
     Exclusion.REGION: "runs in us, the request allows only eu",
     Exclusion.CAPABILITY: "its model lacks code, which code needs",
@@ -46,6 +49,7 @@ def odd_model(faults: Set[Exclusion]) -> Model:
     return model(
         "odd",
         provider="odd",
+        tier="tiny" if Exclusion.TIER in faults else "flagship",
         quality=0.1 if Exclusion.QUALITY in faults else 0.9,
         price=price(10_000, 0) if Exclusion.COST in faults else price(1, 1),
         latency=timedelta(seconds=60 if Exclusion.LATENCY in faults else 1),
@@ -58,7 +62,15 @@ def odd_model(faults: Set[Exclusion]) -> Model:
 def odd_deployment(faults: Set[Exclusion]) -> Deployment:
     """Its deployment."""
     region = "us" if Exclusion.REGION in faults else "eu"
-    return deployment(odd_model(faults), region=region, disabled=Exclusion.DISABLED in faults)
+    protocol = WireProtocol.GEMINI if Exclusion.PROTOCOL in faults else WireProtocol.OPENAI
+    return deployment(odd_model(faults), region=region, protocol=protocol, disabled=Exclusion.DISABLED in faults)
+
+
+def odd_live(faults: Set[Exclusion]) -> Live:
+    """What workers say of it and its provider's limits."""
+    empty = Room(limit=60, remaining=0, reset_at=NOW + timedelta(seconds=20))
+    rooms = {ODD: Headroom(as_of=NOW, requests=empty)} if Exclusion.RATE_LIMIT in faults else {}
+    return with_headroom(rooms, health(odd_health(faults)))
 
 
 def odd_health(faults: Set[Exclusion]) -> dict[str, Health]:
@@ -77,6 +89,8 @@ def asking(faults: Set[Exclusion]) -> Constraints:
         max_cost_nanousd=10_000_000,
         max_latency=timedelta(seconds=10),
         regions=frozenset({"eu"}),
+        tiers=frozenset({"flagship"}),
+        protocols=frozenset({WireProtocol.OPENAI}),
         excluded_models=frozenset({"odd"} if Exclusion.MODEL_NOT_ASKED in faults else ()),
         excluded_providers=frozenset({"odd"} if Exclusion.PROVIDER_NOT_ASKED in faults else ()),
     )
@@ -94,7 +108,7 @@ def with_faults(*faults: Exclusion) -> Decision:
     )
     request = asked("code", features=features(max_output_tokens=2_000), constraints=asking(found))
     balances = {ODD_ACCOUNT: NEARLY_USED} if Exclusion.BUDGET in found else {}
-    return explained(request, known, health(odd_health(found)), balances=balances)
+    return explained(request, known, odd_live(found), balances=balances)
 
 
 def test_without_a_fault_it_serves() -> None:
@@ -173,7 +187,7 @@ def test_a_region_is_the_policys_or_the_requests() -> None:
     ],
 )
 def test_what_the_request_holds_asks_for_a_capability(wanted: dict[str, object], lacking: Capability) -> None:
-    known = catalog(models=[model("lame", capabilities=frozenset(Capability) - {lacking}), model("good")])
+    known = catalog(models=[model("lame", capabilities=EVERYTHING - {lacking}), model("good")])
     decision = explained(asked("chat", features=features(**wanted)), known)
     found = candidate(decision, "openai/lame")
     assert (found.exclusion, found.detail) == (
@@ -185,10 +199,10 @@ def test_what_the_request_holds_asks_for_a_capability(wanted: dict[str, object],
 
 @pytest.mark.parametrize("capability", Capability)
 def test_any_capability_can_be_insisted_on(capability: Capability) -> None:
-    known = catalog(models=[model("lame", capabilities=frozenset(Capability) - {capability}), model("good")])
+    known = catalog(models=[model("lame", capabilities=EVERYTHING - {capability}), model("good")])
     decision = explained(asked("chat", constraints=Constraints(capabilities=frozenset({capability}))), known)
     assert candidate(decision, "openai/lame").exclusion is Exclusion.CAPABILITY
-    assert [target.model for target in decision.targets] == ["good"]
+    assert [target.model for target in decision.targets] == (["good"] if capability in EVERYTHING else [])
 
 
 def test_a_model_that_counts_our_tokens_may_be_filled_to_the_last_and_others_to_two_percent_less() -> None:

@@ -145,10 +145,17 @@ class Asked(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     CLASSIFICATION_FIELD_NUMBER: _builtins.int
     MAX_RUNS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    AFFINITY_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
     policy: _builtins.str
     """The policy that the caller named, if any."""
     max_runs: _builtins.int
     """How often it may be run."""
+    model: _builtins.str
+    """What was asked for by name."""
+    operation: _routing_pb2.Operation.ValueType
+    """What was to be done."""
     @_builtins.property
     def features(self) -> _routing_pb2.Features:
         """Features."""
@@ -165,6 +172,10 @@ class Asked(_message.Message):
     def classification(self) -> _routing_pb2.Classification:
         """What it was taken for, with its signals."""
 
+    @_builtins.property
+    def affinity(self) -> _routing_pb2.Affinity:
+        """Where the conversation was answered last."""
+
     def __init__(
         self,
         *,
@@ -174,10 +185,13 @@ class Asked(_message.Message):
         policy: _builtins.str = ...,
         classification: _routing_pb2.Classification | None = ...,
         max_runs: _builtins.int = ...,
+        model: _builtins.str = ...,
+        affinity: _routing_pb2.Affinity | None = ...,
+        operation: _routing_pb2.Operation.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["classification", b"classification", "constraints", b"constraints", "features", b"features", "hints", b"hints"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["affinity", b"affinity", "classification", b"classification", "constraints", b"constraints", "features", b"features", "hints", b"hints"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["classification", b"classification", "constraints", b"constraints", "features", b"features", "hints", b"hints", "max_runs", b"max_runs", "policy", b"policy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["affinity", b"affinity", "classification", b"classification", "constraints", b"constraints", "features", b"features", "hints", b"hints", "max_runs", b"max_runs", "model", b"model", "operation", b"operation", "policy", b"policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

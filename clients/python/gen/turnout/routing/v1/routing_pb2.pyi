@@ -90,10 +90,14 @@ class _ExclusionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Exclusion.V
     """The policy allows neither it nor its model or provider."""
     EXCLUSION_MODEL_NOT_ASKED: _Exclusion.ValueType  # 4
     """The caller did not name its model, or excluded it."""
+    EXCLUSION_TIER: _Exclusion.ValueType  # 15
+    """Its model is of another tier than the caller named."""
     EXCLUSION_PROVIDER_NOT_ASKED: _Exclusion.ValueType  # 5
     """The caller did not name its provider, or excluded it."""
     EXCLUSION_REGION: _Exclusion.ValueType  # 6
     """It is in the wrong region."""
+    EXCLUSION_PROTOCOL: _Exclusion.ValueType  # 16
+    """It does not speak the protocol that the request needs."""
     EXCLUSION_CAPABILITY: _Exclusion.ValueType  # 7
     """Its model lacks a capability that the request, the task or the caller needs."""
     EXCLUSION_CONTEXT_WINDOW: _Exclusion.ValueType  # 8
@@ -102,6 +106,8 @@ class _ExclusionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Exclusion.V
     """Its model cannot write as much as is asked for."""
     EXCLUSION_UNHEALTHY: _Exclusion.ValueType  # 10
     """Workers found it broken."""
+    EXCLUSION_RATE_LIMIT: _Exclusion.ValueType  # 17
+    """Its provider's rate limit has no room for it now."""
     EXCLUSION_COST: _Exclusion.ValueType  # 11
     """It is expected to cost too much."""
     EXCLUSION_LATENCY: _Exclusion.ValueType  # 12
@@ -110,12 +116,6 @@ class _ExclusionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Exclusion.V
     """It is not good enough."""
     EXCLUSION_BUDGET: _Exclusion.ValueType  # 14
     """A budget has no room for it."""
-    EXCLUSION_TIER: _Exclusion.ValueType  # 15
-    """Its model is of another tier than the caller named."""
-    EXCLUSION_PROTOCOL: _Exclusion.ValueType  # 16
-    """It does not speak the protocol that the request needs."""
-    EXCLUSION_RATE_LIMIT: _Exclusion.ValueType  # 17
-    """Its provider's rate limit has no room for it now."""
 
 class Exclusion(_Exclusion, metaclass=_ExclusionEnumTypeWrapper):
     """Why a deployment may not serve a request; the first that holds, in this order."""
@@ -130,10 +130,14 @@ EXCLUSION_POLICY_DENIES: Exclusion.ValueType  # 3
 """The policy allows neither it nor its model or provider."""
 EXCLUSION_MODEL_NOT_ASKED: Exclusion.ValueType  # 4
 """The caller did not name its model, or excluded it."""
+EXCLUSION_TIER: Exclusion.ValueType  # 15
+"""Its model is of another tier than the caller named."""
 EXCLUSION_PROVIDER_NOT_ASKED: Exclusion.ValueType  # 5
 """The caller did not name its provider, or excluded it."""
 EXCLUSION_REGION: Exclusion.ValueType  # 6
 """It is in the wrong region."""
+EXCLUSION_PROTOCOL: Exclusion.ValueType  # 16
+"""It does not speak the protocol that the request needs."""
 EXCLUSION_CAPABILITY: Exclusion.ValueType  # 7
 """Its model lacks a capability that the request, the task or the caller needs."""
 EXCLUSION_CONTEXT_WINDOW: Exclusion.ValueType  # 8
@@ -142,6 +146,8 @@ EXCLUSION_OUTPUT_LIMIT: Exclusion.ValueType  # 9
 """Its model cannot write as much as is asked for."""
 EXCLUSION_UNHEALTHY: Exclusion.ValueType  # 10
 """Workers found it broken."""
+EXCLUSION_RATE_LIMIT: Exclusion.ValueType  # 17
+"""Its provider's rate limit has no room for it now."""
 EXCLUSION_COST: Exclusion.ValueType  # 11
 """It is expected to cost too much."""
 EXCLUSION_LATENCY: Exclusion.ValueType  # 12
@@ -150,12 +156,6 @@ EXCLUSION_QUALITY: Exclusion.ValueType  # 13
 """It is not good enough."""
 EXCLUSION_BUDGET: Exclusion.ValueType  # 14
 """A budget has no room for it."""
-EXCLUSION_TIER: Exclusion.ValueType  # 15
-"""Its model is of another tier than the caller named."""
-EXCLUSION_PROTOCOL: Exclusion.ValueType  # 16
-"""It does not speak the protocol that the request needs."""
-EXCLUSION_RATE_LIMIT: Exclusion.ValueType  # 17
-"""Its provider's rate limit has no room for it now."""
 Global___Exclusion: _TypeAlias = Exclusion  # noqa: Y015
 
 @_typing.final
@@ -585,8 +585,11 @@ class GetRuleSetRequest(_message.Message):
 
     HINTS_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     policy: _builtins.str
     """The policy that requests will name, if any."""
+    model: _builtins.str
+    """What requests will ask for by name, if anything: a workload's rules are those that its requests are read with."""
     @_builtins.property
     def hints(self) -> Global___Hints:
         """Where requests come from; the default workload if absent."""
@@ -596,10 +599,11 @@ class GetRuleSetRequest(_message.Message):
         *,
         hints: Global___Hints | None = ...,
         policy: _builtins.str = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hints", b"hints"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hints", b"hints", "policy", b"policy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hints", b"hints", "model", b"model", "policy", b"policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
