@@ -2,13 +2,16 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from dataplane.gateway.model import BadRequest
 
 _PLACE = re.compile(r"\[\d+\]")
 _MOST = 1 << 53
 """Whole numbers up to here are the same in every language's JSON."""
+
+Spelling = Callable[[Mapping[str, object]], Mapping[str, object]]
+"""Gives an object's members the names under which they are looked up."""
 
 MAX_NOTES = 16
 MAX_NAME = 64
@@ -44,17 +47,18 @@ class Notes:
 
 
 class Fields:
-    """The JSON object at `path`; null is as good as absent.
+    """The JSON object at `path`; null is as good as absent. Objects in it are spelled as itself.
 
     Each method raises BadRequest, with the member's path, for a value of another type than it returns.
     """
 
-    __slots__ = ("_value", "path")
+    __slots__ = ("_spelling", "_value", "path")
 
-    def __init__(self, value: object, path: str = "") -> None:
+    def __init__(self, value: object, path: str = "", spelling: Spelling | None = None) -> None:
         if not isinstance(value, Mapping):
             raise BadRequest(path, f"must be an object, not {kind(value)}")
-        self._value: Mapping[str, object] = value
+        self._value: Mapping[str, object] = value if spelling is None else spelling(value)
+        self._spelling = spelling
         self.path = path
 
     def __contains__(self, name: str) -> bool:
@@ -126,7 +130,7 @@ class Fields:
 
     def inner(self, name: str) -> "Fields":
         """An object that must be there."""
-        return Fields(self.json(name), self.at(name))
+        return Fields(self.json(name), self.at(name), self._spelling)
 
     def optional(self, name: str) -> "Fields | None":
         """An object, None if absent."""
@@ -144,7 +148,11 @@ class Fields:
 
     def objects(self, name: str) -> Iterator["Fields"]:
         """The entries of an array of objects; none if absent."""
-        return (Fields(item, path) for path, item in self.items(name))
+        return (Fields(item, path, self._spelling) for path, item in self.items(name))
+
+    def one_or_more(self, name: str) -> Iterator["Fields"]:
+        """The entries of an array of objects, or the one object that stands for an array of one; none if absent."""
+        return iter((self.inner(name),)) if isinstance(self._value.get(name), Mapping) else self.objects(name)
 
     def texts(self, name: str) -> Iterator[str]:
         """The entries of an array of strings; none if absent."""

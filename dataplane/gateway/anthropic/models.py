@@ -34,11 +34,11 @@ class Models:
 
 def _entries(snapshot: WorkerSnapshot) -> Iterator[Json]:
     yield _routed("auto", "The model that fits")
-    for workload in snapshot.workloads:
+    for workload in sorted(snapshot.workloads):
         yield _routed(f"auto:{workload}", f"The model that fits, as workload {workload}")
-    for alias, meant in snapshot.aliases.items():
-        yield _routed(alias, f"{alias} ({meant})")
-    for model in snapshot.models.values():
+    for alias in sorted(set(snapshot.aliases) - set(snapshot.models)):
+        yield _routed(alias, f"{alias} ({snapshot.aliases[alias]})")
+    for _, model in sorted(snapshot.models.items()):
         if not model.embeds:
             yield _model(model)
 

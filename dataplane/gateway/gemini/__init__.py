@@ -1,0 +1,1 @@
+"""Gemini's API: generated content, the count of its tokens, and models."""
