@@ -9,7 +9,7 @@ from types import MappingProxyType
 from dataplane.execution.account import Account
 from dataplane.execution.plan import Ending, EndKind, Refusal
 from dataplane.execution.receipt import AttemptRecord, Receipt, SkipReason
-from dataplane.execution.verdict import TIMEOUTS, CallEnd
+from dataplane.execution.verdict import ADDRESS_REFUSED, TIMEOUTS, CallEnd
 from dataplane.provider.model import Verdict
 from turnout_wire.failure import Failure
 
@@ -156,6 +156,8 @@ def _exhausted(ending: Ending, account: Account, metadata: Mapping[str, str], no
     if fate is Fate.REJECTED:
         return _rejected(ending.last, metadata) if ending.last else _incompatible(account, metadata)
     reason, advice = _EXHAUSTED[fate]
+    if fate is Fate.MISCONFIGURED and ending.last and ending.last.error == ADDRESS_REFUSED:
+        advice = ending.last.message
     return Cause(
         reason=reason, message=f"{advice}{_story(account)}", metadata=metadata, retry_after=_retry_after(account, now)
     )

@@ -36,7 +36,7 @@ from dataplane.execution.output import utf8_size
 from dataplane.execution.plan import Attempt, Called
 from dataplane.execution.receipt import AttemptRecord
 from dataplane.execution.run import Content
-from dataplane.execution.verdict import TIMEOUTS, CallEnd, end_of_cut, end_of_failure
+from dataplane.execution.verdict import ADDRESS_REFUSED, TIMEOUTS, CallEnd, end_of_cut, end_of_failure
 from dataplane.provider.model import Call, CallFailure, EmbedCall, Embedder, Provider, Verdict
 
 LOG = logging.getLogger(__name__)
@@ -271,6 +271,8 @@ class LiveCall:
 
     def _failed(self, failure: CallFailure) -> CallEnd:
         now = self._clock.monotonic()
+        if failure.error == ADDRESS_REFUSED:
+            LOG.warning("a call was refused: %s", failure.message)
         if failure.error in TIMEOUTS and now >= self._limit() - SLACK:
             return self._cut()
         return end_of_failure(failure, now=now, committed=self._first_content is not None)

@@ -41,6 +41,9 @@ class CallEnd:
     cut: bool = False
 
 
+ADDRESS_REFUSED = "address_refused"
+"""The operator has not allowed the address that a deployment leads to; the failure's message is ours and names the way out."""
+
 _OF_THE_KEY = frozenset({"credential", "quota_exhausted", "rate_limited"})
 
 

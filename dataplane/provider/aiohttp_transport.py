@@ -1,33 +1,55 @@
 """The transport on aiohttp: one session, with a pool of connections for each origin."""
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from typing import Self
 
 import aiohttp
+from aiohttp.connector import AddrInfoType
 
+from dataplane.provider.address import Network, refusal
 from dataplane.provider.transport import Limits, Reply, TransportFailure, Trouble
 
 CONNECTIONS_PER_ORIGIN = 512
 KEEP_ALIVE_S = 30.0
 USER_AGENT = "turnout"
+EVERYWHERE = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+
+
+class AddressRefused(OSError):
+    """Nothing may be called at that address. The text is the same for all of them, so that aiohttp hands one of several on."""
+
+    def __init__(self, address: str, kind: str) -> None:
+        super().__init__("the address may not be called")
+        self.address = address
+        self.kind = kind
 
 
 class AiohttpTransport:
     """Made inside the running event loop, closed with `close` or by `async with`.
 
     Compression is not asked for: it makes streams wait. An answer that is compressed nevertheless is unpacked.
+    Every address is judged when a connection to it is made, whatever name or number led there; of addresses that are not of the open
+    network only those `allowed` are called.
     """
 
     def __init__(
-        self, *, connections_per_origin: int = CONNECTIONS_PER_ORIGIN, tls: ssl.SSLContext | None = None
+        self,
+        *,
+        connections_per_origin: int = CONNECTIONS_PER_ORIGIN,
+        tls: ssl.SSLContext | None = None,
+        allowed: Sequence[Network] = EVERYWHERE,
     ) -> None:
+        self._allowed = allowed
         connector = aiohttp.TCPConnector(
             limit=0,
             limit_per_host=connections_per_origin,
             keepalive_timeout=KEEP_ALIVE_S,
             ssl=tls or ssl.create_default_context(),
+            socket_factory=self._socket,
         )
         self._loop = asyncio.get_running_loop()
         self._session = aiohttp.ClientSession(
@@ -49,6 +71,15 @@ class AiohttpTransport:
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
+
+    def _socket(self, found: AddrInfoType) -> socket.socket:
+        """A socket for one address of a host. Raises AddressRefused."""
+        family, kind, protocol, _, place = found
+        address = str(place[0])
+        why = refusal(address, self._allowed)
+        if why is not None:
+            raise AddressRefused(address, why)
+        return socket.socket(family=family, type=kind, proto=protocol)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, limits: Limits) -> Reply:
         """Send `body` and wait for the head of the answer. Raises TransportFailure."""
@@ -128,6 +159,8 @@ def _failure(error: Exception, *, late: Trouble) -> TransportFailure:
             return TransportFailure(Trouble.TIMEOUT_CONNECT, message, unsent=True)
         case aiohttp.ClientSSLError() | ssl.SSLError():
             return TransportFailure(Trouble.TLS, message, unsent=True)
+        case aiohttp.ClientConnectorError(os_error=AddressRefused() as refused):
+            return TransportFailure(Trouble.ADDRESS, _way_out(refused), unsent=True)
         case aiohttp.ClientConnectorError():
             return TransportFailure(Trouble.CONNECT, message, unsent=True)
         case TimeoutError():
@@ -138,3 +171,10 @@ def _failure(error: Exception, *, late: Trouble) -> TransportFailure:
             return TransportFailure(Trouble.BAD_URL, message, unsent=True)
         case _:
             return TransportFailure(Trouble.DISCONNECTED, message)
+
+
+def _way_out(refused: AddressRefused) -> str:
+    return (
+        f"base_url leads to {refused.address}, a {refused.kind} address: start the worker with "
+        f"--allow-network {refused.address} if it is meant to be called"
+    )

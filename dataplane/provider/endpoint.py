@@ -15,6 +15,12 @@ def has_version(base_url: str, versions: tuple[str, ...]) -> bool:
     return any(segment in versions for segment in urlsplit(base_url).path.split("/"))
 
 
+def same_origin(url: str, base_url: str) -> bool:
+    """Whether both have the same scheme, host and port, so that what is for the one may go to the other."""
+    one, other = urlsplit(url), urlsplit(base_url)
+    return (one.scheme, one.netloc) == (other.scheme, other.netloc)
+
+
 def host(base_url: str) -> str:
     """The host of `base_url`, in lower case."""
     return urlsplit(base_url).hostname or ""

@@ -34,6 +34,7 @@ class Fault(StrEnum):
     CREDENTIAL = "credential"
     MODEL_UNKNOWN = "model_unknown"
     BASE_URL = "base_url"
+    ADDRESS_REFUSED = "address_refused"
     CONTEXT_TOO_LONG = "context_too_long"
     CONTENT_FILTER = "content_filter"
     UNSUPPORTED = "unsupported"

@@ -11,6 +11,7 @@ from dataplane.provider import json_text
 from dataplane.provider.adapter import Adapter, ErrorInAnswer, EventDecoder, Outgoing, StreamReader
 from dataplane.provider.anthropic import AnthropicAdapter
 from dataplane.provider.conversation import options_of
+from dataplane.provider.endpoint import same_origin
 from dataplane.provider.error_body import has_error
 from dataplane.provider.failure import (
     Exchange,
@@ -64,6 +65,7 @@ CAUSES: Mapping[Trouble, tuple[Verdict, Fault]] = MappingProxyType(
         Trouble.DISCONNECTED: (Verdict.FAILED, Fault.DISCONNECTED),
         Trouble.MALFORMED: (Verdict.FAILED, Fault.MALFORMED),
         Trouble.BAD_URL: (Verdict.MISCONFIGURED, Fault.BASE_URL),
+        Trouble.ADDRESS: (Verdict.MISCONFIGURED, Fault.ADDRESS_REFUSED),
     }
 )
 
@@ -160,6 +162,8 @@ class HttpProvider:
     ) -> Reply:
         endpoint = by.endpoint if by else endpoint
         url = adapter.url(call.deployment, stream=stream, endpoint=endpoint)
+        if not same_origin(url, call.deployment.base_url):
+            raise _foreign(call)
         outgoing = Outgoing(url=url, body=body, now=self._now())
         headers = adapter.headers(call.deployment, _checked(call.credential), outgoing)
         if by and by.headers:
@@ -168,7 +172,8 @@ class HttpProvider:
             reply = await self._transport.post(url, headers, body, _limits(call, stream=stream))
         except TransportFailure as failure:
             verdict, fault = CAUSES[failure.trouble]
-            message = bounded(failure.message, call.credential)
+            where = f"deployment {call.deployment.name}: " if failure.trouble is Trouble.ADDRESS else ""
+            message = where + bounded(failure.message, call.credential)
             raise CallFailure(verdict, fault, message=message, unsent=failure.unsent) from failure
         call.heard(reply.headers)
         return reply
@@ -221,6 +226,12 @@ def _reading_cause(trouble: Trouble, *, streaming: bool) -> tuple[Verdict, Fault
     if streaming and trouble is Trouble.DISCONNECTED:
         return Verdict.FAILED, Fault.STREAM_CUT
     return CAUSES[trouble]
+
+
+def _foreign(call: Call | EmbedCall) -> CallFailure:
+    """The failure that a call is that would take a credential to another place than it is for."""
+    message = f"deployment {call.deployment.name}: its address is not at the origin of base_url"
+    return CallFailure(Verdict.MISCONFIGURED, Fault.BASE_URL, message=message, unsent=True)
 
 
 def _checked(credential: str) -> str:

@@ -18,6 +18,7 @@ class Trouble(StrEnum):
     DISCONNECTED = "disconnected"
     MALFORMED = "malformed"
     BAD_URL = "bad_url"
+    ADDRESS = "address"
 
 
 class TransportFailure(Exception):

@@ -20,7 +20,7 @@ from turnout.routing.v1 import routing_pb2
 from turnout_cli.demo.catalog import CREDENTIAL, PROVIDERS, sandbox_catalog
 from turnout_cli.demo.prompts import read_prompts
 from turnout_cli.processes import Processes, Program, Running
-from turnout_cli.stack import Stack, StackSettings, start_stack
+from turnout_cli.stack import LOOPBACK, Stack, StackSettings, start_stack
 from turnout_wire.chat_payload import CHAT_REQUEST
 
 ROUNDS, CALLS, CONCURRENCY = 5, 3000, 16
@@ -236,7 +236,7 @@ def _worker(stack: Stack, folder: Path) -> Program:
     return Program(
         name="worker",
         module="dataplane",
-        arguments=[*arguments, "--token-file", str(stack.state / "tokens" / "worker")],
+        arguments=[*arguments, "--token-file", str(stack.state / "tokens" / "worker"), "--allow-network", LOOPBACK[0]],
         log=folder / "worker.log",
         environment=_environment(),
     )

@@ -211,7 +211,7 @@ async def start_worker(address: str, token_file: Path, **settings: Any) -> Runni
     """A worker of the control plane at `address`; it has its first snapshot unless `wait` is False."""
     wait = settings.pop("wait", True)
     told = ["--listen", "127.0.0.1:0", "--control", address, "--token-file", str(token_file), "--worker", "worker-1"]
-    config = replace(read_worker([*told, "--drain", "0"], {}), **settings)
+    config = replace(read_worker([*told, "--drain", "0", "--allow-network", "127.0.0.0/8"], {}), **settings)
     uplink, meter, clock = connect(address, token_file), Meter(), ShiftedClock()
     plane = Worker(config, meter.telemetry(), uplink, clock)
     running = Running(plane=plane, meter=meter, clock=clock, address=await plane.start(), uplink=uplink)

@@ -44,7 +44,7 @@ from dataplane.execution.run import Begun, Run, RunEvent
 from dataplane.execution.runner import Equipment, Runner, RunnerSettings
 from dataplane.execution.wait import Waiting, WaitSettings
 from dataplane.permit.model import Limits, PermittedDecision, Target
-from dataplane.provider.model import Call, CallFailure, ProviderResponse, Verdict
+from dataplane.provider.model import Call, CallFailure, Provider, ProviderResponse, Verdict
 from dataplane.snapshot.model import Deployment, Price, Timeouts, WireProtocol, WorkerSnapshot
 from tests.support.virtual_time import EPOCH, VirtualClock, pause
 
@@ -268,6 +268,7 @@ class Rig:
         observer: RunObserver | None = None,
         credentials: Callable[[str], str | None] = lambda reference: f"secret of {reference}",
         fits: Fits = anything_fits,
+        provider: Provider | None = None,
     ) -> None:
         draw = random.Random(seed).random  # noqa: S311 - repeatable by seed, no secret
         numbers = count(1)
@@ -293,7 +294,7 @@ class Rig:
         self.runner = Runner(
             settings or RunnerSettings(worker="worker-1"),
             Equipment(
-                provider=self.provider,
+                provider=provider or self.provider,
                 gate=self.gate,
                 waiting=Waiting(WaitSettings(), budgets=self.budgets, clock=self.clock, draw=draw, sleep=pause),
                 clock=self.clock,

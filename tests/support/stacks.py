@@ -80,6 +80,7 @@ class Site:
             arguments=[
                 *("--listen", "127.0.0.1:0", "--control", control or self.stack.control.address),
                 *("--token-file", str(self.settings.state / "tokens" / "worker"), "--worker", name),
+                *("--allow-network", "127.0.0.0/8"),
             ],
             log=self.log(name),
             environment=self.settings.environment,

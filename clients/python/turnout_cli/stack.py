@@ -10,6 +10,8 @@ from turnout_cli.processes import Processes, Program, Running
 
 RUN_FILE = "run.json"
 """In the state folder while a stack runs: where its processes listen."""
+LOOPBACK = ("127.0.0.0/8", "::1/128")
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +19,7 @@ class StackSettings:
     """What to start. `catalog` None means the packaged default; ports 0 take any; `logs` takes the processes' logs.
 
     `http_port` None means that the control plane serves nothing over HTTP, `gateway_port` None the same of the workers.
+    `allow_networks` are those of this machine and nearby where providers may be.
     """
 
     state: Path
@@ -30,6 +33,7 @@ class StackSettings:
     gateway_port: int | None = None
     logs: Path | None = None
     log_level: str = "info"
+    allow_networks: tuple[str, ...] = LOOPBACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,7 @@ def _worker(settings: StackSettings, control: str, number: int) -> Program:
             *("--worker", f"worker-{number}"),
             *("--log-level", settings.log_level),
             *gateway,
+            *(word for network in settings.allow_networks for word in ("--allow-network", network)),
         ],
         log=_logs(settings) / f"worker-{number}.log",
         environment=settings.environment,

@@ -5,7 +5,9 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,7 +16,7 @@ from controlplane.catalog.load import load
 from turnout_cli.occupancy import occupied
 from turnout_cli.processes import Processes, tail
 from turnout_cli.sandbox import with_sandbox
-from turnout_cli.stack import RUN_FILE, Stack, StackSettings, start_stack
+from turnout_cli.stack import PRIVATE, RUN_FILE, Stack, StackSettings, start_stack
 from turnout_wire.process import until_signal
 
 LOCAL = "local"
@@ -99,7 +101,16 @@ def with_local(settings: StackSettings, server: LocalServer) -> StackSettings:
     """The settings of a stack that also calls `server`, by a catalog that is written into the state folder."""
     catalog = settings.state / "local.yaml"
     catalog.write_text(local_catalog(server), encoding="utf-8")
-    return replace(settings, catalog=catalog)
+    return replace(settings, catalog=catalog, allow_networks=(*settings.allow_networks, *_nearby(server.base_url)))
+
+
+def _nearby(base_url: str) -> tuple[str, ...]:
+    """The networks where `base_url` may be: its address, or those of a house where it is a name."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return (str(ip_address(host)),)
+    except ValueError:
+        return PRIVATE
 
 
 async def _stay(processes: Processes) -> int:

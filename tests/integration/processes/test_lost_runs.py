@@ -64,6 +64,7 @@ async def halves(folder: Path) -> AsyncIterator[Halves]:
         catalog = replaced(folder / "turnout.yaml", document(obeying.address, budgets=BUDGETS))
         control = await start_control(folder / "state", catalog)
         told = ["--listen", "127.0.0.1:0", "--control", control.address, "--worker", "doomed"]
+        told += ["--allow-network", "127.0.0.0/8"]
         program = Program(
             name="doomed",
             module="dataplane",

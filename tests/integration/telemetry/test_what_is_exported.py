@@ -95,6 +95,7 @@ def outspoken_worker(stack: Stack, settings: StackSettings) -> Program:
         arguments=[
             *("--listen", "127.0.0.1:0", "--control", stack.control.address, "--worker", "outspoken"),
             *("--token-file", str(stack.state / "tokens" / "worker"), "--log-level", "debug"),
+            *("--allow-network", "127.0.0.0/8"),
         ],
         log=stack.state / "logs" / "outspoken.log",
         environment={**settings.environment, SWITCH: "true"},
