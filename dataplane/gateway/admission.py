@@ -91,7 +91,7 @@ class Admission:
         kind = f"application/vnd.turnout.{asked.original.endpoint}+json"
         hints = hints_of(said, asked)
         question = Question(
-            caller=caller.name,
+            caller=f"{caller.tenant}/{caller.name}",
             request_digest=request_digest(kind, body),
             told=conversation(asked.request),
             pool=self._keeper.permit.pool,

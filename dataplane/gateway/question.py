@@ -58,7 +58,7 @@ class Affinity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One request to be decided on. `caller` is the name of whom the gateway asks for; `told` shows in no representation."""
+    """One request to be decided on. `caller` is whom the gateway asks for, as TENANT/NAME; `told` shows in no representation."""
 
     caller: str
     request_digest: bytes

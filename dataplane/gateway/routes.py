@@ -19,6 +19,9 @@ class Route(StrEnum):
     ANTHROPIC_MODEL = "/v1/models/{model} (anthropic)"
     MESSAGES = "/v1/messages"
     COUNT_TOKENS = "/v1/messages/count_tokens"
+    GEMINI_MODELS = "/v1beta/models"
+    GEMINI_MODEL = "/v1beta/models/{model}"
+    GEMINI_COUNT_TOKENS = "/v1beta/models/{model}:countTokens"
     GENERATE_CONTENT = "/v1beta/models/{model}:{action}"
 
 
@@ -40,6 +43,7 @@ _POSTED: Mapping[str, Route] = MappingProxyType(
     }
 )
 _GEMINI = re.compile(r"/(?:v1|v1beta|v1alpha)/models/(?P<model>.+):(?P<action>[A-Za-z]+)")
+_GEMINI_MODEL = re.compile(r"/v1beta/models/(?P<model>.+)")
 _MODEL = re.compile(r"/v1/models/(?P<model>.+)")
 
 
@@ -49,7 +53,9 @@ def find(method: str, path: str, headers: Mapping[str, str]) -> Found | str:
         if (posted := _POSTED.get(path)) is not None:
             return Found(route=posted)
         if gemini := _GEMINI.fullmatch(path):
-            return Found(route=Route.GENERATE_CONTENT, parameters=gemini.groupdict())
+            counts = gemini["action"] == "countTokens"
+            route = Route.GEMINI_COUNT_TOKENS if counts else Route.GENERATE_CONTENT
+            return Found(route=route, parameters=gemini.groupdict())
     if method in ("GET", "HEAD"):
         return _listed(path, anthropic="anthropic-version" in headers)
     return _nothing(method, path)
@@ -58,6 +64,10 @@ def find(method: str, path: str, headers: Mapping[str, str]) -> Found | str:
 def _listed(path: str, *, anthropic: bool) -> Found | str:
     if path.rstrip("/") == "/v1/models":
         return Found(route=Route.ANTHROPIC_MODELS if anthropic else Route.MODELS)
+    if path.rstrip("/") == "/v1beta/models":
+        return Found(route=Route.GEMINI_MODELS)
+    if one := _GEMINI_MODEL.fullmatch(path):
+        return Found(route=Route.GEMINI_MODEL, parameters=one.groupdict())
     if one := _MODEL.fullmatch(path):
         return Found(route=Route.ANTHROPIC_MODEL if anthropic else Route.MODEL, parameters=one.groupdict())
     return _nothing("GET", path)

@@ -17,6 +17,9 @@ from dataplane.gateway.chat import Chats, Kitchen
 from dataplane.gateway.counting import Counting
 from dataplane.gateway.embedding import Embeddings
 from dataplane.gateway.face import ChatFace, Errors, ModelsFace
+from dataplane.gateway.gemini.counting import CountTokens as GeminiCountTokens
+from dataplane.gateway.gemini.generate_content import GenerateContent
+from dataplane.gateway.gemini.models import Models as GeminiModels
 from dataplane.gateway.health import Health
 from dataplane.gateway.listing import Listing
 from dataplane.gateway.openai.completions import ChatCompletions
@@ -116,7 +119,7 @@ def _served(kitchen: Kitchen, parts: Parts) -> dict[Route, Served]:
     def other(serve: Serve, face: Errors) -> Served:
         return Served(serve=serve, face=face)
 
-    embeddings, counting = EmbeddingsFace(), CountTokens()
+    embeddings, counting, gemini_counting = EmbeddingsFace(), CountTokens(), GeminiCountTokens()
     return {
         Route.CHAT_COMPLETIONS: chats(ChatCompletions()),
         Route.RESPONSES: chats(Responses()),
@@ -127,4 +130,8 @@ def _served(kitchen: Kitchen, parts: Parts) -> dict[Route, Served]:
         Route.ANTHROPIC_MODEL: listing(AnthropicModels()),
         Route.MESSAGES: chats(Messages()),
         Route.COUNT_TOKENS: other(Counting(counting), counting),
+        Route.GENERATE_CONTENT: chats(GenerateContent()),
+        Route.GEMINI_COUNT_TOKENS: other(Counting(gemini_counting), gemini_counting),
+        Route.GEMINI_MODELS: listing(GeminiModels()),
+        Route.GEMINI_MODEL: listing(GeminiModels()),
     }

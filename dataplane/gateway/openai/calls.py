@@ -25,7 +25,8 @@ class CallOrder:
         if self._open is None:
             yield self._begin(delta)
         elif delta.index in self._numbers:
-            yield self._more(delta)
+            if delta.arguments:
+                yield self._more(delta)
         else:
             self._waiting.append(delta)
         while self._waiting and self._is_whole():
@@ -48,7 +49,8 @@ class CallOrder:
     def _more(self, delta: ToolCallDelta) -> ToolCallDelta:
         if delta.index == self._open and delta.arguments:
             self._arguments.append(delta.arguments)
-        return replace(delta, index=self._numbers[delta.index])
+        number = self._numbers[delta.index]
+        return delta if number == delta.index else replace(delta, index=number)
 
     def _next(self) -> Iterator[ToolCallDelta]:
         """All that waits of the call that came first."""

@@ -47,6 +47,8 @@ class CompletionWriter:
         self._thought = before + b'"reasoning_content":'
         self._opened = self._passed = self._done = False
         self._calls = CallOrder()
+        around = (before.replace(b"%", b"%%"), self._behind)
+        self._argued = b'"tool_calls":[{"index":%d,"function":{"arguments":%b}}]'.join(around)
         self._thinking: list[str] = []
         self._sealed = 0
 
@@ -107,24 +109,28 @@ class CompletionWriter:
         return said + self._chunk({"reasoning_details": [detail(sealed, self._sealed - 1)]})
 
     def _called(self, call: ToolCallDelta) -> bytes:
-        function: Json = {"arguments": call.arguments}
-        if call.name:
-            function = {"name": call.name, **function}
+        begins = bool(call.id or call.name)
+        if not begins and not self._functions:
+            return self._argued % (call.index, quoted(call.arguments))
+        function: Json = {"name": call.name} if begins else {}
+        function["arguments"] = call.arguments
         if self._functions:  # they are called one at a time
             return b"" if call.index else self._chunk({"function_call": function})
-        first: Json = {"id": call.id, "type": "function"} if call.id or call.name else {}
-        return self._chunk({"tool_calls": [{"index": call.index, **first, "function": function}]})
+        return self._chunk(
+            {"tool_calls": [{"index": call.index, "id": call.id, "type": "function", "function": function}]}
+        )
 
     def _passed_on(self, event: Verbatim) -> bytes:
         """The bytes, less the usage that nobody asked for."""
         self._passed = True
         if not event.tells:
             return event.data
-        if any(isinstance(told, Finished) for told in event.tells):
+        kinds = set(map(type, event.tells))
+        if Finished in kinds:
             self._done = b"[DONE]" in event.data
-        if self._include_usage or not any(isinstance(told, UsageReport) for told in event.tells):
+        if self._include_usage or UsageReport not in kinds:
             return event.data
-        return b"" if all(isinstance(told, UsageReport) for told in event.tells) else _without_usage(event.data)
+        return b"" if len(kinds) == 1 else _without_usage(event.data)
 
 
 def _without_usage(data: bytes) -> bytes:

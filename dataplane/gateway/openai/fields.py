@@ -49,7 +49,7 @@ class Fields:
     __slots__ = ("_value", "path")
 
     def __init__(self, value: object, path: str = "") -> None:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict | Mapping):
             raise BadRequest(path, f"must be an object, not {kind(value)}")
         self._value: Mapping[str, object] = value
         self.path = path

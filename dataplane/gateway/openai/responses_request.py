@@ -125,5 +125,5 @@ def _note(body: Fields, notes: Notes) -> None:
         if item == "message.output_text.logprobs":
             notes.only(f"{path}={item}")
         elif item != "reasoning.encrypted_content":
-            notes.lose(path)
+            notes.lose(f"{path}={str(item)[:64]}")
     body.tell_unknown(_KNOWN, notes)
