@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from controlplane.access.delegation import Delegation
 from controlplane.audit.decisions import SqlDecisions
 from controlplane.audit.log_key import LogKey
 from controlplane.budget.alert_log import AlertLog
@@ -110,7 +111,8 @@ def _routing(parts: Parts) -> RoutingServicer:
         classify=ClassifyRequest(around),
         snapshot=around.snapshot,
     )
-    return RoutingServicer(commands, parts.rules.check, parts.telemetry)
+    delegation = Delegation(parts.state.callers.values, lambda: parts.snapshots.current.version, parts.clock)
+    return RoutingServicer(commands, parts.rules.check, parts.telemetry, delegation)
 
 
 def _budgets(parts: Parts) -> BudgetServicer:

@@ -102,7 +102,9 @@ class DecideRoute:
     async def _steps(self, ask: Ask, snapshot: Snapshot, now: datetime, so_far: SoFar) -> Given:
         reading = so_far.reading = self._read(ask, snapshot)
         basis = so_far.basis = self._basis(snapshot, now)
-        for left in reversed(range(ROUNDS)):
+        left = ROUNDS
+        while True:
+            left -= 1
             plan = so_far.plan = self._plan(reading, basis)
             so_far.basis = replace(basis, purses=plan.purses)
             if not plan.targets:
@@ -117,7 +119,6 @@ class DecideRoute:
             # Others took the money meanwhile. The balances are known now: decide again on them.
             if not left:
                 raise self._books.word(NoRoom(replace(plan, shortages=written.shortages), now))
-        raise AssertionError("the last round gives or refuses")
 
     def _basis(self, snapshot: Snapshot, now: datetime) -> Basis:
         referred = self._books.documents.of(snapshot)

@@ -7,6 +7,8 @@ from controlplane.access.model import Role
 from turnout_wire.layers import Rule
 
 _CALL = Rule(roles=frozenset({Role.CALLER}))
+_DECIDE = Rule(roles=frozenset({Role.CALLER, Role.WORKER}))
+"""Gateways in workers ask on behalf of callers."""
 _READ = Rule(roles=frozenset({Role.CALLER, Role.OPERATOR}))
 _OPERATE = Rule(roles=frozenset({Role.OPERATOR}))
 _REPORT = Rule(roles=frozenset({Role.WORKER}))
@@ -21,9 +23,8 @@ def _all(service: str, rule: Rule, *methods: str) -> dict[str, Rule]:
 
 ACCESS: Mapping[str, Rule] = MappingProxyType(
     {
-        **_all(
-            "routing.v1.RoutingService", _CALL, "DecideRoute", "DecideRoutes", "ExplainRoute", "Classify", "GetRuleSet"
-        ),
+        **_all("routing.v1.RoutingService", _DECIDE, "DecideRoute", "DecideRoutes", "GetRuleSet"),
+        **_all("routing.v1.RoutingService", _CALL, "ExplainRoute", "Classify"),
         **_all("catalog.v1.CatalogService", _READ, "ListModels", "GetModel", "ListDeployments", "GetDeployment"),
         **_all("catalog.v1.CatalogService", _OPERATE, "CreateModel", "UpdateModel", "DeleteModel"),
         **_all("catalog.v1.CatalogService", _OPERATE, "CreateDeployment", "UpdateDeployment", "DeleteDeployment"),

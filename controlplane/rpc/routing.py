@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 from opentelemetry.trace import Span
 
+from controlplane.access.model import Caller, Role
 from controlplane.decision.contrast import why_not
 from controlplane.policy.model import RuleSet
 from controlplane.routing.commands import ClassifyRequest, ExplainRoute
@@ -24,7 +25,7 @@ from controlplane.snapshot.model import Snapshot
 from turnout.routing.v1 import routing_pb2
 from turnout_wire.conversation import features_to_proto
 from turnout_wire.failure import Failure
-from turnout_wire.server import Call
+from turnout_wire.server import Call, Principal
 from turnout_wire.status import to_status
 from turnout_wire.telemetry import Telemetry, outgoing
 
@@ -53,11 +54,21 @@ class RoutingCommands:
 class RoutingServicer:
     """Parse, decide, seal, answer."""
 
-    def __init__(self, commands: RoutingCommands, check: Callable[[Message], None], telemetry: Telemetry) -> None:
-        """`check` raises Failure if a message breaks the contract's rules: a request of a batch, or the chat in a payload."""
+    def __init__(
+        self,
+        commands: RoutingCommands,
+        check: Callable[[Message], None],
+        telemetry: Telemetry,
+        delegation: Callable[[str], Caller],
+    ) -> None:
+        """`delegation` finds the caller that a worker asks for, and raises Failure if there is none.
+
+        `check` raises Failure if a message breaks the contract's rules: a request of a batch, or the chat in a payload.
+        """
         self._commands = commands
         self._check = check
         self._telemetry = telemetry
+        self._delegation = delegation
 
     async def DecideRoute(self, request: routing_pb2.DecideRouteRequest, call: Call) -> routing_pb2.DecideRouteResponse:
         """One signed decision."""
@@ -130,11 +141,24 @@ class RoutingServicer:
         recording = call.span.is_recording()
         return ask_from(
             request,
-            call.principal,
+            self._asking(request.on_behalf_of, call.principal),
             self._check,
             traceparent=outgoing(call.span).get("traceparent", "") if recording else call.text("traceparent")[:64],
             trace=SpanTrace(call.span) if recording else NoTrace(),
         )
+
+    def _asking(self, name: str, principal: Principal) -> Principal:
+        """For whom a decision is made: for who asks, or for the caller that a gateway names. Raises Failure."""
+        if name and Role.WORKER not in principal.roles:
+            told = "on_behalf_of: only workers ask on behalf of others; leave it out"
+            raise Failure("ACCESS_DENIED", told, field="on_behalf_of")
+        if not name and Role.CALLER not in principal.roles:
+            told = "on_behalf_of: a worker asks for a caller; name it as TENANT/NAME"
+            raise Failure("INVALID_FIELD", told, field="on_behalf_of")
+        if not name:
+            return principal
+        caller = self._delegation(name)
+        return Principal(name=caller.name, tenant=caller.tenant, roles=frozenset(caller.roles))
 
 
 def _patterns(rules: RuleSet) -> list[routing_pb2.Pattern]:

@@ -193,7 +193,9 @@ class DecideRouteRequest(_message.Message):
     unless the policy names fallbacks for pinned models.
     """
     on_behalf_of: _builtins.str
-    """The caller for whom a gateway asks; the decision is for it and its tenant. Only workers may set it."""
+    """The caller for whom a gateway asks, as TENANT/NAME, or by a name that only one tenant has; the decision is for it and its
+    tenant. Workers must set it, and only they may.
+    """
     operation: Global___Operation.ValueType
     """What is to be done; CHAT if not set."""
     traceparent: _builtins.str
