@@ -1,10 +1,13 @@
 """Builds the services that a control plane offers out of its parts."""
 
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from controlplane.access.commands import Around, CreateApiKey, ListApiKeys, RevokeApiKey, RotateApiKey
 from controlplane.access.delegation import Delegation
+from controlplane.access.model import ApiKey
 from controlplane.audit.decisions import SqlDecisions
 from controlplane.audit.log_key import LogKey
 from controlplane.budget.alert_log import AlertLog
@@ -12,6 +15,7 @@ from controlplane.budget.commands import Accounts, BudgetCommands, GetBudget, Li
 from controlplane.catalog.commands import catalog_commands
 from controlplane.classification.ladder import Ladder
 from controlplane.insight.following import Following
+from controlplane.journal.model import Append
 from controlplane.outcome.booking import Booking
 from controlplane.outcome.commands import ReportReceipts
 from controlplane.outcome.feedback import SubmitFeedback
@@ -24,6 +28,7 @@ from controlplane.routing.commands import ClassifyRequest, ExplainRoute, Surroun
 from controlplane.routing.deciding import DecideRoute
 from controlplane.routing.memory import DecisionMemory
 from controlplane.routing.worked_out import WorkedOut
+from controlplane.rpc.api_keys import ApiKeyCommands, ApiKeyServicer
 from controlplane.rpc.audit import AuditCommands, AuditServicer
 from controlplane.rpc.budgets import BudgetServicer
 from controlplane.rpc.catalogs import CatalogServicer
@@ -46,6 +51,11 @@ from turnout_wire.ed25519 import verify
 from turnout_wire.layers import Validation
 from turnout_wire.server import Service
 from turnout_wire.telemetry import Telemetry
+
+KEY_ID_BYTES = 5
+"""Random bytes of an API key's public id."""
+SECRET_BYTES = 32
+"""Random bytes of its secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +100,7 @@ def served(parts: Parts) -> list[Service]:
             "InsightService": _insights(parts),
             "KeyService": KeyServicer(keys),
             "KeyAdminService": KeyAdminServicer(keys, changed=parts.spread),
+            "ApiKeyService": ApiKeyServicer(_api_keys(parts), parts.clock),
         }
     )
 
@@ -111,7 +122,7 @@ def _routing(parts: Parts) -> RoutingServicer:
         classify=ClassifyRequest(around),
         snapshot=around.snapshot,
     )
-    delegation = Delegation(parts.state.callers.values, lambda: parts.snapshots.current.version, parts.clock)
+    delegation = Delegation(lambda: parts.state.callers.all, lambda: parts.snapshots.current.version, parts.clock)
     return RoutingServicer(commands, parts.rules.check, parts.telemetry, delegation)
 
 
@@ -164,6 +175,29 @@ def _feedback(parts: Parts) -> SubmitFeedback:
 def _insights(parts: Parts) -> InsightServicer:
     following = parts.following
     return InsightServicer(following.reports.report, following.segments, progress=following.progress, clock=parts.clock)
+
+
+def _api_keys(parts: Parts) -> ApiKeyCommands:
+    async def changed(key: ApiKey) -> None:
+        """It is written down whenever the store can: at the next start at the latest, see ControlPlane."""
+        parts.records.journal.post(Append(entry=parts.entries.api_key(key)))
+        await parts.spread()
+
+    book = parts.state.book
+    around = Around(
+        book=book,
+        directory=parts.state.callers,
+        clock=parts.clock,
+        new_id=lambda: secrets.token_hex(KEY_ID_BYTES),
+        new_token=lambda: secrets.token_urlsafe(SECRET_BYTES),
+        changed=changed,
+    )
+    return ApiKeyCommands(
+        create=CreateApiKey(around=around),
+        list=ListApiKeys(book=book),
+        rotate=RotateApiKey(around=around),
+        revoke=RevokeApiKey(around=around),
+    )
 
 
 def _key_commands(parts: Parts) -> KeyCommands:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from controlplane.access.key_book import KeyBook
 from controlplane.catalog.document.problem import CatalogInvalid
 from controlplane.catalog.store import CatalogStore
 from controlplane.outcome.shared_views import SharedViews
@@ -24,6 +25,7 @@ class Shared:
     store: Store
     catalog: CatalogStore
     keys: FileKeyStore
+    book: KeyBook
     versions: SharedVersions
     views: SharedViews
     digest: Callable[[], bytes]
@@ -76,9 +78,10 @@ class Sharing:
         """Take what others changed, and publish it. What cannot be taken leaves all as it is, and is logged once."""
         try:
             self._shared.keys.reload()
+            await self._shared.book.refresh()
             await self._shared.catalog.refresh()
             await self.renew()
-        except (StoreUnavailable, CatalogInvalid, KeyFolderError, OSError) as error:
+        except (StoreUnavailable, CatalogInvalid, KeyFolderError, OSError, ValueError) as error:
             if self._trouble != str(error):
                 _log.error("what other control planes changed cannot be taken", extra={"cause": str(error)})
             self._trouble = str(error)

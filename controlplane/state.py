@@ -2,13 +2,14 @@
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from controlplane.access.callers import open_callers
-from controlplane.access.model import Caller
+from controlplane.access.directory import Directory
+from controlplane.access.key_book import KeyBook
 from controlplane.catalog.overlay import OverlayFile
 from controlplane.catalog.shared_overlay import SharedOverlay
 from controlplane.catalog.store import CatalogStore
@@ -27,7 +28,8 @@ class State:
     folder: Path
     keys_folder: DiskFolder
     keys: FileKeyStore
-    callers: Mapping[bytes, Caller]
+    callers: Directory
+    book: KeyBook
     catalog: CatalogStore
 
 
@@ -43,11 +45,13 @@ def open_state(config: Config, store: Store, clock: Callable[[], datetime]) -> S
     overlay = SharedOverlay(store.database) if config.shared else OverlayFile(config.state / OVERLAY)
     keys = FileKeyStore(folder, issuer=config.issuer, clock=clock, seed=lambda: os.urandom(32))
     with folder.exclusive():
-        callers = open_callers(config.state, lambda: secrets.token_urlsafe(32))
+        first = open_callers(config.state, lambda: secrets.token_urlsafe(32))
+    book = KeyBook(store.database)
     return State(
         folder=config.state,
         keys_folder=folder,
         keys=keys,
-        callers=callers,
+        callers=Directory(first, book, clock),
+        book=book,
         catalog=CatalogStore(config.catalog, overlay, clock),
     )

@@ -133,7 +133,6 @@ class ControlPlane:
         self._tasks: list[asyncio.Task[None]] = []
         self._snapshots.on_publish(self._publish)
         state.catalog.on_change(lambda _: self.renew())
-        self.renew()
 
     def renew(self) -> None:
         """Publish a new snapshot if catalog, keys or callers changed; soon, where others have to agree on its version."""
@@ -155,6 +154,7 @@ class ControlPlane:
             store=store,
             catalog=self._state.catalog,
             keys=self._state.keys,
+            book=self._state.book,
             versions=versions,
             views=SharedViews(store.database, self._sight.elsewhere, self._clock),
             digest=self._digest,
@@ -172,7 +172,7 @@ class ControlPlane:
         return hashlib.sha256(document.to_json(self._state.keys.ring)).digest()
 
     def _callers_digest(self) -> bytes:
-        return hashlib.sha256(b"".join(sorted(self._state.callers))).digest()
+        return self._state.callers.digest
 
     async def run(self) -> None:
         """Serve until a signal, then let calls finish."""
@@ -186,9 +186,12 @@ class ControlPlane:
         await self.stop()
 
     async def start(self) -> str:
-        """Serve, and give the address. Raises OSError if it is taken, and what Sharing.begin raises."""
+        """Serve, and give the address. Raises OSError if it is taken, StoreUnavailable, and what Sharing.begin raises."""
+        await self._state.book.refresh()
         if self._sharing is not None:
             await self._sharing.begin()
+        self.renew()
+        self._record_keys()
         with suppress(StoreUnavailable):  # then its refusals will tell
             await self._records.recall(self._budgets(), self._clock())
         self._records.start(
@@ -223,7 +226,7 @@ class ControlPlane:
         self._worked_out.prepare(snapshot)
         self._alerts.watch(snapshot.catalog.budgets)
         key_set = key_set_message(self._state.keys.ring)
-        message = snapshot_message(snapshot, key_set, self._state.callers.values(), self._config.issuer)
+        message = snapshot_message(snapshot, key_set, self._state.callers.all, self._config.issuer)
         self._publication.publish(published(message, self._state.keys))
         self._record(snapshot)
         _log.info("snapshot published", extra={"version": snapshot.version, "digest": snapshot.digest.hex()[:16]})
@@ -235,6 +238,11 @@ class ControlPlane:
         entry = self._entries.snapshot(snapshot, referred.catalog_digest, keys, self._callers_digest())
         post(Append(entry=entry, documents=documents.missing(referred)))
         post(Append(entry=self._entries.keys(self._state.keys.ring, keys)))
+
+    def _record_keys(self) -> None:
+        """A process may have ended after a change was kept and before it was written down; what is known changes nothing."""
+        for key in self._state.book.keys.values():
+            self._records.journal.post(Append(entry=self._entries.api_key(key)))
 
     def _http_server(self) -> "HttpServer":
         # And with them starlette and uvicorn, which nobody needs who does not serve HTTP.
@@ -273,7 +281,7 @@ class ControlPlane:
         )
 
     def _authenticate(self, token: str) -> Principal | None:
-        caller = self._state.callers.get(hashlib.sha256(token.encode()).digest())
+        caller = self._state.callers(token)
         return Principal(name=caller.name, tenant=caller.tenant, roles=caller.roles) if caller else None
 
     def _follow(self, store: Store) -> Following:

@@ -18,6 +18,8 @@ class Kind(StrEnum):
     SNAPSHOT = "snapshot"
     """A new version of catalog, policies, keys or callers."""
     KEYS = "keys"
+    API_KEY = "api_key"
+    """A change of an API key."""
     ALERT = "alert"
     ERASURE = "erasure"
 

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from controlplane.access.model import ApiKey
 from controlplane.audit.model import Entry, Kind
 from controlplane.decision.model import Request
 from controlplane.routing.books import Place
 from controlplane.routing.model import Ask, Basis, SignedDecision
+from controlplane.rpc.api_key_codec import api_key_record
 from controlplane.rpc.keys import key_set_message
 from controlplane.rpc.record_codec import adopted_record, decision_record, refusal_record
 from controlplane.signing.model import KeyRing
@@ -94,6 +96,11 @@ class EntryMaker:
         """The entry of a key set; `digest` names it."""
         record = record_pb2.KeysRecord(key_set=key_set_message(ring))
         return self._entry(Kind.KEYS, digest.hex(), record.SerializeToString(deterministic=True))
+
+    def api_key(self, key: ApiKey) -> Entry:
+        """The entry of the last change of an API key."""
+        ref = f"{key.key_id} {key.note.number}"
+        return self._entry(Kind.API_KEY, ref, api_key_record(key), at=key.note.at)
 
     def _entry(self, kind: Kind, ref: str, body: bytes, *, decision_id: str = "", at: datetime | None = None) -> Entry:
         return Entry(kind=kind, ref=ref, decision_id=decision_id, at=at or self.clock(), salt=self.salt(), body=body)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from google.protobuf.descriptor import FileDescriptor
 
+from turnout.access.v1 import access_pb2
 from turnout.audit.v1 import audit_pb2
 from turnout.budget.v1 import budget_pb2
 from turnout.catalog.v1 import catalog_pb2
@@ -16,7 +17,17 @@ from turnout_wire.server import Service
 
 _FILES: tuple[FileDescriptor, ...] = tuple(
     module.DESCRIPTOR
-    for module in (routing_pb2, catalog_pb2, budget_pb2, audit_pb2, snapshot_pb2, outcome_pb2, insight_pb2, keys_pb2)
+    for module in (
+        routing_pb2,
+        catalog_pb2,
+        budget_pb2,
+        audit_pb2,
+        snapshot_pb2,
+        outcome_pb2,
+        insight_pb2,
+        keys_pb2,
+        access_pb2,
+    )
 )
 
 

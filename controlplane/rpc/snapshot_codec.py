@@ -8,6 +8,7 @@ from controlplane.snapshot.model import Snapshot
 from turnout.catalog.v1 import catalog_pb2
 from turnout.snapshot.v1 import snapshot_pb2
 from turnout.trust.v1 import keys_pb2
+from turnout_wire.times import timestamp
 
 
 def snapshot_message(
@@ -34,5 +35,9 @@ def snapshot_message(
 
 def _caller(caller: Caller) -> snapshot_pb2.Caller:
     return snapshot_pb2.Caller(
-        name=caller.name, tenant=caller.tenant, token_sha256=caller.token_sha256, roles=sorted(caller.roles)
+        name=caller.name,
+        tenant=caller.tenant,
+        token_sha256=caller.token_sha256,
+        roles=sorted(caller.roles),
+        expires_at=timestamp(caller.expires_at) if caller.expires_at is not None else None,
     )

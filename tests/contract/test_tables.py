@@ -5,6 +5,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from controlplane.rpc.access import ACCESS as CONTROL_ACCESS
 from dataplane.rpc.access import ACCESS as WORKER_ACCESS
+from turnout.access.v1 import access_pb2
 from turnout.audit.v1 import audit_pb2
 from turnout.budget.v1 import budget_pb2
 from turnout.catalog.v1 import catalog_pb2
@@ -21,7 +22,17 @@ from turnout_wire.server import method_of
 
 CONTROL = [
     service
-    for module in (routing_pb2, catalog_pb2, budget_pb2, audit_pb2, snapshot_pb2, outcome_pb2, insight_pb2, keys_pb2)
+    for module in (
+        routing_pb2,
+        catalog_pb2,
+        budget_pb2,
+        audit_pb2,
+        snapshot_pb2,
+        outcome_pb2,
+        insight_pb2,
+        keys_pb2,
+        access_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
 WORKER = list(inference_pb2.DESCRIPTOR.services_by_name.values())

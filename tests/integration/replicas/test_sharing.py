@@ -6,9 +6,11 @@ from controlplane.catalog.model import DeploymentName
 from controlplane.outcome.live import HealthReport
 from controlplane.snapshot.model import Health, HealthState
 from tests.integration.replicas.conftest import Replicas, published
+from tests.support.api_keys import created, line_of
 from tests.support.backbone import Control, asked, document, model, planned, replaced
 from tests.support.entries import new_deployment, new_model
 from tests.support.line import refusal
+from turnout.access.v1 import access_pb2
 from turnout.catalog.v1 import catalog_pb2
 from turnout.snapshot.v1 import snapshot_pb2
 from turnout.trust.v1 import keys_pb2
@@ -102,3 +104,22 @@ async def test_a_worker_s_view_reaches_those_whom_it_does_not_report_to(replicas
         assert plane._sharing is not None
         await plane._sharing.views.exchange()
     assert planned(await replicas.second.line()(asked())) == ["second/large"]
+
+
+async def test_an_api_key_that_one_makes_opens_the_other_and_ends_there_too(replicas: Replicas) -> None:
+    made = await created(replicas.first.control.line("operator"), "app", tenant="acme")
+    await taken(replicas.second, 2)
+    assert await line_of(replicas.second, made.secret)(asked())
+    told = await refusal(created(replicas.second.line("operator"), "app"))
+    assert told.reason == "ALREADY_EXISTS"
+
+    await replicas.second.line("operator")(access_pb2.RevokeApiKeyRequest(key_id=made.api_key.key_id))
+    await taken(replicas.first.control, 3)
+    assert (await refusal(line_of(replicas.first.control, made.secret)(asked()))).reason == "UNAUTHENTICATED"
+
+
+async def test_keys_that_two_make_at_the_same_moment_are_both_there(replicas: Replicas) -> None:
+    lines = (replicas.first.control.line("operator"), replicas.second.line("operator"))
+    made = await asyncio.gather(*(created(lines[turn % 2], f"app-{turn}") for turn in range(8)))
+    found = await lines[0](access_pb2.ListApiKeysRequest())
+    assert {key.key_id for key in found.api_keys} == {one.api_key.key_id for one in made}

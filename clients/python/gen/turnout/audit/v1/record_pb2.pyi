@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from turnout.access.v1 import access_pb2 as _access_pb2
 from turnout.outcome.v1 import receipt_pb2 as _receipt_pb2
 from turnout.routing.v1 import routing_pb2 as _routing_pb2
 from turnout.trust.v1 import envelope_pb2 as _envelope_pb2
@@ -361,7 +362,7 @@ class SnapshotRecord(_message.Message):
     key_set_digest: _builtins.bytes
     """SHA-256 of the key set."""
     callers_digest: _builtins.bytes
-    """SHA-256 over the callers' token hashes."""
+    """SHA-256 over the callers' token hashes and over the ids of API keys with their numbers of changes."""
     def __init__(
         self,
         *,
@@ -402,6 +403,44 @@ class KeysRecord(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___KeysRecord: _TypeAlias = KeysRecord  # noqa: Y015
+
+@_typing.final
+class ApiKeyRecord(_message.Message):
+    """A change of an API key. It tells nothing of its secret but the last characters."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    CHANGED_BY_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
+    change: _access_pb2.ApiKeyChange.ValueType
+    """What was done."""
+    changed_by: _builtins.str
+    """The caller that asked for it."""
+    @_builtins.property
+    def api_key(self) -> _access_pb2.ApiKey:
+        """The key after the change; its state as it was then."""
+
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        api_key: _access_pb2.ApiKey | None = ...,
+        change: _access_pb2.ApiKeyChange.ValueType = ...,
+        changed_by: _builtins.str = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "changed_at", b"changed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "change", b"change", "changed_at", b"changed_at", "changed_by", b"changed_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApiKeyRecord: _TypeAlias = ApiKeyRecord  # noqa: Y015
 
 @_typing.final
 class FeedbackRecord(_message.Message):

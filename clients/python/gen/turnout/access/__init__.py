@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/access by `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/access/v1 by `make protos`."""
