@@ -16,33 +16,32 @@ from dataplane.gateway.openai.responses import Responses
 from dataplane.gateway.openai.sealed import PREFIX
 from tests.support.openai_gateway import USAGE, answering, received
 
-WORDS = st.sampled_from(
-    """
+WORDS = """
     model messages input role content type text user assistant system developer tool function name arguments id call_id
     tool_calls tool_call_id tools tool_choice functions function_call parameters strict image_url url detail auto none
     required allowed_tools mode response_format format json_schema json_object schema stop seed n stream stream_options
     include_usage metadata turnout_workload reasoning effort summary reasoning_content reasoning_details encrypted_content
     data signature input_text input_image output_text refusal message function_call_output output item_reference include
     instructions custom thinking max_tokens top_p temperature dimensions encoding_format logprobs parallel_tool_calls
-    """.split()
-)
+"""
+NAMES = st.sampled_from(WORDS.split())
 LEAVES = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(),
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=5),
-    WORDS,
+    NAMES,
     st.sampled_from([f"{PREFIX}e30=", f"{PREFIX}x", "data:image/png;base64,aGk=", "https://x", "1e999"]),
 )
 JSON = st.recursive(
     LEAVES,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=6),
-    max_leaves=30,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES | st.text(max_size=3), inner, max_size=6),
+    max_leaves=12,
 )
-OBJECTS = st.dictionaries(WORDS, JSON, max_size=8)
+OBJECTS = st.dictionaries(NAMES, JSON, max_size=8)
 MESSAGES = st.lists(
-    st.fixed_dictionaries({"role": WORDS, "content": JSON, "type": WORDS}) | st.dictionaries(WORDS, JSON, max_size=5),
+    st.fixed_dictionaries({"role": NAMES, "content": JSON, "type": NAMES}) | st.dictionaries(NAMES, JSON, max_size=5),
     max_size=4,
 )
 
@@ -51,8 +50,7 @@ def asked_or_refused(face: ChatFace | EmbedFace, body: Any) -> None:
     given = received(body)
     try:
         asked = face.read(given)
-    except BadRequest as refusal:
-        assert refusal.message
+    except BadRequest:
         return
     assert isinstance(asked, Asked)
     value = received(asked.original.text)
@@ -90,20 +88,15 @@ def test_any_text_comes_through_a_stream_in_one_line_an_event(texts: list[str]) 
     assert "".join(delta.get("content") or "" for delta in deltas) == "".join(texts)
 
 
-@given(st.lists(st.integers(0, 3), max_size=40), st.data())
-def test_calls_come_one_after_another_whatever_the_order_of_their_pieces(order: list[int], data: st.DataObject) -> None:
-    wanted: dict[int, str] = {index: json.dumps({"call": index, "x": "}" * index}) for index in dict.fromkeys(order)}
-    left = {index: list(text) for index, text in wanted.items()}
-    calls, given = CallOrder(), []
-    for index in [*order, *(each for each in wanted for _ in range(20))]:
-        first = len(left[index]) == len(wanted[index])
-        size = data.draw(st.integers(0, 4)) if index in order else 0
-        piece, left[index] = "".join(left[index][: size + 1]), left[index][size + 1 :]
-        if piece:
-            begins = {"id": f"c{index}", "name": "f"} if first else {}
-            given.extend(calls.take(ToolCallDelta(index=index, arguments=piece, **begins)))
-    for index, rest in left.items():
-        given.extend(calls.take(ToolCallDelta(index=index, arguments="".join(rest))))
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=40))
+def test_calls_come_one_after_another_whatever_the_order_of_their_pieces(order: list[tuple[int, int]]) -> None:
+    wanted = {index: json.dumps({"call": index, "x": "}" * index}) for index, _ in order}
+    left = dict(wanted)
+    calls, given = CallOrder(), list[ToolCallDelta]()
+    for index, size in [*order, *((index, 99) for index in wanted)]:
+        begins = {"id": f"c{index}", "name": "f"} if left[index] == wanted[index] else {}
+        given.extend(calls.take(ToolCallDelta(index=index, arguments=left[index][:size], **begins)))
+        left[index] = left[index][size:]
     given.extend(calls.rest())
     numbers = [delta.index for delta in given]
     assert numbers == sorted(numbers)
