@@ -16,7 +16,7 @@ from dataplane.chat.model import (
     ToolMode,
     ToolResult,
 )
-from dataplane.provider import anthropic_thinking, conversation, options
+from dataplane.provider import answering, anthropic_thinking, conversation, options
 from dataplane.provider.anthropic_model import has_structured_output, is_enforceable
 from dataplane.provider.anthropic_thinking import ThinkingPlan
 from dataplane.provider.failure import Fault, not_sent
@@ -33,7 +33,6 @@ OWNED = frozenset(options.canonical(name) for name in _WORDS.split())
 """What `provider_options` may not set."""
 
 _MODES = {ToolMode.AUTO: "auto", ToolMode.NONE: "none", ToolMode.REQUIRED: "any", ToolMode.NAMED: "tool"}
-_ANY_OBJECT: Json = {"type": "object", "additionalProperties": True}
 
 
 def render(call: Call, *, stream: bool) -> Json:
@@ -73,11 +72,7 @@ def answer_tool(call: Call) -> str:
     form = call.request.response_format
     if form.kind is FormatKind.TEXT or _is_enforced(call):
         return ""
-    name = form.name or "answer"
-    taken = {tool.name for tool in call.request.tools}
-    while name in taken:
-        name += "_"
-    return name
+    return answering.name_for(call.request)
 
 
 def _is_enforced(call: Call) -> bool:
@@ -145,25 +140,15 @@ def _image(image: Image) -> Json:
 
 
 def _put_tools(body: Json, call: Call, model: str) -> None:
-    request, answering = call.request, answer_tool(call)
+    request, name = call.request, answer_tool(call)
     tools = [_tool(tool, strict=has_structured_output(model)) for tool in request.tools]
-    if answering:
-        tools.append(_answer_tool(call, answering))
+    if name:
+        tools.append(_tool(answering.tool(request, name), strict=False))
     if tools:
         body["tools"] = tools
-    choice = _forced(request, answering) if answering else conversation.chosen(request)
+    choice = answering.forced(request, name) if name else conversation.chosen(request)
     if choice is not None:
         body["tool_choice"] = _choice(choice)
-
-
-def _forced(request: ChatRequest, answering: str) -> ToolChoice:
-    """With tools of the caller's the model calls one of them or answers; a tool that must be called is called first."""
-    choice = conversation.chosen(request)
-    if choice is not None and choice.mode is ToolMode.NAMED:
-        return choice
-    if request.tools and (choice is None or choice.mode is not ToolMode.NONE):
-        return ToolChoice(mode=ToolMode.REQUIRED, disable_parallel=choice is not None and choice.disable_parallel)
-    return ToolChoice(mode=ToolMode.NAMED, name=answering)
 
 
 def _choice(choice: ToolChoice) -> Json:
@@ -182,15 +167,6 @@ def _tool(tool: Tool, *, strict: bool) -> Json:
     if tool.strict and strict:
         rendered["strict"] = True
     return rendered
-
-
-def _answer_tool(call: Call, name: str) -> Json:
-    form = call.request.response_format
-    return {
-        "name": name,
-        "description": form.description or "Gives the whole answer to the user, as one JSON object.",
-        "input_schema": form.schema or _ANY_OBJECT,
-    }
 
 
 def _put_format(body: Json, call: Call, thinking: ThinkingPlan) -> None:

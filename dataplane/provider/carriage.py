@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from dataplane.chat.model import FormatKind, ToolMode
-from dataplane.provider.anthropic_model import SamplingSupport, sampling_support
+from dataplane.provider import gemini_thinking
+from dataplane.provider.anthropic_model import SamplingSupport, ThinkingSupport, sampling_support, thinking_support
+from dataplane.provider.bedrock_model import Family, ThinkingWords, TopK, claude_name, family
+from dataplane.provider.bedrock_request import IMAGE_FORMATS
 from dataplane.provider.conversation import model_name
 from dataplane.provider.openai_dialect import dialect
 from dataplane.snapshot.model import Deployment, WireProtocol
@@ -17,7 +20,12 @@ UNBOUNDED = sys.maxsize
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carriage:
-    """What is carried; `thinking` names the protocols whose thinking can go back."""
+    """What is carried; `thinking` names the protocols whose thinking can go back.
+
+    `image_urls` are how addresses of pictures may begin; `image_types` their media types, None for any. `choices` are the tool
+    choices beside `auto`; NONE is possible everywhere, by offering no tools, unless `offers_called` says that tools that
+    were called must be offered still.
+    """
 
     thinking: frozenset[str] = frozenset()
     reasoning: bool = True
@@ -25,9 +33,11 @@ class Carriage:
     sampling: frozenset[str] = _ALL_SAMPLING
     metadata: bool = False
     images: bool = True
-    image_urls: bool = True
+    image_urls: tuple[str, ...] = ("",)
+    image_types: frozenset[str] | None = None
     tools: bool = True
-    choices: frozenset[ToolMode] = frozenset(ToolMode)
+    choices: frozenset[ToolMode] = frozenset((ToolMode.REQUIRED, ToolMode.NAMED))
+    offers_called: bool = False
     single_calls: bool = True
     argument_objects: bool = False
     result_names: bool = False
@@ -38,7 +48,6 @@ class Carriage:
 
 ANTHROPIC = Carriage(
     thinking=frozenset((WireProtocol.ANTHROPIC,)),
-    sampling=frozenset(("temperature", "top_p", "top_k")),
     argument_objects=True,
     needs_user=True,
 )
@@ -69,12 +78,55 @@ def _of_openai(deployment: Deployment) -> Carriage:
 
 
 def _of_anthropic(deployment: Deployment) -> Carriage:
-    support = sampling_support(model_name(deployment))
-    return replace(ANTHROPIC, sampling=frozenset()) if support is SamplingSupport.NONE else ANTHROPIC
+    model = model_name(deployment)
+    return replace(
+        ANTHROPIC,
+        sampling=_sampling_of_claude(model),
+        reasoning=thinking_support(model) is not ThinkingSupport.NONE,
+    )
 
 
-def _of_gemini(deployment: Deployment) -> Carriage:  # noqa: ARG001 - all models take the same
-    return GEMINI
+def _of_gemini(deployment: Deployment) -> Carriage:
+    return replace(GEMINI, reasoning=gemini_thinking.thinks(model_name(deployment)))
+
+
+def _of_bedrock(deployment: Deployment) -> Carriage:
+    kind = family(deployment)
+    formats = {FormatKind.TEXT}
+    if kind.schemas or kind.answers_by_tool:
+        formats.add(FormatKind.JSON_SCHEMA)
+    if kind.answers_by_tool:
+        formats.add(FormatKind.JSON)
+    sampling = frozenset(("temperature", "top_p"))
+    if kind.thinking is ThinkingWords.CLAUDE:
+        sampling = _sampling_of_claude(claude_name(deployment))
+    elif kind.top_k is not TopK.NONE:
+        sampling |= {"top_k"}
+    return Carriage(
+        thinking=frozenset((WireProtocol.BEDROCK,)),
+        reasoning=_is_told_to_think(deployment, kind),
+        sampling=sampling,
+        image_urls=("s3://",),
+        image_types=frozenset(IMAGE_FORMATS),
+        choices=kind.choices,
+        offers_called=True,
+        single_calls=False,
+        argument_objects=True,
+        formats=frozenset(formats),
+        needs_user=True,
+    )
+
+
+def _is_told_to_think(deployment: Deployment, kind: Family) -> bool:
+    if kind.thinking is ThinkingWords.CLAUDE:
+        return thinking_support(claude_name(deployment)) is not ThinkingSupport.NONE
+    return kind.thinking is not ThinkingWords.NONE
+
+
+def _sampling_of_claude(model: str) -> frozenset[str]:
+    if sampling_support(model) is SamplingSupport.NONE:
+        return frozenset()
+    return frozenset(("temperature", "top_p", "top_k"))
 
 
 _BY_PROTOCOL: Mapping[WireProtocol, Callable[[Deployment], Carriage]] = MappingProxyType(
@@ -82,5 +134,6 @@ _BY_PROTOCOL: Mapping[WireProtocol, Callable[[Deployment], Carriage]] = MappingP
         WireProtocol.OPENAI: _of_openai,
         WireProtocol.ANTHROPIC: _of_anthropic,
         WireProtocol.GEMINI: _of_gemini,
+        WireProtocol.BEDROCK: _of_bedrock,
     }
 )

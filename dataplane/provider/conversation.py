@@ -80,6 +80,11 @@ def turns(request: ChatRequest) -> Iterator[tuple[bool, list[Part]]]:
         yield by_model, [part for message in messages for part in message.parts]
 
 
+def uses_tools(request: ChatRequest) -> bool:
+    """Whether tools were called in the conversation so far."""
+    return any(isinstance(part, ToolCall | ToolResult) for message in request.messages for part in message.parts)
+
+
 def tool_names(request: ChatRequest) -> dict[str, str]:
     """Names of the tools that were called, by the id of the call."""
     calls = (part for message in request.messages for part in message.parts if isinstance(part, ToolCall))

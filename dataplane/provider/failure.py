@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -96,6 +96,7 @@ BY_WORD: Mapping[str, Cause] = MappingProxyType(
         "billing_error": _NO_MONEY,
         "billing_not_active": _NO_MONEY,
         "billing_hard_limit_reached": _NO_MONEY,
+        "servicequotaexceededexception": _LIMITED,
         "tool_use_failed": _BAD_OUTPUT,
         "json_validate_failed": _BAD_OUTPUT,
     }
@@ -110,9 +111,12 @@ BY_MESSAGE: Mapping[str, Cause] = MappingProxyType(
         "credit balance is too low": _NO_MONEY,
         "api key not valid": _CREDENTIAL,
         "is not a valid model id": _UNKNOWN_MODEL,
+        "model identifier is invalid": _UNKNOWN_MODEL,
+        "on-demand throughput isn": _UNKNOWN_MODEL,
+        "input is too long": _TOO_LONG,
     }
 )
-"""The words of Anthropic, Gemini, vLLM and OpenRouter where they give no code of their own with a 400 or 413."""
+"""The words of Anthropic, Bedrock, Gemini, vLLM and OpenRouter where they give no code of their own with a 400 or 413."""
 
 BY_STATUS: Mapping[int, Cause] = MappingProxyType(
     {
@@ -139,6 +143,9 @@ LIMITS_BY_WORD: Mapping[str, Cause] = MappingProxyType(
         "overloaded": _OVERLOADED,
         "engine_overloaded": _OVERLOADED,
         "unavailable": _OVERLOADED,
+        "throttlingexception": _LIMITED,
+        "serviceunavailableexception": _OVERLOADED,
+        "validationexception": _BAD_REQUEST,
     }
 )
 """Codes that stand for a status, for the places where no status can come: events in a stream."""
@@ -146,14 +153,15 @@ LIMITS_BY_WORD: Mapping[str, Cause] = MappingProxyType(
 _VAGUE = (400, 413)
 _NEEDS_A_HINT = (503, 529)
 _MAY_BE_A_FILE = (403, 404)
-_TRANSIENT = (408, 409, 425)
+# 424 is Bedrock's for a model that failed.
+_TRANSIENT = (408, 409, 424, 425)
 _REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id", "x-goog-request-id", "x-amzn-requestid")
 _KEYS = re.compile(r"\b(?:(?:sk|gsk|pk|xai)[-_]|AIza)[-_*A-Za-z0-9]{6,}")
 
 
 def refused(exchange: Exchange, body: object) -> CallFailure:
     """The failure that an HTTP error status is; `body` is the parsed JSON, or None where there is none."""
-    error = read_error(body, exchange.now)
+    error = _with_word_of_header(read_error(body, exchange.now), exchange.headers)
     asked = retry_hint.from_headers(exchange.headers, exchange.now)
     if asked is None:
         asked = error.retry_after
@@ -186,6 +194,11 @@ def stream_cut() -> CallFailure:
 def not_sent(field: str, reason: str, *, fault: Fault = Fault.BAD_REQUEST) -> CallFailure:
     """The failure that a request is that no provider can be asked: `field` of the ChatRequest, and why."""
     return CallFailure(Verdict.IGNORED, fault, message=f"{field}: {reason}", field=field, unsent=True)
+
+
+def misconfigured(reason: str, *, fault: Fault = Fault.CREDENTIAL) -> CallFailure:
+    """The failure that a deployment is that cannot be called as it is set up."""
+    return CallFailure(Verdict.MISCONFIGURED, fault, message=reason, unsent=True)
 
 
 def in_exchange(failure: CallFailure, exchange: Exchange) -> CallFailure:
@@ -225,6 +238,12 @@ def _cause(exchange: Exchange, error: ProviderError, *, hinted: bool) -> tuple[V
     if 400 <= status < 500 and status not in _TRANSIENT:
         return _BAD_REQUEST
     return Verdict.FAILED, f"http_{status}"
+
+
+def _with_word_of_header(error: ProviderError, headers: Mapping[str, str]) -> ProviderError:
+    """AWS names the error in a header, with an address behind a colon."""
+    word = headers.get("x-amzn-errortype", "").partition(":")[0].strip().lower()
+    return replace(error, words=(word, *error.words)) if word else error
 
 
 def _first(words: tuple[str, ...], table: Mapping[str, Cause]) -> Cause | None:

@@ -55,9 +55,9 @@ def _dropped(request: ChatRequest, how: Carriage) -> Iterator[str]:
 
 def _impossible(request: ChatRequest, how: Carriage) -> Iterator[str]:
     images = _images(request)
-    if images and not how.images:
+    if (images and not how.images) or not all(_is_of_type(image, how) for image in images):
         yield "image"
-    if any(image.url for image in images) and not how.image_urls:
+    if not all(image.url.startswith(how.image_urls) for image in images if image.url):
         yield "image_url"
     yield from _impossible_tools(request, how)
     if request.response_format.kind not in how.formats:
@@ -72,8 +72,11 @@ def _impossible_tools(request: ChatRequest, how: Carriage) -> Iterator[str]:
     choice = conversation.chosen(request)
     if request.tools and not how.tools:
         yield "tools"
-    if choice is not None and choice.mode is not ToolMode.AUTO and choice.mode not in how.choices:
+    offered = bool(request.tools) and (choice is None or choice.mode is not ToolMode.NONE)
+    if choice is not None and choice.mode in (ToolMode.REQUIRED, ToolMode.NAMED) and choice.mode not in how.choices:
         yield "tool_choice"
+    if how.offers_called and not offered and conversation.uses_tools(request):
+        yield "tool_choice" if request.tools else "tools"
     if choice is not None and choice.disable_parallel and not how.single_calls:
         yield "parallel_tool_calls"
     if how.argument_objects and not all(_has_object(call) for call in _parts(request, ToolCall)):
@@ -82,6 +85,10 @@ def _impossible_tools(request: ChatRequest, how: Carriage) -> Iterator[str]:
         names = conversation.tool_names(request)
         if not all(result.name or names.get(result.tool_call_id) for result in _parts(request, ToolResult)):
             yield "tool_name"
+
+
+def _is_of_type(image: Image, how: Carriage) -> bool:
+    return how.image_types is None or not image.media_type or image.media_type in how.image_types
 
 
 def _has_object(call: ToolCall) -> bool:

@@ -10,6 +10,7 @@ from dataplane.chat.model import ChatRequest, Image, StreamEvent
 from dataplane.provider import json_text
 from dataplane.provider.adapter import Adapter, ErrorInAnswer, EventDecoder, Outgoing, StreamReader
 from dataplane.provider.anthropic import AnthropicAdapter
+from dataplane.provider.bedrock import BedrockAdapter
 from dataplane.provider.conversation import options_of
 from dataplane.provider.endpoint import same_origin
 from dataplane.provider.error_body import has_error
@@ -51,6 +52,7 @@ ADAPTERS: Mapping[WireProtocol, Adapter] = MappingProxyType(
         WireProtocol.OPENAI: OpenAIAdapter(),
         WireProtocol.ANTHROPIC: AnthropicAdapter(),
         WireProtocol.GEMINI: GeminiAdapter(),
+        WireProtocol.BEDROCK: BedrockAdapter(),
     }
 )
 

@@ -24,6 +24,8 @@ BROKEN_STREAMS = {
 }
 """Streams of status 200 with an error event in them."""
 
+ENDS = (b'"finish_reason":"', b'"finishReason"', b"event: message_stop", b'"stopReason"')
+
 REFUSALS = {
     ("openai", 404, "model_not_found"): (Verdict.MISCONFIGURED, "model_unknown", ""),
     ("openai", 400, "model_not_found"): (Verdict.MISCONFIGURED, "model_unknown", "model"),
@@ -68,13 +70,18 @@ def with_own_ids(expected: Said, got: Said) -> Said:
     return Said(**{**expected.__dict__, "call_ids": ids})
 
 
+def with_model(recording: Recording, expected: Said) -> Said:
+    """`expected` with the model's name: Bedrock's answers give none, so it is the one that was called."""
+    return Said(**{**expected.__dict__, "model": expected.model or recording.deployment.model})
+
+
 async def test_every_recorded_answer_is_read_as_it_is(fitting: list[Recording]) -> None:
     whole = [recording for recording in fitting if recording.status == 200 and not recording.streams]
     for recording in whole:
         assert recording.protocol is not None
         answer = await provider_of(played(recording)).generate(recording.call())
         got, expected = said_by(answer.response), WHOLE[recording.protocol](recording.response)
-        assert got == with_own_ids(expected, got), recording.id
+        assert got == with_model(recording, with_own_ids(expected, got)), recording.id
         assert answer.provider_request_id == "req-of-the-test"
     print(dict(Counter(recording.kind for recording in whole)))
     assert len(whole) > 400
@@ -87,7 +94,7 @@ async def test_every_recorded_stream_is_read_as_it_is(fitting: list[Recording], 
         assert recording.protocol is not None
         got = said_by_events(await events_of(recording, piece=piece))
         expected = STREAMED[recording.protocol](str(recording.response))
-        assert got == with_own_ids(expected, got), recording.id
+        assert got == with_model(recording, with_own_ids(expected, got)), recording.id
     print(dict(Counter(recording.kind for recording in streams)))
     assert len(streams) > 40
 
@@ -105,12 +112,12 @@ async def test_an_error_event_inside_a_recorded_stream_is_a_failure(fitting: lis
 async def test_a_recorded_stream_that_is_cut_anywhere_is_never_taken_for_whole(fitting: list[Recording]) -> None:
     """Cut at twelve places before its end mark, mostly inside an event."""
     for recording in (recording for recording in fitting if recording.streams and recording.id not in BROKEN_STREAMS):
-        text = str(recording.response)
-        marks = [text.find(mark) for mark in ('"finish_reason":"', '"finishReason"', "event: message_stop")]
+        body = recording.body
+        marks = [body.find(mark) for mark in ENDS]
         end = min(mark for mark in marks if mark >= 0)
         for cut in range(0, end, end // 12):
             transport = played(recording)
-            transport.body = text[:cut].encode()
+            transport.body = body[:cut]
             with pytest.raises(CallFailure) as caught:
                 _ = [event async for event in provider_of(transport).stream(recording.call())]
             assert (caught.value.verdict, caught.value.error) == (Verdict.FAILED, "stream_cut"), recording.id
@@ -132,6 +139,24 @@ async def test_every_recorded_refusal_is_classified(recordings: list[Recording])
             assert not failure.unsent
     print(dict(Counter(recording.kind for recording in refused)))
     assert len(refused) > 15
+
+
+BEDROCK_REFUSALS = {
+    "The provided model identifier is invalid.": (Verdict.MISCONFIGURED, "model_unknown"),
+    "The model returned the following errors": (Verdict.IGNORED, "bad_request"),
+    "This model doesn't support": (Verdict.IGNORED, "bad_request"),
+}
+
+
+async def test_every_recorded_refusal_of_bedrock_is_classified(recordings: list[Recording]) -> None:
+    refused = [recording for recording in recordings if recording.status != 200 and recording.provider == "bedrock"]
+    for recording in refused:
+        text = str(recording.response["message"])  # type: ignore[index]
+        expected = next(words for beginning, words in BEDROCK_REFUSALS.items() if text.startswith(beginning))
+        for streaming in (False, True):
+            failure = await refusal_of(recording, streaming=streaming)
+            assert (failure.verdict, failure.error, failure.message) == (*expected, text), recording.id
+    assert len(refused) == 7
 
 
 async def refusal_of(recording: Recording, *, streaming: bool) -> CallFailure:

@@ -17,6 +17,11 @@ HOMES = {
     WireProtocol.OPENAI: ("openai", "https://api.openai.com/v1", "gpt-4o-mini"),
     WireProtocol.ANTHROPIC: ("anthropic", "https://api.anthropic.com", "claude-sonnet-4-5"),
     WireProtocol.GEMINI: ("gemini", "https://generativelanguage.googleapis.com", "gemini-2.5-flash"),
+    WireProtocol.BEDROCK: (
+        "bedrock",
+        "https://bedrock-runtime.us-east-1.amazonaws.com",
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    ),
 }
 
 

@@ -18,6 +18,7 @@ from dataplane.chat.model import (
     UsageReport,
 )
 from dataplane.snapshot.model import WireProtocol
+from tests.support.recordings import converse_events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,13 +250,68 @@ def _gemini(answers: list[Mapping[str, Any]]) -> Said:
     )
 
 
+# --- Bedrock -----------------------------------------------------------------------------------------------
+
+_BEDROCK_ENDS = {"end_turn": FinishReason.STOP, "tool_use": FinishReason.TOOL_CALLS, "max_tokens": FinishReason.LENGTH}
+
+
+def bedrock_usage(raw: Mapping[str, Any]) -> Usage:
+    """Tokens."""
+    read, written = raw.get("cacheReadInputTokens") or 0, raw.get("cacheWriteInputTokens") or 0
+    assert raw["totalTokens"] == raw["inputTokens"] + raw["outputTokens"] + read + written
+    return Usage(
+        input_tokens=raw["inputTokens"] + read + written,
+        cached_input_tokens=read,
+        cache_write_tokens=written,
+        output_tokens=raw["outputTokens"],
+    )
+
+
+def bedrock_whole(raw: Mapping[str, Any]) -> Said:
+    """An answer; calls of the provider's own tools are none."""
+    blocks = raw["output"]["message"]["content"]
+    calls = [block["toolUse"] for block in blocks if "toolUse" in block]
+    calls = [call for call in calls if call.get("type") != "server_tool_use"]
+    return Said(
+        text="".join(block["text"] for block in blocks if "text" in block),
+        calls=tuple((call["name"], json.dumps(call["input"], sort_keys=True)) for call in calls),
+        call_ids=tuple(call["toolUseId"] for call in calls),
+        finish=_BEDROCK_ENDS[raw["stopReason"]],
+        usage=bedrock_usage(raw["usage"]),
+        model="",
+        answer_id="",
+    )
+
+
+def bedrock_stream(raw: str) -> Said:
+    """A stream of events, put together as the answer that it would have been."""
+    blocks: dict[int, dict[str, Any]] = {}
+    end: dict[str, Any] = {}
+    for name, event in converse_events(raw):
+        end.update(event if name in ("messageStop", "metadata") else {})
+        if name == "contentBlockStart":
+            blocks[event["contentBlockIndex"]] = {**event["start"], "json": ""}
+        elif name == "contentBlockDelta":
+            block = blocks.setdefault(event["contentBlockIndex"], {"json": ""})
+            delta = event["delta"]
+            if "text" in delta:
+                block["text"] = block.get("text", "") + delta["text"]
+            block["json"] += delta.get("toolUse", {}).get("input", "")
+    for block in blocks.values():
+        if "toolUse" in block:
+            block["toolUse"] = {**block["toolUse"], "input": json.loads(block["json"] or "{}")}
+    return bedrock_whole({**end, "output": {"message": {"content": list(blocks.values())}}})
+
+
 WHOLE: Mapping[WireProtocol, Callable[[Any], Said]] = {
     WireProtocol.OPENAI: openai_whole,
     WireProtocol.ANTHROPIC: anthropic_whole,
     WireProtocol.GEMINI: gemini_whole,
+    WireProtocol.BEDROCK: bedrock_whole,
 }
 STREAMED: Mapping[WireProtocol, Callable[[str], Said]] = {
     WireProtocol.OPENAI: openai_stream,
     WireProtocol.ANTHROPIC: anthropic_stream,
     WireProtocol.GEMINI: gemini_stream,
+    WireProtocol.BEDROCK: bedrock_stream,
 }

@@ -2,14 +2,18 @@
 
 import gzip
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 from dataplane.chat.model import ChatRequest, Message, Role, StreamEvent, Text
 from dataplane.provider.http_provider import HttpProvider
 from dataplane.provider.model import Call, ProviderResponse
+from dataplane.provider.sandbox.wire import event_frame
 from dataplane.provider.transport import Limits
 from dataplane.snapshot.model import Deployment, WireProtocol
 
@@ -23,6 +27,7 @@ HOSTS = {
     "deepseek": "https://api.deepseek.com",
     "anthropic": "https://api.anthropic.com",
     "gemini": "https://generativelanguage.googleapis.com",
+    "bedrock": "https://bedrock-runtime.us-east-1.amazonaws.com",
 }
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HELLO = ChatRequest(messages=(Message(role=Role.USER, parts=(Text(text="Hello"),)),))
@@ -54,6 +59,8 @@ class Recording:
             return WireProtocol.OPENAI
         if self.path == "/v1/messages":
             return WireProtocol.ANTHROPIC
+        if self.path.endswith(("/converse", "/converse-stream")):
+            return WireProtocol.BEDROCK
         return WireProtocol.GEMINI if self.path.endswith(("enerateContent",)) else None
 
     @property
@@ -64,6 +71,10 @@ class Recording:
     @property
     def body(self) -> bytes:
         """The answer's bytes."""
+        if self.protocol is WireProtocol.BEDROCK and isinstance(self.response, str):
+            return b"".join(
+                event_frame.event(name, json.dumps(value).encode()) for name, value in converse_events(self.response)
+            )
         return (self.response if isinstance(self.response, str) else json.dumps(self.response)).encode()
 
     @property
@@ -71,10 +82,13 @@ class Recording:
         """The deployment that would make this exchange."""
         host = HOSTS[self.provider]
         model = str(self.request.get("model") or self.path.rpartition("/")[2].partition(":")[0])
+        if self.protocol is WireProtocol.BEDROCK:
+            model = unquote(self.path.split("/")[2])
         suffix = {
             WireProtocol.OPENAI: "/chat/completions",
             WireProtocol.ANTHROPIC: "/v1/messages",
             WireProtocol.GEMINI: f"/models/{model}:{self.path.rpartition(':')[2]}",
+            WireProtocol.BEDROCK: self.path,
         }[self.protocol or WireProtocol.OPENAI]
         return Deployment(
             name="recorded",
@@ -95,10 +109,24 @@ class Recording:
         )
 
 
+_CONVERSE_EVENT = re.compile(r":event-type\x07\x00.(\w+)\r:content-type.*?:message-type\x07\x00\x05event")
+
+
+def converse_events(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events of a recorded event stream: its text is kept, but not the lengths and checksums, which are no text."""
+    for found in _CONVERSE_EVENT.finditer(text):
+        yield found[1], json.JSONDecoder().raw_decode(text, found.end())[0]
+
+
 def read_recordings(shared: Path) -> list[Recording]:
     """All exchanges, those of other protocols too."""
     with gzip.open(shared / "data" / "recordings" / "providers.jsonl.gz", "rt", encoding="utf-8") as lines:
-        return [Recording(**json.loads(line)) for line in lines]
+        return [_recording(json.loads(line)) for line in lines]
+
+
+def _recording(values: dict[str, Any]) -> Recording:
+    """One request was no JSON even before it was recorded: it is left empty."""
+    return Recording(**{**values, "request": values["request"] if isinstance(values["request"], dict) else {}})
 
 
 @dataclass(slots=True)

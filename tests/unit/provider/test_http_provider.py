@@ -66,7 +66,8 @@ async def test_a_good_answer_of_the_other_kind_is_malformed(streaming: bool) -> 
 
 @pytest.mark.parametrize("protocol", list(WireProtocol))
 async def test_an_empty_stream_is_cut(protocol: WireProtocol) -> None:
-    failure = await failure_of(transport(b"", EVENTS), call_of(protocol), streaming=True)
+    played = transport(b"", ADAPTERS[protocol].stream_type)
+    failure = await failure_of(played, call_of(protocol), streaming=True)
     assert (failure.verdict, failure.error) == (Verdict.FAILED, "stream_cut")
 
 
