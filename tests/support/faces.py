@@ -1,12 +1,14 @@
 """What faces of the gateway are given and asked for in tests."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import groupby
 
 import pytest
 
-from dataplane.chat.model import Finished, FinishReason, Usage
+from dataplane.chat.model import ChatRequest, Finished, FinishReason, Message, Role, Text, Thinking, ToolResult, Usage
 from dataplane.execution.run import Content
 from dataplane.gateway.body import members
 from dataplane.gateway.face import ChatFace
@@ -44,3 +46,25 @@ def refused_field(face: ChatFace, body: Mapping[str, object], **parameters: str)
         face.read(received(body, **parameters))
     assert wrong.value.message
     return wrong.value.field
+
+
+def same(request: ChatRequest, dropped: Sequence[Thinking] = ()) -> ChatRequest:
+    """`request` in one spelling: two that mean the same to every provider become equal.
+
+    System prompts stand at the head, and neighbours of one side are one message, results of tools first. Texts without a
+    character say nothing, and where there is no tool there is no choice. `dropped` is thinking that an adapter made up.
+    """
+    spoken = [message for message in request.messages if message.role is not Role.SYSTEM]
+    merged: list[Message] = [
+        Message(role=Role.SYSTEM, parts=(part,))
+        for message in request.messages
+        if message.role is Role.SYSTEM
+        for part in message.parts
+        if part != Text(text="")
+    ]
+    for role, messages in groupby(spoken, key=lambda message: message.role):
+        parts = [part for message in messages for part in message.parts if part not in (Text(text=""), *dropped)]
+        parts.sort(key=lambda part: not isinstance(part, ToolResult))
+        if parts:
+            merged.append(Message(role=role, parts=tuple(parts)))
+    return replace(request, messages=tuple(merged), tool_choice=request.tool_choice if request.tools else None)

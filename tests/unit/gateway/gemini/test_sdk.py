@@ -1,7 +1,8 @@
 """The official SDK reads what the face writes: whole answers, streams and errors."""
 
 import base64
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -75,6 +76,15 @@ def handler(respond: Respond) -> Handler:
         return httpx.Response(status, headers={"content-type": kind}, content=body)
 
     return handle
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_tls_context() -> Iterator[None]:
+    """Every client of this SDK reads the certificates of all authorities, even if it never connects: once will do."""
+    context = ssl.create_default_context()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", lambda *_, **__: context)
+        yield
 
 
 def over(handle: Handler, version: str = "v1beta") -> genai.Client:
