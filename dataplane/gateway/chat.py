@@ -113,7 +113,7 @@ class _Serving:
         headers = [*told.decided(decision), ("x-turnout-model", decision.targets[0].model)]
         headers += [*told.ended(decision, receipt), told.overhead(self._elapsed(), 0.0)]
         if self._asked.stream:
-            kept = told.comment(decision, receipt, None, self._elapsed()) + kept
+            kept = self._account(receipt, None) + kept
         await self._exchange.respond(200, headers, kept, EVENT_STREAM if self._asked.stream else JSON)
         return True
 
@@ -161,12 +161,12 @@ class _Serving:
             case Completed(finished=finished, usage=usage, receipt=receipt):
                 self._watch.ended(receipt)
                 self._answered(receipt, usage)
-                account = told.comment(self._run.decision, receipt, usage, self._elapsed())
+                account = self._account(receipt, usage)
                 self._whole = finished.reason
                 return account + self._noted(self._last + writer.end(finished, usage))
             case Broken(failure=failure, receipt=receipt):
                 self._watch.ended(receipt)
-                account = told.comment(self._run.decision, receipt, None, self._elapsed())
+                account = self._account(receipt, None)
                 return account + writer.fail(of_failure(failure, receipt))
             case Failed() | UsageReport():
                 return b""
@@ -175,6 +175,9 @@ class _Serving:
                 return b""
             case _:
                 return self._noted(writer.content(event))
+
+    def _account(self, receipt: Receipt, usage: Usage | None) -> bytes:
+        return told.comment(self._run.decision, receipt, usage, self._elapsed()) if self._face.comments else b""
 
     def _noted(self, data: bytes) -> bytes:
         if self._kept is not None:

@@ -39,6 +39,11 @@ class Errors(Protocol):
 class ChatFace(Errors, Protocol):
     """A protocol for conversations."""
 
+    @property
+    def comments(self) -> bool:
+        """Whether the protocol's SDKs skip comments in streams, as the standard of server-sent events says; Google's does not."""
+        ...
+
     def read(self, received: Received) -> Asked:
         """What is asked. Raises BadRequest, naming the field as its SDK names it."""
         ...

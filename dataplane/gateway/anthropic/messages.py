@@ -14,6 +14,8 @@ class Messages:
     `anthropic-version` with it. What a beta adds to the body is read as what only this protocol has.
     """
 
+    comments = True
+
     def read(self, received: Received) -> Asked:
         """What is asked. Raises BadRequest, with paths such as `messages.2.content.0.type`."""
         return request.read(received)

@@ -10,6 +10,8 @@ from dataplane.gateway.model import Answering, Asked, Problem, Received, Refused
 class GenerateContent:
     """Gemini's content. The path's parameters are `model` and `action`, the query's `alt`."""
 
+    comments = False
+
     def read(self, received: Received) -> Asked:
         """What is asked, in camel case or in snake case. Raises BadRequest."""
         return request.read(received)

@@ -9,6 +9,8 @@ from dataplane.gateway.openai.completions_stream import CompletionWriter
 class ChatCompletions:
     """OpenAI's chat completions, as its SDK and all that is compatible with it speak it; see ChatFace."""
 
+    comments = True
+
     def read(self, received: Received) -> Asked:
         """What is asked. Raises BadRequest."""
         return completions_request.read(received)

@@ -9,6 +9,8 @@ from dataplane.gateway.openai.responses_stream import ResponseWriter
 class Responses:
     """OpenAI's responses, without any state: every request brings its whole conversation; see ChatFace."""
 
+    comments = True
+
     def read(self, received: Received) -> Asked:
         """What is asked. Raises BadRequest."""
         return responses_request.read(received)
