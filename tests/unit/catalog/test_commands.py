@@ -267,7 +267,7 @@ def test_pages_follow_each_other_by_name(commands: CatalogCommands) -> None:
         if not token:
             break
     assert seen == sorted(seen)
-    assert len(seen) == len(set(seen)) == 15
+    assert len(seen) == len(set(seen)) == 17
 
 
 async def test_a_page_begins_where_the_last_one_ended_though_that_entry_is_gone(commands: CatalogCommands) -> None:
