@@ -105,7 +105,7 @@ class Held:
 
 async def begin(connection: Connection, *texts: str) -> None:
     """The head of a stream and its first pieces."""
-    await connection.send(STREAM_HEAD)
+    await connection.send(_CLOSING_HEAD)
     for text in texts:
         await more(connection, text)
 
@@ -123,6 +123,8 @@ async def finish(connection: Connection) -> None:
     await connection.send_chunk(b"")
 
 
+_CLOSING_HEAD = STREAM_HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+"""Each connection serves one request, so nobody may count on it for another."""
 _USAGE = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}
 _HEAD = {"id": "answer-1", "created": 1, "model": "served-model"}
 

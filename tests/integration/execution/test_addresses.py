@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dataplane.execution.clock import SystemClock
-from dataplane.provider.address import Network, read_network
 from dataplane.provider.aiohttp_transport import AiohttpTransport
 from dataplane.provider.http_provider import ADAPTERS, HttpProvider
 from dataplane.provider.model import Endpoint, Original
@@ -19,17 +18,7 @@ from dataplane.snapshot.model import Deployment, WireProtocol
 from tests.support.provider import answer, error, providers
 from tests.support.raw_server import Connection, raw_server
 from tests.support.runs import Rig, deployment
-
-LOOPBACK = (read_network("127.0.0.0/8"),)
-SECRETS = {"env:A_KEY": "sk-first", "env:B_KEY": "sk-second"}
-
-
-@asynccontextmanager
-async def worker(*deployments: Deployment, allowed: Sequence[Network] = LOOPBACK) -> AsyncIterator[Rig]:
-    """Runs of these deployments over real sockets."""
-    async with AiohttpTransport(allowed=allowed) as transport, asyncio.timeout(20):
-        provider = HttpProvider(transport, now=lambda: datetime.now(UTC))
-        yield Rig({}, deployments=deployments, clock=SystemClock(), credentials=SECRETS.get, provider=provider)
+from tests.support.sockets import LOOPBACK, SECRETS, worker
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]"])
