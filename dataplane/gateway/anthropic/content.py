@@ -14,7 +14,7 @@ from dataplane.snapshot.model import WireProtocol
 
 _MESSAGE = frozenset(("role", "content"))
 _RESULT = frozenset(("type", "tool_use_id", "content", "is_error"))
-_ROLES = (Role.USER, Role.ASSISTANT, Role.SYSTEM)
+_ROLES: Mapping[str, Role] = MappingProxyType({"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM})
 
 
 def conversation(fields: Fields, notes: Notes) -> Iterator[Message]:
@@ -24,11 +24,11 @@ def conversation(fields: Fields, notes: Notes) -> Iterator[Message]:
     if not fields.get("messages"):
         raise BadRequest("messages", "must hold at least one message")
     for message in fields.objects("messages"):
-        role = message.word("role")
-        if role not in _ROLES:
+        role = _ROLES.get(message.word("role"))
+        if role is None:
             raise BadRequest(message.at("role"), "must be user, assistant or system")
         message.lose_others(_MESSAGE, notes)
-        yield Message(role=Role(role), parts=tuple(_content(message, "content", Role(role), notes)))
+        yield Message(role=role, parts=tuple(_content(message, "content", role, notes)))
 
 
 def _content(fields: Fields, name: str, role: Role, notes: Notes) -> Iterator[Part]:
@@ -36,8 +36,9 @@ def _content(fields: Fields, name: str, role: Role, notes: Notes) -> Iterator[Pa
     if isinstance(value, str):
         yield Text(text=value)
     elif isinstance(value, list):
+        where = fields.at(name)
         for block in fields.objects(name):
-            yield from _block(block, fields.at(name), role, notes)
+            yield from _block(block, where, role, notes)
     else:
         raise BadRequest(fields.at(name), f"must be a string or an array of content blocks, not {kind(value)}")
 
@@ -138,7 +139,7 @@ Reader = Callable[[Fields, str, Notes], Part | None]
 _USER, _ASSISTANT = (Role.USER,), (Role.ASSISTANT,)
 _READERS: Mapping[str, tuple[tuple[Role, ...], frozenset[str], Reader]] = MappingProxyType(
     {
-        "text": (_ROLES, frozenset(("type", "text")), _text),
+        "text": (tuple(_ROLES.values()), frozenset(("type", "text")), _text),
         "image": (_USER, frozenset(("type", "source")), _image),
         "document": (_USER, frozenset(("type", "source", "citations", "title", "context")), _document),
         "tool_result": (_USER, _RESULT, _tool_result),
