@@ -43,8 +43,7 @@ _POSTED: Mapping[str, Route] = MappingProxyType(
     }
 )
 _GEMINI = re.compile(r"/(?:v1|v1beta|v1alpha)/models/(?P<model>.+):(?P<action>[A-Za-z]+)")
-_GEMINI_MODEL = re.compile(r"/v1beta/models/(?P<model>.+)")
-_MODEL = re.compile(r"/v1/models/(?P<model>.+)")
+_MODEL = re.compile(r"/(?:v1|v1beta)/models/(?P<model>.+)")
 
 
 def find(method: str, path: str, headers: Mapping[str, str]) -> Found | str:
@@ -57,19 +56,19 @@ def find(method: str, path: str, headers: Mapping[str, str]) -> Found | str:
             route = Route.GEMINI_COUNT_TOKENS if counts else Route.GENERATE_CONTENT
             return Found(route=route, parameters=gemini.groupdict())
     if method in ("GET", "HEAD"):
-        return _listed(path, anthropic="anthropic-version" in headers)
+        return _listed(path, headers)
     return _nothing(method, path)
 
 
-def _listed(path: str, *, anthropic: bool) -> Found | str:
-    if path.rstrip("/") == "/v1/models":
-        return Found(route=Route.ANTHROPIC_MODELS if anthropic else Route.MODELS)
-    if path.rstrip("/") == "/v1beta/models":
-        return Found(route=Route.GEMINI_MODELS)
-    if one := _GEMINI_MODEL.fullmatch(path):
-        return Found(route=Route.GEMINI_MODEL, parameters=one.groupdict())
+def _listed(path: str, headers: Mapping[str, str]) -> Found | str:
+    """The list of models, or one of them. Three protocols share the path under /v1: their SDKs' own headers tell them apart."""
+    google = path.startswith("/v1beta/") or "x-goog-api-key" in headers
+    anthropic = "anthropic-version" in headers
+    if path.rstrip("/") in ("/v1/models", "/v1beta/models"):
+        return Found(route=Route.GEMINI_MODELS if google else Route.ANTHROPIC_MODELS if anthropic else Route.MODELS)
     if one := _MODEL.fullmatch(path):
-        return Found(route=Route.ANTHROPIC_MODEL if anthropic else Route.MODEL, parameters=one.groupdict())
+        route = Route.GEMINI_MODEL if google else Route.ANTHROPIC_MODEL if anthropic else Route.MODEL
+        return Found(route=route, parameters=one.groupdict())
     return _nothing("GET", path)
 
 
