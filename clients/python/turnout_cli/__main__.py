@@ -1,5 +1,6 @@
 """The `turnout` command."""
 
+from turnout_cli.api_keys import key
 from turnout_cli.app import app
 from turnout_cli.audit import audit
 from turnout_cli.budget import budget
@@ -11,7 +12,14 @@ from turnout_cli.store import backup, db, restore
 
 __all__ = ["app", "main"]
 
-app.add_typer(keys, name="keys", help="The keys that decisions are signed with: list and rotate them, as the operator.")
+app.add_typer(
+    key, name="key", help="API keys, which applications call with: make, list, rotate and revoke them, as the operator."
+)
+app.add_typer(
+    keys,
+    name="keys",
+    help="Signing keys, which decisions are signed with: list and rotate them, as the operator. For callers see `key`.",
+)
 app.add_typer(
     catalog, name="catalog", help="The configuration document, turnout.yaml: check one, or see the packaged one."
 )

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.api_keys import created, line_of, rotated
+from tests.support.asking import command
 from tests.support.backbone import Backbone, asked, backbone, generate, opened
 from tests.support.line import Line, refusal
 from turnout.access.v1 import access_pb2
@@ -92,7 +93,7 @@ async def test_a_list_tells_everything_but_the_secret(both: Backbone) -> None:
 async def test_a_revoked_key_opens_neither_plane(both: Backbone) -> None:
     made = await created(operator(both), "app")
     await caught_up(both)
-    assert await ran(both, made.secret)
+    await ran(both, made.secret)
     decided = await line_of(both.control, made.secret)(asked())
     ended = await operator(both)(access_pb2.RevokeApiKeyRequest(key_id=made.api_key.key_id))
     assert ended.api_key.state == access_pb2.API_KEY_STATE_REVOKED
@@ -102,7 +103,8 @@ async def test_a_revoked_key_opens_neither_plane(both: Backbone) -> None:
     assert (await refusal(both.worker.line(made.secret)(generate(decided)))).reason == "UNAUTHENTICATED"
     again = await operator(both)(access_pb2.RevokeApiKeyRequest(key_id=made.api_key.key_id))
     assert again.api_key == ended.api_key
-    assert await created(operator(both), "app"), "the name is free again"
+    free_again = await created(operator(both), "app")
+    assert free_again.api_key.key_id != made.api_key.key_id
 
 
 async def test_an_expired_key_opens_neither_plane_though_nobody_publishes_anything(planes: Backbone) -> None:
@@ -124,11 +126,11 @@ async def test_a_rotation_lets_both_secrets_in_until_the_overlap_is_over(planes:
     assert [one.last_characters for one in new.api_key.secrets] == [new.secret[-4:], made.secret[-4:]]
     await caught_up(planes)
     for secret in (made.secret, new.secret):
-        assert await ran(planes, secret)
+        await ran(planes, secret)
     planes.control.clock.later = planes.worker.clock.later = timedelta(hours=1)
     told = await refusal(line_of(planes.control, made.secret)(asked()))
     assert (told.reason, "expired" in told.message) == ("UNAUTHENTICATED", True)
-    assert await ran(planes, new.secret)
+    await ran(planes, new.secret)
     assert len((await keys(planes))["app"].secrets) == 1
 
 
@@ -178,7 +180,7 @@ async def test_what_is_no_key_opens_nothing(planes: Backbone) -> None:
         (access_pb2.CreateApiKeyRequest(name="two words"), "INVALID_FIELD", "name"),
         (access_pb2.CreateApiKeyRequest(name="local"), "ALREADY_EXISTS", "name"),
         (access_pb2.CreateApiKeyRequest(name="taken"), "ALREADY_EXISTS", "name"),
-        (access_pb2.CreateApiKeyRequest(name="a", roles=[0]), "INVALID_FIELD", "roles"),
+        (access_pb2.CreateApiKeyRequest(name="a", roles=[access_pb2.ROLE_UNSPECIFIED]), "INVALID_FIELD", "roles"),
         (access_pb2.RotateApiKeyRequest(key_id="none"), "NOT_FOUND", "key_id"),
         (access_pb2.RevokeApiKeyRequest(key_id="none"), "NOT_FOUND", "key_id"),
     ],
@@ -222,7 +224,7 @@ async def test_a_secret_is_in_no_log_no_store_no_snapshot_and_no_entry(
     new = await rotated(operator(both), made.api_key.key_id, DAY)
     await caught_up(both)
     for secret in (made.secret, new.secret):
-        assert await ran(both, secret)
+        await ran(both, secret)
         assert (await refusal(line_of(both.control, secret)(access_pb2.ListApiKeysRequest()))).reason == "ACCESS_DENIED"
     await both.control.plane._records.journal.flush(5)
     rows = await both.control.store.database.fetch("SELECT body FROM entry UNION ALL SELECT body FROM setting")
@@ -236,3 +238,40 @@ async def test_a_secret_is_in_no_log_no_store_no_snapshot_and_no_entry(
         assert random not in logged
     assert made.api_key.key_id.encode() in kept
     assert hashlib.sha256(new.secret.encode()).digest() in kept, "the digest is what is kept"
+
+
+async def test_the_command_makes_lists_rotates_and_revokes_keys(planes: Backbone) -> None:
+    made = await command(planes, "key", "create", "app", "--tenant", "acme", "--expires", "90d")
+    secret = made.out.strip()
+    assert (made.code, secret.startswith("to_"), "told only now" in made.err) == (0, True, True)
+    assert opened((await line_of(planes.control, secret)(asked())).decision).tenant == "acme"
+    (listed,) = (await command(planes, "key", "list", "--json")).json["api_keys"]
+    assert (listed["name"], listed["state"], listed["roles"]) == ("app", "active", ["caller"])
+    assert secret not in str(listed)
+    new = (await command(planes, "key", "rotate", listed["key_id"], "--overlap", "1h", "--json")).json
+    assert [one["last_characters"] for one in new["secrets"]] == [new["secret"][-4:], secret[-4:]]
+    ended = await command(planes, "key", "revoke", listed["key_id"])
+    assert "revoked" in ended.out
+    assert (await refusal(line_of(planes.control, new["secret"])(asked()))).reason == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["create", "app", "--role", "king"], 1, "caller, worker, operator"),
+        (["create", "app", "--expires", "soon"], 2, "--expires"),
+        (["rotate", "none"], 1, "turnout key list"),
+        (["rotate", "none", "--overlap", "x"], 2, "--overlap"),
+        (["revoke", "none"], 1, "turnout keys"),
+    ],
+)
+async def test_a_command_that_cannot_be_done_says_why(
+    planes: Backbone, arguments: list[str], code: int, told: str
+) -> None:
+    result = await command(planes, "key", *arguments)
+    assert (result.code, told in result.err) == (code, True)
+
+
+async def test_only_operators_use_the_command(planes: Backbone) -> None:
+    result = await command(planes, "key", "list", caller="local")
+    assert (result.code, "ACCESS_DENIED" in result.err) == (1, True)
