@@ -3,7 +3,7 @@
 import argparse
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -91,20 +91,6 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7421"), metavar="HOST:PORT", help="port 0 takes any")
     add(
-        "--gateway",
-        default=env.get("TURNOUT_GATEWAY", ""),
-        metavar="HOST:PORT",
-        help="serve the protocols of OpenAI, Anthropic and Gemini over HTTP there; port 0 takes any",
-    )
-    add(
-        "--cache",
-        type=_cache,
-        default=env.get("TURNOUT_CACHE", ""),
-        metavar="memory:MIB|valkey://HOST:PORT",
-        help="keep answers of the gateway to requests with temperature 0, and to those that ask for it; off if absent",
-    )
-    add("--cache-seconds", type=float, default=300.0, metavar="SECONDS", help="how long an answer is kept")
-    add(
         "--control",
         default=env.get("TURNOUT_CONTROL", "127.0.0.1:7411"),
         metavar="HOST:PORT[,…]",
@@ -120,6 +106,38 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="KEY_ID",
         help="repeatable",
     )
+    add("--reflect", action="store_true", help="answer gRPC reflection")
+    add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))
+    add(
+        "--trace-content",
+        action="store_true",
+        default=env.get(_CONTENT, "").strip().lower() == "true",
+        help="put prompts and answers on spans; they are kept off otherwise",
+    )
+    add("--die-with-parent", action="store_true", help="end when the starting process ends (Linux)")
+    _add_gateway(add, env)
+    _add_bounds(add, env)
+    return parser
+
+
+def _add_gateway(add: Callable[..., object], env: Mapping[str, str]) -> None:
+    add(
+        "--gateway",
+        default=env.get("TURNOUT_GATEWAY", ""),
+        metavar="HOST:PORT",
+        help="serve the protocols of OpenAI, Anthropic and Gemini over HTTP there; port 0 takes any",
+    )
+    add(
+        "--cache",
+        type=_cache,
+        default=env.get("TURNOUT_CACHE", ""),
+        metavar="memory:MIB|valkey://HOST:PORT",
+        help="keep answers of the gateway to requests with temperature 0, and to those that ask for it; off if absent",
+    )
+    add("--cache-seconds", type=float, default=300.0, metavar="SECONDS", help="how long an answer is kept")
+
+
+def _add_bounds(add: Callable[..., object], env: Mapping[str, str]) -> None:
     add(
         "--staleness-bound",
         type=float,
@@ -149,13 +167,3 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         help="addresses of providers that are not of the open network, such as 10.0.0.0/8; repeatable",
     )
     add("--drain", type=float, default=20.0, metavar="SECONDS", help="how long calls may finish after SIGTERM")
-    add("--reflect", action="store_true", help="answer gRPC reflection")
-    add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))
-    add(
-        "--trace-content",
-        action="store_true",
-        default=env.get(_CONTENT, "").strip().lower() == "true",
-        help="put prompts and answers on spans; they are kept off otherwise",
-    )
-    add("--die-with-parent", action="store_true", help="end when the starting process ends (Linux)")
-    return parser

@@ -22,7 +22,7 @@ from dataplane.execution.run import Begun
 from dataplane.execution.runner import Equipment, Runner, RunnerSettings
 from dataplane.execution.schema_fit import SchemaFit
 from dataplane.execution.wait import Waiting, WaitSettings
-from dataplane.gateway.wiring import Parts, gateway, opened_cache
+from dataplane.gateway.assembly import Parts, gateway, opened_cache
 from dataplane.permit.context import Context
 from dataplane.permit.replay import ReplayGuard
 from dataplane.provider.aiohttp_transport import AiohttpTransport

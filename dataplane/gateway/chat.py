@@ -92,15 +92,8 @@ class _Serving:
         self._kept: list[bytes] | None = None
         self._whole: FinishReason | None = None
         self._key = b""
-        decision = admitted.run.decision
         if kitchen.cache is not None and cacheable(admitted.said, admitted.run.request):
-            self._key, self._kept = key_of(decision), []
-        self._answering = Answering(
-            asked=asked,
-            answer_id=decision.decision_id.replace("-", ""),
-            created=kitchen.clock(),
-            model=decision.targets[0].model,
-        )
+            self._key, self._kept = key_of(self._run.decision), []
 
     async def recalled(self) -> bool:
         """Whether the answer was kept from an earlier request; then it is given."""
@@ -133,13 +126,13 @@ class _Serving:
         self._answered(outcome.receipt, outcome.response.usage)
         self._watch.answered(outcome.response)
         headers += told.warnings(self._lost(outcome.receipt.attempts[-1].deployment))
-        body = outcome.body or self._face.whole(outcome.response, self._answering)
+        body = outcome.body or self._face.whole(outcome.response, self._by(outcome.receipt.attempts[-1].model))
         await self._exchange.respond(200, headers, body)
         await self._keep(outcome.response.finish_reason, body)
 
     async def stream(self) -> None:
         """The answer as it comes; its status waits for the first content."""
-        writer = self._face.writer(self._answering)
+        writer: StreamWriter | None = None
         who: list[Serving] = []
         async with aclosing(self._with.runner.stream(self._run, who.append)) as events:
             async for event in events:
@@ -148,8 +141,8 @@ class _Serving:
                     headers = [*told.decided(self._run.decision), *told.ended(self._run.decision, event.receipt)]
                     await self._refuse(event.failure, event.receipt, headers)
                     return
-                if not self._exchange.begun:
-                    await self._begin(who[0] if who else None)
+                if writer is None:
+                    writer = await self._begin(who[0] if who else None)
                 await self._exchange.write(self._written(writer, event))
         await self._exchange.finish()
         if self._kept is not None and self._whole is not None:
@@ -184,7 +177,8 @@ class _Serving:
             self._kept.append(data)
         return data
 
-    async def _begin(self, serving: Serving | None) -> None:
+    async def _begin(self, serving: Serving | None) -> StreamWriter:
+        """Send the head, now that it is known who answers, and give what writes the rest."""
         decision = self._run.decision
         headers = [*NO_BUFFERING, *told.decided(decision)]
         if serving is not None:
@@ -192,6 +186,15 @@ class _Serving:
             headers.append(told.overhead(self._elapsed(), serving.calling))
             headers += told.warnings(self._lost(serving.deployment))
         await self._exchange.begin(200, headers, EVENT_STREAM)
+        return self._face.writer(self._by(serving.model if serving else decision.targets[0].model))
+
+    def _by(self, model: str) -> Answering:
+        return Answering(
+            asked=self._asked,
+            answer_id=self._run.decision.decision_id.replace("-", ""),
+            created=self._with.clock(),
+            model=model,
+        )
 
     async def _refuse(self, failure: Failure | None, receipt: Receipt, headers: list[told.Header]) -> None:
         if failure is None:

@@ -60,6 +60,7 @@ def _members(call: Call, original: Original, *, stream: bool) -> Iterator[tuple[
             yield "stream_options", {**_object(member(original, "stream_options")), "include_usage": True}
     elif original.endpoint is Endpoint.RESPONSES:
         yield from _limit(original, "max_output_tokens", limit)
+        yield "store", False  # nothing is kept anywhere that a later request could name
     elif original.endpoint is Endpoint.MESSAGES:
         yield from _limit(original, "max_tokens", limit)
 
