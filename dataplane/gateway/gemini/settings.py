@@ -43,7 +43,10 @@ def note(config: Fields, notes: Notes) -> None:
         elif name not in _READ and config.get(name) is not False:
             notes.only(config.at(name[:MAX_NAME]))
     if (config.whole("candidateCount", 1) or 1) > 1:
-        notes.only(config.at("candidateCount"))
+        raise BadRequest(
+            config.at("candidateCount"),
+            "must be 1: a decision holds the money of one answer; send the request once for each",
+        )
     if any(modality.upper() not in ("TEXT", "MODALITY_UNSPECIFIED") for modality in config.texts("responseModalities")):
         notes.only(config.at("responseModalities"))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from dataplane.chat.model import ChatRequest, Effort, Reasoning
-from dataplane.gateway.model import Asked, Received
+from dataplane.gateway.model import Asked, BadRequest, Received
 from dataplane.gateway.openai import settings, tooling
 from dataplane.gateway.openai.addressed import addressed, original
 from dataplane.gateway.openai.fields import Fields, Notes
@@ -16,10 +16,10 @@ from dataplane.snapshot.model import WireProtocol
 _CARRIED = """
     model messages tools tool_choice parallel_tool_calls functions function_call response_format temperature top_p top_k
     frequency_penalty presence_penalty stop seed max_tokens max_completion_tokens stream stream_options metadata
-    reasoning_effort reasoning safety_identifier prompt_cache_key
+    n reasoning_effort reasoning safety_identifier prompt_cache_key
 """
 _ONLY: Mapping[str, tuple[object, ...]] = MappingProxyType(
-    {"n": (1,), "logprobs": (False,), "top_logprobs": (0,), "modalities": (["text"], []), "audio": ()}
+    {"logprobs": (False,), "top_logprobs": (0,), "modalities": (["text"], []), "audio": ()}
 )
 """Fields that a caller's code relies on in the answer, unless they have one of these values."""
 _ALWAYS_ONLY = ("web_search_options",)
@@ -106,7 +106,8 @@ def _note(body: Fields, notes: Notes) -> None:
 
 def _check(body: Fields) -> None:
     """The types of what is not looked at any further. Raises BadRequest."""
-    body.whole("n", least=1)
+    if (body.whole("n", least=1) or 1) > 1:
+        raise BadRequest("n", "must be 1: a decision holds the money of one answer; send the request once for each")
     body.flag("logprobs")
     body.whole("top_logprobs", least=0)
     body.inner_or_none("audio")

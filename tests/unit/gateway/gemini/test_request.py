@@ -264,7 +264,6 @@ def test_how_much_to_think_is_read(thinking: Json, reasoning: Reasoning) -> None
         ({"cachedContent": "cachedContents/1"}, "cachedContent"),
         ({"tools": [{"googleSearch": {}}]}, "tools[].googleSearch"),
         ({"tools": [{"code_execution": {}}]}, "tools[].codeExecution"),
-        ({"generationConfig": {"candidateCount": 2}}, "generationConfig.candidateCount"),
         ({"generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}}, "generationConfig.responseModalities"),
         ({"generationConfig": {"responseLogprobs": True}}, "generationConfig.responseLogprobs"),
         ({"generationConfig": {"responseMimeType": "text/x.enum"}}, "generationConfig.responseMimeType=text/x.enum"),
@@ -305,6 +304,12 @@ def test_what_only_gemini_can_do_is_named(more: Json, only: str) -> None:
 )
 def test_parts_that_only_gemini_has_are_named(part: Json, only: str) -> None:
     assert read(body({"text": "See."}, part)).only == (only,)
+
+
+def test_more_answers_than_one_are_refused_for_a_decision_holds_the_money_of_one() -> None:
+    with pytest.raises(BadRequest, match="must be 1") as refused:
+        read(body(generationConfig={"candidateCount": 2}))
+    assert refused.value.field == "generationConfig.candidateCount"
 
 
 def test_what_other_protocols_drop_is_named() -> None:

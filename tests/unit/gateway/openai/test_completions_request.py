@@ -150,7 +150,6 @@ def test_how_hard_to_think_is_read(more: dict[str, Any], read_as: Reasoning) -> 
 @pytest.mark.parametrize(
     ("more", "path"),
     [
-        ({"n": 2}, "n"),
         ({"logprobs": True}, "logprobs"),
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"modalities": ["text", "audio"]}, "modalities"),
@@ -288,6 +287,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"max_completion_tokens": 1.5}, "max_completion_tokens", "must be a whole number"),
     ({"seed": True}, "seed", "must be a whole number, not a boolean"),
     ({"n": 0}, "n", "at least 1"),
+    ({"n": 2}, "n", "must be 1"),
     ({"stream": "yes"}, "stream", "must be a boolean"),
     ({"stop": ["a", 1]}, "stop[1]", "must be a string"),
     ({"tools": [{"type": "function"}]}, "tools[0].function", "is missing"),
