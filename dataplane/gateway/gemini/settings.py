@@ -34,7 +34,7 @@ _LEVELS: Mapping[str, Effort] = MappingProxyType(
 
 
 def note(config: Fields, notes: Notes) -> None:
-    """Note what other protocols have no word for. Raises BadRequest for what would choose another model."""
+    """Note what other protocols have no word for. Raises BadRequest for what would choose another model, or cost more."""
     for name in config:
         if name in _ROUTES:
             raise BadRequest(config.at(name), "the decision names the model; leave it out")

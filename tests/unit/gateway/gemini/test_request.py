@@ -359,6 +359,7 @@ def test_what_other_protocols_drop_is_named() -> None:
         (body(generationConfig={"maxOutputTokens": 0}), "generationConfig.maxOutputTokens"),
         (body(generationConfig={"stopSequences": ["a", 1]}), "generationConfig.stopSequences[1]"),
         (body(generationConfig={"responseSchema": {"type": 1}}), "generationConfig.responseSchema.type"),
+        (body(generationConfig={"candidateCount": 2}), "generationConfig.candidateCount"),
         (body(generationConfig={"routingConfig": {}}), "generationConfig.routingConfig"),
         (
             body(generationConfig={"thinkingConfig": {"thinkingLevel": "BIG"}}),
