@@ -1,7 +1,7 @@
 """What each wire protocol carries of a chat request, as data."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -11,10 +11,14 @@ from dataplane.provider.anthropic_model import SamplingSupport, ThinkingSupport,
 from dataplane.provider.bedrock_model import Family, ThinkingWords, TopK, claude_name, family
 from dataplane.provider.bedrock_request import IMAGE_FORMATS
 from dataplane.provider.conversation import model_name
-from dataplane.provider.openai_dialect import dialect
+from dataplane.provider.gemini_request import MAX_STOPS
+from dataplane.provider.openai_dialect import Dialect, dialect
+from dataplane.provider.openai_dialect import family as openai_family
+from dataplane.provider.openai_reasoning import ThinkingBack, thinks
 from dataplane.snapshot.model import Deployment, WireProtocol
 
 _ALL_SAMPLING = frozenset(("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty"))
+_FORCED = frozenset((ToolMode.REQUIRED, ToolMode.NAMED))
 UNBOUNDED = sys.maxsize
 
 
@@ -36,7 +40,8 @@ class Carriage:
     image_urls: tuple[str, ...] = ("",)
     image_types: frozenset[str] | None = None
     tools: bool = True
-    choices: frozenset[ToolMode] = frozenset((ToolMode.REQUIRED, ToolMode.NAMED))
+    result_images: bool = True
+    choices: frozenset[ToolMode] = _FORCED
     offers_called: bool = False
     single_calls: bool = True
     argument_objects: bool = False
@@ -51,14 +56,13 @@ ANTHROPIC = Carriage(
     argument_objects=True,
     needs_user=True,
 )
-# At most five stop sequences: ai.google.dev/api/generate-content, GenerationConfig.stopSequences.
 GEMINI = Carriage(
     thinking=frozenset((WireProtocol.GEMINI,)),
     seed=True,
     single_calls=False,
     argument_objects=True,
     result_names=True,
-    stops=5,
+    stops=MAX_STOPS,
 )
 
 
@@ -71,10 +75,27 @@ def _of_openai(deployment: Deployment) -> Carriage:
     how = dialect(deployment)
     sampling = _ALL_SAMPLING if how.top_k else _ALL_SAMPLING - {"top_k"}
     return Carriage(
+        thinking=frozenset(() if how.thinking_back is ThinkingBack.NONE else (WireProtocol.OPENAI,)),
+        reasoning=thinks(how.reasoning, openai_family(deployment)),
         seed=bool(how.seed),
         sampling=sampling & {"top_k"} if how.fixed_sampling else sampling,
         metadata=how.metadata,
+        images=how.images,
+        image_urls=("",) if how.image_urls else ("data:",),
+        result_images=how.user_after_tool,
+        choices=_FORCED if how.choices else frozenset(),
+        single_calls=how.single_calls,
+        formats=frozenset(_formats(how)),
+        stops=UNBOUNDED if how.stops is None else how.stops,
     )
+
+
+def _formats(how: Dialect) -> Iterator[FormatKind]:
+    yield FormatKind.TEXT
+    if how.json:
+        yield FormatKind.JSON
+    if how.schemas:
+        yield FormatKind.JSON_SCHEMA
 
 
 def _of_anthropic(deployment: Deployment) -> Carriage:

@@ -59,6 +59,8 @@ def _impossible(request: ChatRequest, how: Carriage) -> Iterator[str]:
         yield "image"
     if not all(image.url.startswith(how.image_urls) for image in images if image.url):
         yield "image_url"
+    if not how.result_images and any(result.images for result in _parts(request, ToolResult)):
+        yield "image"
     yield from _impossible_tools(request, how)
     if request.response_format.kind not in how.formats:
         yield "json" if request.response_format.kind is FormatKind.JSON else "json_schema"

@@ -34,6 +34,9 @@ _WORDS = """
 OWNED = frozenset(options.canonical(name) for name in _WORDS.split())
 """What `provider_options` may not set."""
 
+MAX_STOPS = 5
+"""ai.google.dev/api/generate-content, GenerationConfig.stopSequences."""
+
 _MODES = {ToolMode.AUTO: "AUTO", ToolMode.NONE: "NONE", ToolMode.REQUIRED: "ANY", ToolMode.NAMED: "ANY"}
 _UNSIGNED = re.compile(r"gemini-[12][.-]|gemma")
 """Models that sign no thoughts; the first ones that take pictures in the answers of functions come after them too."""
@@ -56,6 +59,8 @@ def render(call: Call) -> Json:
     request = call.request
     conversation.check_parts(request)
     model = conversation.model_name(call.deployment)
+    if len(request.stop) > MAX_STOPS:
+        raise not_sent("stop", f"this provider takes at most {MAX_STOPS} stop sequences", fault=Fault.UNSUPPORTED)
     body: Json = {"contents": _contents(request, signed=not _UNSIGNED.match(model))}
     system = conversation.system_texts(request)
     if system:
@@ -166,6 +171,9 @@ def _put_tools(body: Json, request: ChatRequest) -> None:
     choice = conversation.chosen(request)
     if choice is None:
         return
+    if choice.disable_parallel:
+        reason = "this provider cannot keep a model from calling several tools at once"
+        raise not_sent("tool_choice.disable_parallel", reason, fault=Fault.UNSUPPORTED)
     calling: Json = {"mode": _MODES[choice.mode]}
     if choice.mode is ToolMode.NAMED:
         calling["allowedFunctionNames"] = [choice.name]

@@ -18,6 +18,7 @@ from dataplane.provider import json_text
 from dataplane.provider.adapter import ErrorInAnswer
 from dataplane.provider.error_body import has_error
 from dataplane.provider.failure import malformed, stream_cut
+from dataplane.provider.openai_thinking import ThinkingPieces, thinking_of
 from dataplane.provider.openai_usage import usage_of
 from dataplane.provider.shape import as_count, as_list, as_object, as_text
 from dataplane.provider.sse import ServerEvent
@@ -52,8 +53,9 @@ def read_answer(body: object) -> ChatResponse:
     refusal = as_text(message.get("refusal"))
     text = content_text(message.get("content")) + refusal
     calls = [_tool_call(item, number, answer_id) for number, item in enumerate(as_list(message.get("tool_calls")))]
+    thinking = thinking_of(message)
     return ChatResponse(
-        parts=(*((Text(text=text),) if text else ()), *calls),
+        parts=(*((thinking,) if thinking else ()), *((Text(text=text),) if text else ()), *calls),
         finish_reason=finish_reason(reason, refused=bool(refusal), called=bool(calls)),
         usage=usage_of(answer.get("usage")),
         provider_model=as_text(answer.get("model")),
@@ -108,6 +110,7 @@ class CompletionReader:
         self._model = ""
         self._reason: object = None
         self._refused = False
+        self._thinking = ThinkingPieces()
         self._calls: list[str] = []
         self._call_at: dict[int, int] = {}
 
@@ -151,14 +154,16 @@ class CompletionReader:
         delta = as_object(choice.get("delta"))
         text = content_text(delta.get("content"))
         refusal = as_text(delta.get("refusal"))
+        calls, reason = delta.get("tool_calls"), choice.get("finish_reason")
+        yield from self._thinking.read(delta)
+        if text or refusal or calls or reason is not None:
+            yield from self._thinking.sealed()
         if text or refusal:
             self._refused = self._refused or bool(refusal)
             yield TextDelta(text=text + refusal)
-        calls = delta.get("tool_calls")
         if calls:
             for call in as_list(calls):
                 yield self._tool_call(as_object(call))
-        reason = choice.get("finish_reason")
         if reason is not None:
             if reason in FAILED_REASONS:
                 raise ErrorInAnswer({"error": {"message": f"finish_reason {reason}"}})

@@ -12,14 +12,18 @@ from dataplane.chat.model import (
     Role,
     Sampling,
     Text,
+    Thinking,
     Tool,
     ToolCall,
     ToolMode,
     ToolResult,
 )
-from dataplane.provider import conversation, options
+from dataplane.provider import conversation, openai_reasoning, options
+from dataplane.provider.failure import Fault, not_sent
+from dataplane.provider.fit import losses
 from dataplane.provider.model import Call
-from dataplane.provider.openai_dialect import Dialect, dialect
+from dataplane.provider.openai_dialect import Dialect, dialect, family
+from dataplane.provider.openai_reasoning import ThinkingBack
 
 Json = dict[str, object]
 
@@ -33,16 +37,19 @@ OWNED = frozenset(options.canonical(name) for name in _WORDS.split())
 
 
 def render(call: Call, *, stream: bool) -> Json:
-    """The body of a call. Raises CallFailure `bad_request`."""
+    """The body of a call. Raises CallFailure `bad_request`, or `unsupported` for what this server cannot say."""
     request, how = call.request, dialect(call.deployment)
     conversation.check_parts(request)
-    body: Json = {"model": conversation.model_name(call.deployment), "messages": list(_messages(request))}
+    for word in losses(request, call.deployment).impossible:
+        raise not_sent(word, f"{call.deployment.provider} cannot do this with this model", fault=Fault.UNSUPPORTED)
+    body: Json = {"model": conversation.model_name(call.deployment), "messages": list(_messages(request, how))}
     limit = conversation.output_limit(call)
     if limit:
         body[how.limit] = limit
     _put_tools(body, request, how)
     _put_format(body, request)
     _put_sampling(body, request.sampling, how)
+    body.update(openai_reasoning.settings(request.reasoning, how.reasoning, family(call.deployment)))
     if request.stop:
         body["stop"] = list(request.stop)
     if request.seed is not None and how.seed:
@@ -58,31 +65,55 @@ def render(call: Call, *, stream: bool) -> Json:
     return body
 
 
-def _messages(request: ChatRequest) -> Iterator[Json]:
-    for message in request.messages:
+def _messages(request: ChatRequest, how: Dialect) -> Iterator[Json]:
+    """Pictures of tools' results follow in a message of the user, for results themselves can only be text here."""
+    asked = max((place for place, message in enumerate(request.messages) if _asks(message)), default=-1)
+    pictures: list[Image] = []
+    for place, message in enumerate(request.messages):
+        if pictures and not _results(message):
+            yield _pictures(pictures)
+            pictures = []
         match message.role:
             case Role.ASSISTANT:
-                yield _spoken(message)
+                yield _spoken(message, how, within_tools=place > asked)
             case Role.SYSTEM:
-                yield {"role": "system", "content": _content(message.parts)}
+                yield {"role": how.system, "content": _content(message.parts)}
             case _:
+                pictures += [image for result in _results(message) for image in result.images]
                 yield from _asked(message)
+    if pictures:
+        yield _pictures(pictures)
 
 
-def _spoken(message: Message) -> Json:
+def _asks(message: Message) -> bool:
+    return message.role is Role.USER and not all(isinstance(part, ToolResult) for part in message.parts)
+
+
+def _results(message: Message) -> list[ToolResult]:
+    return [part for part in message.parts if isinstance(part, ToolResult)]
+
+
+def _pictures(images: Sequence[Image]) -> Json:
+    return {"role": "user", "content": [_text(Text(text="Pictures of the results:")), *map(_image, images)]}
+
+
+def _spoken(message: Message, how: Dialect, *, within_tools: bool) -> Json:
     """Text runs together: servers other than OpenAI's take only a string here."""
     text = "".join(part.text for part in message.parts if isinstance(part, Text))
     calls = [_tool_call(part) for part in message.parts if isinstance(part, ToolCall)]
+    thoughts = [part for part in message.parts if isinstance(part, Thinking)]
     spoken: Json = {"role": "assistant", "content": text or (None if calls else "")}
+    spoken.update(openai_reasoning.said_back(thoughts, how.thinking_back, within_tools=within_tools and bool(calls)))
+    if how.thinking_back is ThinkingBack.CONTENT and (thought := openai_reasoning.content_part(thoughts)):
+        spoken["content"] = [thought, *([_text(Text(text=text))] if text else [])]
     if calls:
         spoken["tool_calls"] = calls
     return spoken
 
 
 def _asked(message: Message) -> Iterator[Json]:
-    for part in message.parts:
-        if isinstance(part, ToolResult):
-            yield {"role": "tool", "tool_call_id": part.tool_call_id, "content": part.content}
+    for part in _results(message):
+        yield {"role": "tool", "tool_call_id": part.tool_call_id, "content": part.content}
     rest = [part for part in message.parts if not isinstance(part, ToolResult)]
     if rest:
         yield {"role": "user", "content": _content(rest)}
@@ -108,10 +139,11 @@ def _tool_call(call: ToolCall) -> Json:
 
 
 def _put_tools(body: Json, request: ChatRequest, how: Dialect) -> None:
-    if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
     choice = conversation.chosen(request)
-    if choice is None:
+    unlooked = choice is not None and choice.mode is ToolMode.NONE and not how.choices
+    if request.tools and not unlooked:
+        body["tools"] = [_tool(tool) for tool in request.tools]
+    if choice is None or not how.choices:
         return
     match choice.mode:
         case ToolMode.NAMED:

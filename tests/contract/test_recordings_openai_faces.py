@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dataplane.chat.model import ChatRequest, EmbedRequest, Part, Text, Thinking, ToolResult
+from dataplane.chat.model import ChatRequest, EmbedRequest, Message, Part, Role, Text, Thinking, ToolResult
 from dataplane.gateway.body import members
 from dataplane.gateway.model import Asked, BadRequest
 from dataplane.gateway.openai.completions import ChatCompletions
@@ -76,7 +76,8 @@ def test_what_is_read_is_rendered_and_read_again_the_same(recordings: list[Recor
 def test_a_request_that_differs_in_one_word_is_noticed(recordings: list[Recording]) -> None:
     for recording in of(recordings, "/chat/completions")[::25]:
         _, request = completion(recording)
-        call = recording.call(replace(request, stop=("another stop",)))
+        other = Message(role=Role.USER, parts=(Text(text="another word"),))
+        call = recording.call(replace(request, messages=(*request.messages, other)))
         again = ChatCompletions().read(received(openai_request.render(call, stream=False)))
         assert isinstance(again.request, ChatRequest)
         assert comparable(again.request) != comparable(request), recording.id

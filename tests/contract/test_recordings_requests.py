@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dataplane.chat.model import ChatRequest
+from dataplane.chat.model import ChatRequest, Message, Role, Text
 from dataplane.provider.http_provider import ADAPTERS
 from dataplane.provider.openai_dialect import dialect
 from dataplane.snapshot.model import WireProtocol
@@ -24,11 +24,9 @@ READING: dict[WireProtocol, Any] = {
 
 UNKNOWN: dict[WireProtocol, set[str]] = {
     WireProtocol.OPENAI: {
-        # Prompt caching by place, and reasoning that is handed back.
+        # Prompt caching by place.
         "messages[].content[].cache_control",
         "messages[].content[].prompt_cache_breakpoint",
-        "messages[].content[type=thinking]",
-        "messages[].reasoning_content",
         "tools[].cache_control",
         # Documents and videos.
         "messages[].content[type=document_url]",
@@ -170,7 +168,8 @@ def test_a_request_that_differs_in_one_word_is_noticed(fitting: list[Recording])
     for recording in fitting[::25]:
         body = known(recording, Unknown())
         request, _ = rendered(recording, body)
-        call = recording.call(replace(request, stop=("another stop",)), limit=7)
+        other = Message(role=Role.USER, parts=(Text(text="another word"),))
+        call = recording.call(replace(request, messages=(*request.messages, other)))
         assert recording.protocol is not None
         ours = ADAPTERS[recording.protocol].body(call, stream=recording.streams)
         assert spelled(recording, ours) != spelled(recording, body), recording.id

@@ -15,6 +15,7 @@ from dataplane.chat.model import (
     Role,
     Sampling,
     Text,
+    Thinking,
     Tool,
     ToolCall,
     ToolChoice,
@@ -38,7 +39,7 @@ _OWN = (
     "frequency_penalty", "presence_penalty", "stop", "seed", "max_tokens", "max_completion_tokens", "stream",
     "stream_options", "metadata",
 )  # fmt: skip
-_PART_KEYS = {"text": ("type", "text"), "image_url": ("type", "image_url")}
+_PART_KEYS = {"text": ("type", "text"), "image_url": ("type", "image_url"), "thinking": ("type", "thinking")}
 
 
 def known(body: Json, unknown: Unknown) -> Json:
@@ -56,7 +57,7 @@ def known(body: Json, unknown: Unknown) -> Json:
 
 
 def _known_message(message: Json, unknown: Unknown) -> Json:
-    unknown.keys(message, ("role", "content", "tool_calls", "tool_call_id"), "messages[]")
+    unknown.keys(message, ("role", "content", "tool_calls", "tool_call_id", "reasoning_content"), "messages[]")
     for call in message.get("tool_calls") or []:
         unknown.keys(call, ("id", "type", "function"), "messages[].tool_calls[]")
     if isinstance(message.get("content"), list):
@@ -95,13 +96,18 @@ def _message(message: Json) -> Message:
         ToolCall(id=call["id"], name=call["function"]["name"], arguments=call["function"]["arguments"])
         for call in message.get("tool_calls") or []
     ]
-    return Message(role=role, parts=(*_content(message.get("content")), *calls))
+    thought = message.get("reasoning_content")
+    thoughts = (Thinking(text=thought, protocol="openai"),) if thought else ()
+    return Message(role=role, parts=(*thoughts, *_content(message.get("content")), *calls))
 
 
 def _content(content: object) -> Iterator[Part]:
     if isinstance(content, str):
         yield Text(text=content)
     for part in content if isinstance(content, list) else ():
+        if part["type"] == "thinking":
+            yield from (Thinking(text=piece["text"], protocol="openai") for piece in part["thinking"])
+            continue
         yield Text(text=part["text"]) if part["type"] == "text" else Image(url=part["image_url"]["url"])
 
 
