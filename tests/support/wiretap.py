@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 
 class Wiretap:
-    """Forwards bytes to `behind` and keeps those that went there."""
+    """Forwards bytes to `behind` and keeps those that went there, and those that came from it."""
 
     def __init__(self, behind: str) -> None:
         host, _, port = behind.rpartition(":")
@@ -15,6 +15,7 @@ class Wiretap:
         self._server: asyncio.Server | None = None
         self.address = ""
         self.sent = bytearray()
+        self.came = bytearray()
         self.connections = 0
 
     async def listen(self) -> None:
@@ -49,7 +50,7 @@ class Wiretap:
             return
         ways = [
             asyncio.create_task(_pump(reader, back_writer, self.sent)),
-            asyncio.create_task(_pump(back_reader, writer, bytearray())),
+            asyncio.create_task(_pump(back_reader, writer, self.came)),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,241 @@
+"""A gateway before every kind of provider, in a thread of its own, so that SDKs that block can be its clients too."""
+
+import asyncio
+import json
+import re
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from dataplane.provider.sandbox import Fault, LoopClock, ModelProfile, SandboxConfig, SandboxServer, Settings
+from dataplane.provider.sandbox.exchange import Exchange
+from dataplane.provider.sandbox.http1 import Request
+from dataplane.provider.sandbox.profile import UnknownModels
+from dataplane.provider.sandbox.routes import route_of
+from dataplane.provider.sandbox.script import Reply
+from dataplane.provider.sandbox.service import Sandbox
+from tests.support.arrived import Arrived
+from tests.support.backbone import Json, backbone, model
+from tests.support.wiretap import Wiretap, wiretap
+from tools.compatibility_table import Kind
+
+PATIENCE = 20.0
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """How a kind of provider is reached: its protocol, the path of its base URL, and what it calls its model."""
+
+    protocol: str
+    provider: str
+    path: str
+    model: str
+    more: Mapping[str, str] = field(default_factory=dict)
+
+
+PLACES: Mapping[Kind, Place] = {
+    Kind.OPENAI: Place(protocol="openai", provider="openai", path="/v1", model="gpt-5.1"),
+    Kind.COMPATIBLE: Place(protocol="openai", provider="vllm", path="/v1", model="gpt-oss-20b"),
+    Kind.AZURE: Place(
+        protocol="openai", provider="azure", path="", model="gpt-5.2", more={"api_version": "2025-04-01-preview"}
+    ),
+    Kind.ANTHROPIC: Place(protocol="anthropic", provider="anthropic", path="", model="claude-sonnet-4-5"),
+    Kind.GEMINI: Place(protocol="gemini", provider="google", path="/v1beta", model="gemini-2.5-flash"),
+}
+_AZURE = re.compile(r"/openai/deployments/[^/]+(/.+)")
+_SOUND = ModelProfile(quality=1.0, reasoning_tokens=20, verbosity=0.3)
+
+
+class Overheard:
+    """A sandbox that keeps what it was asked, and gives some models' callers an answer of the test's own."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.heard: list[Arrived] = []
+        self.replies: dict[str, Reply] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sandbox, name)
+
+    def exchange(self, request: Request) -> Exchange | None:
+        """The answer."""
+        body = json.loads(request.body) if request.body else {}
+        self.heard.append(Arrived(path=request.path, headers=request.headers, body=body))
+        for name, reply in self.replies.items():
+            if name in request.path or body.get("model") == name:
+                return Exchange(started_s=self._sandbox.clock.now(), steps=iter((reply,)))
+        if route_of(request) is None and (azure := _AZURE.fullmatch(request.path)):
+            bearer = {"authorization": f"Bearer {request.headers['api-key']}"}
+            request = replace(request, path=f"/v1{azure[1]}", query="", headers={**request.headers, **bearer})
+        return self._sandbox.exchange(request)
+
+
+@dataclass(slots=True, kw_only=True)
+class Heard:
+    """What came of one cell: the requests that providers got, and what the gateway told of them."""
+
+    stage: "Stage"
+    kind: Kind
+    dropped: tuple[str, ...] = ()
+    arrived_before: int = 0
+    told_before: int = 0
+
+    @property
+    def url(self) -> str:
+        """The gateway's address."""
+        return self.stage.url
+
+    @property
+    def key(self) -> str:
+        """The caller's key."""
+        return self.stage.key
+
+    @property
+    def model(self) -> str:
+        """What to ask for."""
+        return str(self.kind)
+
+    def client(self, make: Callable[["Heard"], Made]) -> Made:
+        """What `make` makes, made once for all cells: an SDK's client takes longer to be made than to answer."""
+        known = self.stage.clients
+        if make not in known:
+            known[make] = make(self)
+        return cast("Made", known[make])
+
+    @property
+    def arrived(self) -> list[Arrived]:
+        """What providers got."""
+        return self.stage.overheard.heard[self.arrived_before :]
+
+    def told(self, word: str) -> Any:
+        """What the provider was last told by that word."""
+        return self.arrived[-1].told(word)
+
+    def carried(self, name: str, word: str, wanted: Any) -> None:
+        """Check that the provider was told so; or, where the table says that `name` is dropped, was told nothing."""
+        found = self.told(word)
+        if name in self.dropped:
+            assert not found, f"{name} is said to be dropped, and the provider was told {found!r}"
+        else:
+            assert found == wanted, f"the provider was told {found!r}, not {wanted!r}: {self.arrived[-1].body}"
+
+    def header(self, name: str) -> str:
+        """That header of the gateway's last answer."""
+        came = bytes(self.stage.tap.came[self.told_before :])
+        heads = re.findall(rb"(?im)^" + name.encode() + rb": ([^\r\n]*)", came)
+        return str(heads[-1].decode()) if heads else ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """What runs: the gateway at `url` through a tap, and the providers behind it."""
+
+    url: str
+    key: str
+    tap: Wiretap
+    overheard: Overheard
+    clients: dict[Any, Any] = field(default_factory=dict)
+
+    def listen(self, kind: Kind, dropped: tuple[str, ...] = ()) -> Heard:
+        """Listen from now on."""
+        return Heard(
+            stage=self,
+            kind=kind,
+            dropped=dropped,
+            arrived_before=len(self.overheard.heard),
+            told_before=len(self.tap.came),
+        )
+
+
+@asynccontextmanager
+async def _playing(*faults: Fault) -> AsyncIterator[tuple[str, Overheard]]:
+    config = SandboxConfig(
+        settings=Settings(latency_scale=0.0, seed=7, unknown_models=UnknownModels.SERVE),
+        models={place.model: _SOUND for place in PLACES.values()},
+        faults=faults,
+    )
+    overheard = Overheard(Sandbox(config, LoopClock()))
+    server = SandboxServer(cast("Sandbox", overheard))
+    await server.start()
+    try:
+        yield server.address, overheard
+    finally:
+        await server.stop()
+
+
+def _catalog(address: str, key: Path) -> Json:
+    able = ["code", "reasoning", "creative", "vision", "tools", "json", "json_schema"]
+    models = [model(str(kind), 1, 0.99, capabilities=able, provider=place.provider) for kind, place in PLACES.items()]
+    deployments = [
+        {
+            "name": f"{kind}/{kind}",
+            "model": str(kind),
+            "provider": place.provider,
+            "protocol": place.protocol,
+            "base_url": address + place.path,
+            "provider_model": place.model,
+            "credential": f"file:{key}",
+            **place.more,
+        }
+        for kind, place in PLACES.items()
+    ]
+    workload = {"name": "default", "owner": "platform", "policy": "cheap", "baseline": "openai"}
+    return {
+        "models": models,
+        "deployments": deployments,
+        "workloads": [workload],
+        "policies": [{"name": "cheap", "strategy": "cheapest"}],
+    }
+
+
+@asynccontextmanager
+async def _running(folder: Path) -> AsyncIterator[Stage]:
+    key = folder / "provider-key"
+    key.write_text("sk-provider", encoding="utf-8")
+    async with AsyncExitStack() as stack:
+        address, overheard = await stack.enter_async_context(_playing())
+        planes = await stack.enter_async_context(
+            backbone(folder, sections=_catalog(address, key), gateway="127.0.0.1:0")
+        )
+        tap = await stack.enter_async_context(wiretap(planes.worker.plane.gateway_address))
+        yield Stage(url=f"http://{tap.address}", key=planes.control.token("local"), tap=tap, overheard=overheard)
+
+
+@contextmanager
+def stage(folder: Path) -> Iterator[Stage]:
+    """Everything, running in another thread while the block runs."""
+    loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+    found: list[Stage | BaseException] = []
+
+    async def run() -> None:
+        try:
+            async with _running(folder) as running:
+                found.append(running)
+                ready.set()
+                await over.wait()
+        except BaseException as error:
+            found.append(error)
+            ready.set()
+            raise
+
+    def work() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(run())
+
+    thread = threading.Thread(target=work, name="stage")
+    thread.start()
+    ready.wait(PATIENCE)
+    try:
+        running = found[0] if found else TimeoutError(f"the planes did not start within {PATIENCE} s")
+        if isinstance(running, BaseException):
+            raise running
+        yield running
+        for client in running.clients.values():
+            client.close()
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(PATIENCE)
