@@ -32,8 +32,10 @@ def _verdict(decision: Decision, candidate: Candidate) -> str:
 def _comparison(decision: Decision, candidate: Candidate, first: Candidate) -> str:
     if candidate.detail and not first.detail:
         return candidate.detail  # what is odd about both tells no difference
+    if decision.reason_code is ReasonCode.AFFINITY:
+        return f"the conversation stays at {first.deployment}, which has it in its cache"
     if candidate.model == first.model:
-        return "between deployments of one model the weights decide"
+        return "between deployments of one model the policy's balancing decides"
     match decision.reason_code:
         case ReasonCode.OVERRIDE:
             return f"an override names {first.model}"

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from controlplane.budget.matching import EMPTY, Balances
 from controlplane.budget.model import Shortage
 from controlplane.catalog.model import Capability
+from controlplane.decision.affinity import Stay, stay
+from controlplane.decision.balancing import splitter
 from controlplane.decision.constraints import check
 from controlplane.decision.eligibility import NO_ROOMS, Survey, exclusions, survey
 from controlplane.decision.field import Field, Tier, figures
@@ -28,7 +30,7 @@ class Deliberation:
     """What was found on the way to a decision. `plan` is None if nothing may serve; `reason` then too.
 
     `wanted` is the place of what would have been taken if budgets had room for it, `shortages` the accounts that had none;
-    `dropped` are the places of fallbacks that were left out for want of room.
+    `dropped` are the places of fallbacks that were left out for want of room; `stay` is what speaks for the last deployment.
     """
 
     request: Request
@@ -43,6 +45,12 @@ class Deliberation:
     wanted: int | None = None
     shortages: tuple[Shortage, ...] = ()
     dropped: frozenset[int] = frozenset()
+    stay: Stay | None = None
+
+    @property
+    def stays(self) -> bool:
+        """Whether the request goes where its conversation is in the cache, though it might have gone elsewhere."""
+        return self.stay is not None and self.plan is not None and self.plan.places[0] == self.stay.place
 
     @property
     def field(self) -> Field:
@@ -98,7 +106,9 @@ def deliberate(
     needs = requirements(request, matched, index.catalog, paying)
     found = survey(needs, index.live, now)
     strategy = _strategy(needs, matched.policy)
-    ranking = rank(found, strategy, _spent(found, index, now))
+    split = splitter(matched.policy.balancing, found.field, index.live, now)
+    ranking = rank(found, strategy, split, _spent(found, index, now))
+    kept = stay(request.affinity, ranking, found, strategy, needs, matched, index.catalog)
     deliberation = Deliberation(
         request=request,
         index=index,
@@ -107,11 +117,24 @@ def deliberate(
         needs=needs,
         survey=found,
         ranking=ranking,
-        plan=plan(ranking, matched.policy.limits.fallbacks, draw, alone=needs.alone) if ranking.order else None,
+        plan=_planned(ranking, matched.policy.limits.fallbacks, draw, alone=needs.alone, kept=kept),
         reason=_reason(ranking, strategy, needs),
+        stay=kept,
     )
+    if deliberation.stays and deliberation.reason not in _NAMING:
+        deliberation = replace(deliberation, reason=ReasonCode.AFFINITY)
     chosen = deliberation if ranking.order else _resort(deliberation)
     return chosen if paying is None else _paid(chosen, paying)
+
+
+_NAMING = (ReasonCode.PINNED, ReasonCode.OVERRIDE)
+"""Reasons that say more than that a conversation stays where it is."""
+
+
+def _planned(ranking: Ranking, fallbacks: int, draw: float, *, alone: bool, kept: Stay | None) -> Plan | None:
+    if not ranking.order:
+        return None
+    return plan(ranking, fallbacks, draw, alone=alone, stay=None if kept is None else kept.place)
 
 
 _THRIFTY = Strategy(kind=StrategyKind.CHEAPEST)

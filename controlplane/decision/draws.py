@@ -7,6 +7,25 @@ Item = TypeVar("Item")
 Lots = Sequence[tuple[Item, float]]
 """Items with their chances: each positive, together 1."""
 
+Chances = list[tuple[int, float]]
+"""Places of a field with their chances."""
+
+PROBE_SHARE = 0.05
+"""The part of the decisions in which what is usually behind is treated like any other.
+
+A breaker closes when calls succeed, and a deployment that was slow is fast again when it is measured. Were such a one always
+behind the others, a strategy that knows one best choice would never send it a call, and it would stay behind for ever.
+"""
+
+
+def mixed(usual: Chances, probing: Chances) -> Chances:
+    """The two choices as one, so that a single draw makes it and its chance is the propensity."""
+    chances = {place: chance * (1 - PROBE_SHARE) for place, chance in usual}
+    for place, chance in probing:
+        chances[place] = chances.get(place, 0.0) + chance * PROBE_SHARE
+    return list(chances.items())
+
+
 _BELOW_ONE = 1 - 2**-53
 
 

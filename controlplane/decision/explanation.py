@@ -20,6 +20,8 @@ def reason_text(of: Deliberation, baseline: Baseline | None) -> str:
         return clipped(_no_room(of) if of.shortages else _nothing(of), LONGEST_REASON)
     primary = of.targets[0]
     text = _REASONS[of.reason](of, primary, baseline)
+    if of.stays and of.reason is not ReasonCode.AFFINITY:
+        text += f"; {_staying(of)}"
     if of.survey.forced:
         text += "; every breaker is open, so it is tried all the same"
     elif of.survey.throttled:
@@ -110,6 +112,20 @@ def _pinned(of: Deliberation, primary: int, _: Baseline | None) -> str:
     return f"the request asks for {asked}: {_figures(of, primary)}"
 
 
+def _affinity(of: Deliberation, primary: int, _: Baseline | None) -> str:
+    return f"{_staying(of)}; {_figures(of, primary)} without the cache"
+
+
+def _staying(of: Deliberation) -> str:
+    if of.stay is None:
+        return ""
+    offers, stay = of.ranking.field.offers, of.stay
+    return (
+        f"stays at {offers[stay.place].deployment}: switching to {offers[stay.other].deployment} would cost "
+        f"{dollars(stay.saved_nanousd)} more for {stay.cached_tokens:,} cached tokens"
+    )
+
+
 def _best_available(of: Deliberation, primary: int, _: Baseline | None) -> str:
     count = of.plan.among if of.plan is not None else 0
     best, wanted = apart(quality, of.field.quality(primary), of.floor.quality)
@@ -180,6 +196,8 @@ def _concessions(of: Deliberation) -> Iterator[str]:
         yield f"override {pin.name}: {pin.model} may not serve this request, so the strategy decides"
     if of.survey.forced and of.targets:
         yield "breakers: all that may serve have an open one, so they are taken all the same"
+    if of.stays:
+        yield f"affinity: {_staying(of)}"
     if of.survey.throttled and of.targets:
         yield "rate limits: none of those that may serve has room, so they are taken all the same"
     if of.reason in _CONCEDING:
@@ -233,6 +251,7 @@ _REASONS: Mapping[ReasonCode, Callable[[Deliberation, int, Baseline | None], str
         ReasonCode.BEST_AVAILABLE: _best_available,
         ReasonCode.LAST_RESORT: _last_resort,
         ReasonCode.PINNED: _pinned,
+        ReasonCode.AFFINITY: _affinity,
     }
 )
 

@@ -3,21 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controlplane.decision.draws import pick
-from controlplane.decision.field import GOOD, Field, Tier, by_model, shares
+from controlplane.decision.draws import Chances, mixed, pick
+from controlplane.decision.field import GOOD, Field, Tier, by_model
 from controlplane.decision.strategies import Ranking
-
-PROBE_SHARE = 0.05
-"""The part of the decisions that treat a half-open deployment like any other.
-
-A breaker closes when calls succeed. Were a half-open deployment always behind the ready ones, a strategy that knows one
-best choice would never send it a call, and it would stay half-open for ever.
-"""
 
 MOST_TARGETS = 16
 """As many as a signed decision carries."""
-
-Lots = list[tuple[int, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +23,18 @@ class Plan:
     among: int
 
 
-def plan(ranking: Ranking, fallbacks: int, draw: float, *, alone: bool = False) -> Plan:
+def plan(ranking: Ranking, fallbacks: int, draw: float, *, alone: bool = False, stay: int | None = None) -> Plan:
     """Choose the first target and at most `fallbacks` others from `ranking`, which is not empty.
 
     Each next one is taken from those that reach the floor before those that do not, then from those that are ready
     before those that are half-open, then from the providers that the plan uses least so far: what breaks is mostly a
     provider. What is left after that is the strategy's choice. `alone`: all targets have the model of the first.
+    `stay` is the place that is first unless a half-open one is probed.
     """
     tiers, left = ranking.field.tiers, ranking.order
     foremost = tiers[left[0]]
     peers = [place for place in left if tiers[place] is foremost]
-    primary, propensity, rest = pick(_first_lots(ranking, peers), draw)
+    primary, propensity, rest = pick(_first_lots(ranking, peers, stay), draw)
     chosen = [primary]
     if alone:
         offers = ranking.field.offers
@@ -54,23 +46,14 @@ def plan(ranking: Ranking, fallbacks: int, draw: float, *, alone: bool = False) 
     return Plan(places=chosen, propensity=propensity, among=len(peers))
 
 
-def _first_lots(ranking: Ranking, peers: Sequence[int]) -> Lots:
+def _first_lots(ranking: Ranking, peers: Sequence[int], stay: int | None) -> Chances:
     half_open = ranking.field.half_open
     ready = [place for place in peers if not half_open[place]]
-    if not ready or len(ready) == len(peers):
-        return _lots(ranking, peers)
-    return _mixed(_lots(ranking, ready), _lots(ranking, peers))
+    usual = _lots(ranking, ready or peers) if stay is None else [(stay, 1.0)]
+    return usual if len(ready) in (0, len(peers)) else mixed(usual, _lots(ranking, peers))
 
 
-def _mixed(usual: Lots, probing: Lots) -> Lots:
-    """The two choices as one, so that a single draw makes it and its chance is the propensity."""
-    chances = {place: chance * (1 - PROBE_SHARE) for place, chance in usual}
-    for place, chance in probing:
-        chances[place] = chances.get(place, 0.0) + chance * PROBE_SHARE
-    return list(chances.items())
-
-
-def _lots(ranking: Ranking, peers: Sequence[int]) -> Lots:
+def _lots(ranking: Ranking, peers: Sequence[int]) -> Chances:
     """The chances among equals: by the strategy's weights if it draws, else all for the model of the first.
 
     Under the floor nothing is drawn between models: there the best is wanted.
@@ -80,21 +63,21 @@ def _lots(ranking: Ranking, peers: Sequence[int]) -> Lots:
         return drawn
     if not offers[leader].shared:
         return [(leader, 1.0)]
-    return shares(offers, [place for place in peers if offers[place].model == offers[leader].model])
+    return ranking.split([place for place in peers if offers[place].model == offers[leader].model])
 
 
-def _drawn(ranking: Ranking, peers: Sequence[int]) -> Lots:
+def _drawn(ranking: Ranking, peers: Sequence[int]) -> Chances:
     offers, weights = ranking.field.offers, ranking.weights
     groups = {model: same for model, same in by_model(offers, peers).items() if weights.get(model)}
     total = sum(weights[model] for model in groups)
     return [
         (place, weights[model] / total * share)
         for model, same in groups.items()
-        for place, share in shares(offers, same)
+        for place, share in ranking.split(same)
     ]
 
 
-def _next_lots(ranking: Ranking, left: Sequence[int], chosen: Sequence[int]) -> Lots:
+def _next_lots(ranking: Ranking, left: Sequence[int], chosen: Sequence[int]) -> Chances:
     field = ranking.field
     used = [field.offers[place].provider for place in chosen]
     leader, best = left[0], _standing(field, left[0], used)

@@ -1,7 +1,7 @@
 """How a policy's strategy compares the models that may serve.
 
-A strategy compares models. Between deployments of one model, which cost the same and are as good, only their weights
-decide, and what the model is expected to take is the mean over its deployments by weight.
+A strategy compares models. Between deployments of one model, which cost the same and are as good, the policy's balancing
+decides, and what the model is expected to take is the mean over its deployments by weight.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from controlplane.catalog.model import ModelName
+from controlplane.decision.balancing import Split
 from controlplane.decision.eligibility import Survey
 from controlplane.decision.field import BELOW, PINNED, Field, by_model, shares
 from controlplane.policy.model import Strategy, StrategyKind
@@ -40,12 +41,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
-    """All that may serve, the best first. `weights` are the models' lots where the strategy draws, else empty."""
+    """All that may serve, the best first. `weights` are the models' lots where the strategy draws, else empty.
+
+    `split` shares the traffic of a model among its deployments; `spent` is the used share of rate limits, if any is known.
+    """
 
     field: Field
     order: Sequence[int]
     strategy: Order
     weights: Mapping[ModelName, int]
+    split: Split
+    spent: Column | None
 
     def terms(self, place: int) -> Terms:
         """What the score at `place` consists of: under the floor only quality counts."""
@@ -53,7 +59,7 @@ class Ranking:
         return (("quality", self.field.quality(place)),) if below else self.strategy.terms(place)
 
 
-def rank(found: Survey, strategy: Strategy, spent: Column | None = None) -> Ranking:
+def rank(found: Survey, strategy: Strategy, split: Split, spent: Column | None = None) -> Ranking:
     """Put those who may serve in order: by tier, and within it as the strategy compares them.
 
     `spent` is the share of each one's rate limits that is used, if any is known: among equals more room comes first.
@@ -71,7 +77,7 @@ def rank(found: Survey, strategy: Strategy, spent: Column | None = None) -> Rank
     if PINNED in [tiers[place] for place in good]:
         ranked.sort(key=tiers.__getitem__)
     weights = dict(strategy.weights) if strategy.weights and strategy.kind is StrategyKind.WEIGHTED else {}
-    return Ranking(field=field, order=ranked, strategy=order, weights=weights)
+    return Ranking(field=field, order=ranked, strategy=order, weights=weights, split=split, spent=spent)
 
 
 def _paces(field: Field, able: Sequence[int]) -> Column:

@@ -1,5 +1,6 @@
 """What workers report, merged into the health and statistics that decisions read."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from statistics import median_low
 from types import MappingProxyType
 
 from controlplane.catalog.model import DeploymentName
-from controlplane.snapshot.model import Health, HealthState, Live, Statistics
+from controlplane.decision.balancing import RECOVERY
+from controlplane.snapshot.model import Headroom, Health, HealthState, Live, Peak, Statistics
 
 WINDOW = 64
 """Attempts per deployment that statistics look back on."""
@@ -27,6 +29,8 @@ class HealthReport:
 
     deployment: DeploymentName
     health: Health
+    in_flight: int = 0
+    headroom: Headroom | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,43 +45,74 @@ class Timing:
 class LiveView:
     """Merges reports: a deployment is as healthy as the healthiest worker finds it, for a request may go there.
 
+    Calls in flight are those of all workers; of what a provider said of its rate limits the newest counts.
+
     A worker that has not reported for `forget_after` no longer counts: it is gone or cut off, and others know better.
     """
 
     def __init__(self, forget_after: timedelta = timedelta(seconds=30), window: int = WINDOW) -> None:
         self._forget_after = forget_after
         self._window = window
-        self._workers: dict[str, tuple[datetime, Mapping[DeploymentName, Health]]] = {}
+        self._workers: dict[str, tuple[datetime, Mapping[DeploymentName, HealthReport]]] = {}
         self._timings: dict[DeploymentName, deque[Timing]] = {}
+        self._peaks: dict[DeploymentName, Peak] = {}
         self._revision = 0
 
     def report(self, worker: str, reports: Iterable[HealthReport], now: datetime) -> None:
         """Take a worker's whole view of its targets."""
-        self._workers[worker] = (now, {report.deployment: report.health for report in reports})
+        self._workers[worker] = (now, {report.deployment: report for report in reports})
 
-    def observe(self, timings: Iterable[Timing]) -> None:
-        """Take successful attempts."""
+    def observe(self, timings: Iterable[Timing], now: datetime) -> None:
+        """Take successful attempts that are told of at `now`."""
         for timing in timings:
-            self._timings.setdefault(timing.deployment, deque(maxlen=self._window)).append(timing)
+            name = timing.deployment
+            self._timings.setdefault(name, deque(maxlen=self._window)).append(timing)
+            self._peaks[name] = peak(self._peaks.get(name), timing.time_to_first_token, now)
 
     def merged(self, known: Callable[[DeploymentName], bool], now: datetime) -> Live:
         """The view of now, of deployments that are `known`; others are forgotten."""
         self._workers = {name: seen for name, seen in self._workers.items() if now - seen[0] < self._forget_after}
         self._timings = {name: timings for name, timings in self._timings.items() if known(name)}
+        self._peaks = {name: found for name, found in self._peaks.items() if known(name)}
         self._revision += 1
+        told = self._told(known)
         return Live(
             revision=self._revision,
-            health=MappingProxyType(self._health(known)),
+            health=MappingProxyType({name: _healthiest(views) for name, views in told.items()}),
             statistics=MappingProxyType({name: _statistics(timings) for name, timings in self._timings.items()}),
+            headroom=MappingProxyType({name: found for name, views in told.items() if (found := _newest(views))}),
+            in_flight=MappingProxyType(
+                {name: calls for name, views in told.items() if (calls := sum(view.in_flight for view in views))}
+            ),
+            peaks=MappingProxyType(dict(self._peaks)),
         )
 
-    def _health(self, known: Callable[[DeploymentName], bool]) -> dict[DeploymentName, Health]:
-        found: dict[DeploymentName, list[Health]] = {}
+    def _told(self, known: Callable[[DeploymentName], bool]) -> dict[DeploymentName, list[HealthReport]]:
+        found: dict[DeploymentName, list[HealthReport]] = {}
         for _, reports in self._workers.values():
-            for deployment, health in reports.items():
+            for deployment, report in reports.items():
                 if known(deployment):
-                    found.setdefault(deployment, []).append(health)
-        return {deployment: min(views, key=_badness) for deployment, views in found.items()}
+                    found.setdefault(deployment, []).append(report)
+        return found
+
+
+def peak(before: Peak | None, time: timedelta, now: datetime) -> Peak:
+    """The moving average after one more time to the first token: what is slower counts at once, what is faster bit by bit.
+
+    A peak EWMA as Finagle has it: the older the average, the less of it is left beside what is new.
+    """
+    if before is None or time >= before.time_to_first_token:
+        return Peak(time_to_first_token=time, at=now)
+    kept = math.exp(-max((now - before.at) / RECOVERY, 0.0))
+    return Peak(time_to_first_token=time + (before.time_to_first_token - time) * kept, at=now)
+
+
+def _healthiest(views: Iterable[HealthReport]) -> Health:
+    return min((view.health for view in views), key=_badness)
+
+
+def _newest(views: Iterable[HealthReport]) -> Headroom | None:
+    return max((view.headroom for view in views if view.headroom), key=lambda found: found.as_of, default=None)
 
 
 def _badness(health: Health) -> tuple[int, float]:

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 from controlplane.audit.leaf import from_microseconds, microseconds
 from controlplane.catalog.model import DeploymentName
 from controlplane.outcome.live import HealthReport
-from controlplane.snapshot.model import Health, HealthState
+from controlplane.snapshot.model import Headroom, Health, HealthState, Room
 from controlplane.store.protocols import Database, Statement, StoreUnavailable
 
 _log = logging.getLogger(__name__)
@@ -87,13 +87,18 @@ class SharedViews:
 
 
 def to_json(health: Sequence[HealthReport]) -> bytes:
-    """A list of deployment, state, time of the next trial in microseconds or null, and cause."""
+    """A list of deployment, state, time of the next trial in microseconds or null, cause, calls in flight, and headroom.
+
+    Headroom is null or its time with limit, remaining and reset of requests and of tokens, each null if it is not told.
+    """
     views = [
         (
             one.deployment,
             one.health.state.value,
             microseconds(one.health.until) if one.health.until else None,
             one.health.cause,
+            one.in_flight,
+            _headroom(one.headroom),
         )
         for one in health
     ]
@@ -101,13 +106,38 @@ def to_json(health: Sequence[HealthReport]) -> bytes:
 
 
 def from_json(body: bytes) -> list[HealthReport]:
-    """The inverse of `to_json`."""
+    """The inverse of `to_json`; older software does not tell the last two."""
     return [
         HealthReport(
             deployment=DeploymentName(deployment),
             health=Health(
                 state=HealthState(state), until=from_microseconds(until) if until is not None else None, cause=cause
             ),
+            in_flight=more[0] if more else 0,
+            headroom=_headroom_from(more[1]) if more and more[1] else None,
         )
-        for deployment, state, until, cause in json.loads(body)
+        for deployment, state, until, cause, *more in json.loads(body)
     ]
+
+
+def _headroom(headroom: Headroom | None) -> list[object] | None:
+    if headroom is None:
+        return None
+    rooms = (headroom.requests, headroom.tokens)
+    return [microseconds(headroom.as_of), *(None if room is None else _room(room) for room in rooms)]
+
+
+def _room(room: Room) -> list[int | None]:
+    return [room.limit, room.remaining, microseconds(room.reset_at) if room.reset_at is not None else None]
+
+
+def _headroom_from(told: list[Any]) -> Headroom:
+    as_of, requests, tokens = told
+    return Headroom(as_of=from_microseconds(as_of), requests=_room_from(requests), tokens=_room_from(tokens))
+
+
+def _room_from(told: list[Any] | None) -> Room | None:
+    if told is None:
+        return None
+    limit, remaining, reset_at = told
+    return Room(limit=limit, remaining=remaining, reset_at=None if reset_at is None else from_microseconds(reset_at))

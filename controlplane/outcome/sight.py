@@ -42,7 +42,7 @@ class Sight:
         """Take successful attempts."""
         found = list(timings)
         if found:
-            self._live.observe(found)
+            self._live.observe(found, self._clock())
             self._refresh()
 
     def _refresh(self) -> None:

@@ -25,6 +25,7 @@ from controlplane.catalog.entry import MAX_WEIGHT, deployment_name, model_name, 
 from controlplane.catalog.model import Capability, Complexity, DeploymentName, Domain, ModelName, TaskType
 from controlplane.policy.model import (
     Access,
+    Balancing,
     Durability,
     ExecutionLimits,
     NearEnd,
@@ -287,6 +288,8 @@ POLICY_FIELDS: Mapping[str, Field] = {
     "budget": optional(_near_end),
     "pinned_fallbacks": optional(_pinned_fallbacks),
     "embeddings": optional(model_name),
+    "balancing": optional(word_of(Balancing, "balancing")),
+    "affinity": optional(flag),
 }
 
 _WITH_DEFAULTS = (
@@ -299,6 +302,8 @@ _WITH_DEFAULTS = (
     "budget",
     "pinned_fallbacks",
     "embeddings",
+    "balancing",
+    "affinity",
 )
 
 

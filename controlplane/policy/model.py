@@ -87,6 +87,15 @@ class Access:
     regions: frozenset[str] = frozenset()
 
 
+class Balancing(StrEnum):
+    """How the traffic of a model is shared among its deployments."""
+
+    WEIGHTED = "weighted"
+    LEAST_LATENCY = "least_latency"
+    LEAST_BUSY = "least_busy"
+    HEADROOM = "headroom"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinnedFallbacks:
     """Which other models may answer when a caller named one: any that the policy permits, only `models` in this order, or none."""
@@ -152,6 +161,9 @@ class Policy:
     pinned_fallbacks: PinnedFallbacks = field(default_factory=PinnedFallbacks)
     embeddings: ModelName | None = None
     """The model that makes vectors where the caller names none; the cheapest if None."""
+    balancing: Balancing = Balancing.WEIGHTED
+    affinity: bool = True
+    """Whether a conversation stays where it is in the prompt cache while that costs less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
@@ -11,7 +12,7 @@ from controlplane.outcome.commands import rejection
 from controlplane.outcome.live import HealthReport
 from controlplane.outcome.model import AttemptFacts, Decided, ReceiptFacts, StartedRun
 from controlplane.rpc.recording import EntryMaker
-from controlplane.snapshot.model import Health, HealthState
+from controlplane.snapshot.model import Headroom, Health, HealthState, Room
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 from turnout.routing.v1 import decision_pb2
 from turnout.trust.v1 import envelope_pb2
@@ -32,6 +33,8 @@ _OUTCOMES: Mapping[int, str] = {
     for value in receipt_pb2.AttemptOutcome.DESCRIPTOR.values
 }
 """Words for outcomes; a newer worker may send one that is not here."""
+_MOST = 2**53
+"""More than any limit has: what is told above it is taken for it."""
 _SUCCEEDED = receipt_pb2.ATTEMPT_OUTCOME_SUCCEEDED
 
 
@@ -121,4 +124,33 @@ def health_report(report: receipt_pb2.TargetHealth) -> HealthReport:
             until=moment(report.until, "health.until") if report.HasField("until") else None,
             cause=report.cause,
         ),
+        in_flight=report.in_flight,
+        headroom=_headroom(report.headroom) if report.HasField("headroom") else None,
     )
+
+
+def _headroom(told: receipt_pb2.Headroom) -> Headroom:
+    return Headroom(
+        as_of=moment(told.as_of, "health.headroom.as_of"),
+        requests=_room(told, "requests"),
+        tokens=_room(told, "tokens"),
+    )
+
+
+def _room(told: receipt_pb2.Headroom, what: str) -> Room | None:
+    """What is left of one limit; None where the provider does not tell it."""
+    limit, remaining = getattr(told, f"{what}_limit"), getattr(told, f"{what}_remaining")
+    if not limit and not remaining:
+        return None
+    field: Any = f"{what}_reset_at"
+    known = told.HasField(field)
+    return Room(
+        limit=_bounded(limit),
+        remaining=_bounded(remaining),
+        reset_at=moment(getattr(told, field), f"health.headroom.{field}") if known else None,
+    )
+
+
+def _bounded(count: int) -> int:
+    """At most what a document of the log can keep."""
+    return min(count, _MOST)

@@ -99,7 +99,12 @@ def _balance(choose: Choices, of: Paying, world: World) -> Balance:
 
 
 def _costless(model: Model) -> bool:
-    return model.price.input_nanousd_per_mtok == model.price.output_nanousd_per_mtok == 0
+    return dearest_input(model) == model.price.output_nanousd_per_mtok == 0
+
+
+def dearest_input(model: Model) -> int:
+    """The most that an input token may cost."""
+    return max(model.price.input_nanousd_per_mtok, model.price.cached_input_nanousd_per_mtok or 0)
 
 
 budgeted = st.builds(
@@ -152,8 +157,7 @@ def dearest_call(world: World, deployment: Deployment, longest: int | None = Non
     margin = Fraction(counted, 8) + 64 if model.provider == "openai" else Fraction(counted, 2) + 512
     read = counted + ceil(margin) + 2_000 * features.images
     written = min(longest or bench.answer_limit, bench.answer_limit, model.max_output_tokens)
-    price = model.price
-    nanousd = Fraction(read * price.input_nanousd_per_mtok + written * price.output_nanousd_per_mtok, 1_000_000)
+    nanousd = Fraction(read * dearest_input(model) + written * model.price.output_nanousd_per_mtok, 1_000_000)
     return ceil(nanousd), read + written
 
 

@@ -163,7 +163,7 @@ def test_near_the_end_the_policys_floor_falls_by_its_step_and_nobody_elses(world
 
 
 NAMED = (ReasonCode.OVERRIDE, ReasonCode.PINNED)
-EXCEPTIONAL = (*NAMED, ReasonCode.BEST_AVAILABLE, ReasonCode.LAST_RESORT)
+EXCEPTIONAL = (*NAMED, ReasonCode.AFFINITY, ReasonCode.BEST_AVAILABLE, ReasonCode.LAST_RESORT)
 
 
 @given(budgeted)

@@ -114,6 +114,32 @@ def test_a_model_that_the_caller_names_is_first_if_it_may_serve_at_all(world: Wo
 
 
 @given(worlds)
+def test_a_conversation_stays_only_where_it_may_be_and_where_that_is_cheaper(world: World) -> None:
+    """At the deployment that it comes from, over the floor, ready, and for less than what the strategy would take without it."""
+    decision = explained(world)
+    if decision.reason_code is not ReasonCode.AFFINITY:
+        return
+    asked, bench = world.request.affinity, bench_of(world, decision)
+    assert asked is not None
+    assert decision.targets[0].deployment == asked.deployment
+    assert bench.policy.affinity
+    assert bench.policy.strategy.kind is not StrategyKind.WEIGHTED or Notice.BUDGET_LOW in decision.notices
+    first = next(each for each in decision.candidates if each.rank == 1)
+    assert not half_open(world, first)
+    assert first.estimate.quality >= decision.floor.quality
+    elsewhere = explained(replace(world, request=replace(world.request, affinity=None)))
+    price = bench.catalog.models[first.model].price
+    rate = price.input_nanousd_per_mtok - (
+        price.input_nanousd_per_mtok
+        if price.cached_input_nanousd_per_mtok is None
+        else price.cached_input_nanousd_per_mtok
+    )
+    saved = min(asked.cached_tokens, world.request.features.input_tokens) * rate // 1_000_000
+    other = elsewhere.targets[0].estimate.cost_nanousd
+    assert first.estimate.cost_nanousd - saved <= other + 2
+
+
+@given(worlds)
 def test_vectors_are_made_by_one_model_alone(world: World) -> None:
     decision = explained(world)
     if world.request.operation is Operation.EMBED:
@@ -126,6 +152,7 @@ def test_the_reason_is_the_strategy_or_why_it_had_no_say(world: World) -> None:
     decision = explained(world)
     kind = bench_of(world, decision).policy.strategy.kind
     exceptional = {ReasonCode.OVERRIDE, ReasonCode.PINNED, ReasonCode.BEST_AVAILABLE, ReasonCode.LAST_RESORT, None}
+    exceptional |= {ReasonCode.AFFINITY} if world.request.affinity is not None else set()
     by_name = {ReasonCode.FIXED} if world.request.model else set()
     if world.request.operation is Operation.EMBED:
         by_name, kind = {ReasonCode.FIXED}, StrategyKind.CHEAPEST

@@ -26,9 +26,10 @@ from controlplane.catalog.model import (
     WireProtocol,
 )
 from controlplane.classification.model import Classification
-from controlplane.decision.model import Constraints, Operation, Origin, Request
+from controlplane.decision.model import Affinity, Constraints, Operation, Origin, Request
 from controlplane.policy.model import (
     Access,
+    Balancing,
     ExecutionLimits,
     Override,
     PinnedFallbacks,
@@ -39,7 +40,7 @@ from controlplane.policy.model import (
     StrategyKind,
     Workload,
 )
-from controlplane.snapshot.model import Catalog, Headroom, Health, HealthState, Live, Room, Snapshot, Statistics
+from controlplane.snapshot.model import Catalog, Headroom, Health, HealthState, Live, Peak, Room, Snapshot, Statistics
 from tests.support.catalogs import EVERYTHING, NOW, catalog, deployment, model, policy, snapshot, workload
 from turnout_features.model import Features, OutputFormat
 
@@ -55,7 +56,7 @@ SPANS = tuple(timedelta(seconds=seconds) for seconds in (1, 0.1, 2, 30))
 TASKS = tuple(TaskType)
 TIERS = ("flagship", "small")
 PROTOCOLS = (WireProtocol.OPENAI, WireProtocol.ANTHROPIC)
-ENOUGH = 500
+ENOUGH = 600
 """Bytes that the largest world takes; what is missing counts as zero."""
 
 
@@ -100,7 +101,11 @@ def models(choose: Choices) -> list[Model]:
         model(
             name,
             provider=choose.of(("openai", "other")),
-            price=Price(input_nanousd_per_mtok=choose.of(PRICES), output_nanousd_per_mtok=choose.of(PRICES)),
+            price=Price(
+                input_nanousd_per_mtok=choose.of(PRICES),
+                output_nanousd_per_mtok=choose.of(PRICES),
+                cached_input_nanousd_per_mtok=choose.rarely(0, 1, one_in=2),
+            ),
             context_window=choose.of((200_000, 200_000, 200_000, 200_000, 10_000, 1_000)),
             max_output_tokens=choose.of((10_000, 10_000, 2_000, 200)),
             latency=choose.of(SPANS),
@@ -190,6 +195,8 @@ def policies(choose: Choices) -> list[Policy]:
                 anyone=choose.number(3) == 2, models=tuple(map(ModelName, sorted(choose.some(MODELS))))
             ),
             embeddings=choose.rarely(ModelName("m0"), one_in=6),
+            balancing=choose.of(tuple(Balancing)),
+            affinity=choose.number(6) < 5,
         )
         for name in ("one", "two")
     ]
@@ -229,6 +236,13 @@ def live(choose: Choices) -> Live:
             }
         ),
         headroom=MappingProxyType({name: headroom(choose) for name in sorted(told)}),
+        in_flight=MappingProxyType({name: 1 + choose.number(9) for name in sorted(told)}),
+        peaks=MappingProxyType(
+            {
+                name: Peak(time_to_first_token=choose.of(SPANS), at=NOW - choose.of((*SPANS, timedelta(0))))
+                for name in sorted(timed)
+            }
+        ),
     )
 
 
@@ -290,6 +304,9 @@ def request(choose: Choices) -> Request:
         policy=choose.of(("", "one", "two")),
         model=choose.of(("", "", "", "auto", "", "", "m0", "m1")),
         operation=choose.of((*[Operation.CHAT] * 11, Operation.EMBED)),
+        affinity=choose.rarely(
+            *(Affinity(deployment=name, cached_tokens=choose.of((500, 100_000, 0))) for name in PLACES), one_in=2
+        ),
     )
 
 

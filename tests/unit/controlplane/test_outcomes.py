@@ -1,5 +1,6 @@
 """Taking receipts, and what decisions learn from them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,12 +15,13 @@ from controlplane.budget.model import Account, AccountId, Balance, Hold, Measure
 from controlplane.catalog.model import DeploymentName
 from controlplane.journal.model import Issue
 from controlplane.outcome.commands import Report, ReportReceipts, Taken, rejection, timings, used_by
-from controlplane.outcome.live import HealthReport, LiveView, Timing
+from controlplane.outcome.live import HealthReport, LiveView, Timing, peak
 from controlplane.outcome.lost import LostReceipts
 from controlplane.outcome.model import AttemptFacts, Decided, ReceiptFacts, StartedRun
+from controlplane.outcome.shared_views import from_json, to_json
 from controlplane.outcome.sight import Sight
 from controlplane.snapshot.holder import SnapshotHolder, Version
-from controlplane.snapshot.model import Health, HealthState
+from controlplane.snapshot.model import Headroom, Health, HealthState, Room
 from tests.support.books import MemoryJournal, entry
 from tests.support.catalogs import catalog
 from turnout_wire.failure import Failure
@@ -87,7 +89,7 @@ def test_a_worker_that_is_silent_no_longer_counts() -> None:
 def test_what_left_the_catalog_is_forgotten_for_good() -> None:
     view = LiveView()
     view.report("w-1", [state(HealthState.OPEN)], NOW)
-    view.observe([timing(1)])
+    view.observe([timing(1)], NOW)
     live = view.merged(lambda name: name != NAME, NOW)
     assert (dict(live.health), dict(live.statistics)) == ({}, {})
     assert NAME not in view.merged(everything, NOW).statistics
@@ -103,7 +105,7 @@ def test_every_view_has_a_revision_of_its_own() -> None:
 
 def test_statistics_are_medians_over_the_last_attempts() -> None:
     view = LiveView(window=5)
-    view.observe([timing(seconds) for seconds in (100, 100, 100, 1, 2, 3, 4, 5)])
+    view.observe([timing(seconds) for seconds in (100, 100, 100, 1, 2, 3, 4, 5)], NOW)
     found = view.merged(everything, NOW).statistics[NAME]
     assert (found.samples, found.latency) == (5, timedelta(seconds=3))
     assert found.time_to_first_token == timedelta(seconds=1.5)
@@ -112,10 +114,58 @@ def test_statistics_are_medians_over_the_last_attempts() -> None:
 @given(st.lists(st.floats(0.001, 1000), min_size=1, max_size=200))
 def test_one_slow_attempt_does_not_move_the_median_beyond_what_was_seen(seconds: list[float]) -> None:
     view = LiveView(window=64)
-    view.observe(map(timing, seconds))
+    view.observe(map(timing, seconds), NOW)
     found, seen = view.merged(everything, NOW).statistics[NAME], seconds[-64:]
     assert found.samples == len(seen)
     assert timedelta(seconds=min(seen)) <= found.latency <= timedelta(seconds=max(seen))
+
+
+# --- calls in flight, headroom, peaks -----------------------------------------------------------------------
+
+
+def headroom(left: int, at: datetime) -> Headroom:
+    return Headroom(as_of=at, requests=Room(limit=60, remaining=left, reset_at=at + timedelta(seconds=30)))
+
+
+def telling(calls: int, found: Headroom | None = None) -> HealthReport:
+    return HealthReport(deployment=NAME, health=Health(state=HealthState.READY), in_flight=calls, headroom=found)
+
+
+def test_calls_in_flight_are_those_of_all_workers_that_are_there() -> None:
+    view = LiveView(forget_after=timedelta(seconds=30))
+    view.report("w-1", [telling(3)], NOW)
+    view.report("w-2", [telling(4)], NOW + timedelta(seconds=20))
+    assert view.merged(everything, NOW + timedelta(seconds=20)).in_flight == {NAME: 7}
+    assert view.merged(everything, NOW + timedelta(seconds=40)).in_flight == {NAME: 4}
+    view.report("w-2", [telling(0)], NOW + timedelta(seconds=41))
+    assert view.merged(everything, NOW + timedelta(seconds=41)).in_flight == {}
+
+
+def test_of_what_workers_heard_of_rate_limits_the_newest_counts() -> None:
+    view = LiveView()
+    older, newer = headroom(50, NOW - timedelta(seconds=1)), headroom(3, NOW)
+    view.report("w-1", [telling(0, newer)], NOW)
+    view.report("w-2", [telling(0, older)], NOW)
+    view.report("w-3", [telling(0)], NOW)
+    assert view.merged(everything, NOW).headroom == {NAME: newer}
+
+
+def test_what_is_told_to_others_comes_back_as_it_was() -> None:
+    tokens = Headroom(as_of=NOW, tokens=Room(limit=1_000, remaining=7))
+    reports = [telling(2, headroom(1, NOW)), telling(0, tokens), state(HealthState.OPEN, NOW)]
+    assert from_json(to_json(reports)) == reports
+
+
+def test_what_older_software_tells_others_is_still_read() -> None:
+    assert from_json(b'[["openai/gpt-4o","ready",null,""]]') == [telling(0)]
+
+
+def test_the_average_of_first_tokens_takes_a_peak_at_once_and_falls_with_time() -> None:
+    seconds = [peak(None, timedelta(seconds=1), NOW)]
+    for taking, after in ((9.0, 0), (1.0, 0), (1.0, 10), (1.0, 1_000)):
+        seconds.append(peak(seconds[-1], timedelta(seconds=taking), NOW + timedelta(seconds=after)))
+    found = [round(each.time_to_first_token.total_seconds(), 2) for each in seconds]
+    assert found == [1.0, 9.0, 9.0, round(1 + 8 / math.e, 2), 1.0]
 
 
 # --- receipts ----------------------------------------------------------------------------------------------

@@ -218,12 +218,14 @@ def test_it_is_told_why_another_model_is_not_first(name: str, under: Policy, cla
     assert clause in against(name, under)
 
 
-def test_why_not_between_deployments_of_one_model_is_a_matter_of_weights() -> None:
+def test_why_not_between_deployments_of_one_model_is_a_matter_of_balancing() -> None:
     of = model()
     known = catalog(models=[of], deployments=[deployment(of, name=name) for name in ("a", "b")])
     text = why_not(explained(of=known, draw=0.1), "gpt-4o")
     assert text.startswith("a is chosen: ")
-    assert text.endswith("; b is fallback 1, but a comes first: between deployments of one model the weights decide")
+    assert text.endswith(
+        "; b is fallback 1, but a comes first: between deployments of one model the policy's balancing decides"
+    )
 
 
 def test_why_not_of_a_tie_tells_what_breaks_it() -> None:

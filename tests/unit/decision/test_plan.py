@@ -5,8 +5,9 @@ from collections import Counter
 import pytest
 
 from controlplane.catalog.model import Deployment, DeploymentName, Model
+from controlplane.decision.draws import PROBE_SHARE
 from controlplane.decision.model import Notice
-from controlplane.decision.plan import MOST_TARGETS, PROBE_SHARE
+from controlplane.decision.plan import MOST_TARGETS
 from controlplane.policy.model import ExecutionLimits
 from controlplane.snapshot.model import Catalog, HealthState
 from tests.support.catalogs import catalog, deployment, model, policy, price
