@@ -27,14 +27,18 @@ def of_failure(failure: Failure, receipt: Receipt | None = None) -> Problem:
 
 
 def may_retry(problem: Problem) -> bool:
-    """Whether an SDK's own retry can help: what is for later or for another worker, and not what all targets were tried for."""
-    return problem.reason in _FOR_LATER
+    """Whether an SDK's own retry can help: what is for soon or for another worker, and not what all targets were tried for."""
+    soon = problem.retry_after is None or problem.retry_after <= LONGEST_RETRY
+    return soon and problem.reason in _FOR_LATER
 
 
 def seconds(after: timedelta) -> str:
     """A Retry-After: whole seconds, rounded up, so that nobody comes early."""
     return str(-(-after // timedelta(seconds=1)))
 
+
+LONGEST_RETRY = timedelta(minutes=1)
+"""Anthropic's SDK sleeps as long as it is told, and its application knows of nothing; beyond this the caller is to decide."""
 
 _FOR_LATER = frozenset(
     {
