@@ -105,6 +105,7 @@ class Access:
     """Lets a caller in only if the table gives one of its roles the method. A method that is not in the table cannot be served."""
 
     def __init__(self, table: Mapping[str, Rule], authenticate: Callable[[str], Principal | None]) -> None:
+        """`authenticate` gives the caller with a token, which is empty where none came; None if it is nobody's."""
         self._table = table
         self._authenticate = authenticate
 
@@ -120,7 +121,7 @@ class Access:
 
     def _admit(self, rule: Rule, call: Call) -> Principal:
         scheme, _, token = call.text("authorization").partition(" ")
-        principal = self._authenticate(token) if scheme.lower() == "bearer" and token else None
+        principal = self._authenticate(token if scheme.lower() == "bearer" else "")
         if principal is None:
             raise Failure("UNAUTHENTICATED", "send a known token as metadata `authorization: Bearer TOKEN`")
         if not rule.roles & principal.roles:
