@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from dataplane.provider.address import Network, read_network
+from turnout_wire.dev import outside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,8 @@ class Config:
     telemetry: bool
     trace_content: bool
     die_with_parent: bool
+    dev: bool
+    """Whether whoever is on this machine may call without a token."""
     allow_networks: tuple[Network, ...]
     secrets: Mapping[str, str]
     """The environment, for credentials that deployments refer to as `env:NAME`. Never printed."""
@@ -52,7 +55,10 @@ _CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Config:
     """The configuration; flags win over TURNOUT_* variables. Exits with 2 and a usage line on a bad flag."""
     env = os.environ if environment is None else environment
-    flags = _parser(env).parse_args(arguments)
+    parser = _parser(env)
+    flags = parser.parse_args(arguments)
+    if flags.dev and (reachable := outside((flags.listen, flags.gateway))):
+        parser.error(f"--dev asks for no tokens, so it serves 127.0.0.1, ::1 or localhost alone, and not {reachable}")
     return Config(
         listen=flags.listen,
         gateway=flags.gateway,
@@ -72,6 +78,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
         telemetry=any(env.get(name) for name in _TELEMETRY),
         trace_content=flags.trace_content,
         die_with_parent=flags.die_with_parent,
+        dev=flags.dev,
         allow_networks=tuple(flags.allow_network),
         secrets=env,
     )
@@ -107,6 +114,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         help="repeatable",
     )
     add("--reflect", action="store_true", help="answer gRPC reflection")
+    add("--dev", action="store_true", help="ask for no tokens; on loopback alone, for development")
     add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))
     add(
         "--trace-content",

@@ -46,6 +46,7 @@ from dataplane.snapshot.holder import SnapshotHolder
 from dataplane.snapshot.model import WorkerSnapshot
 from dataplane.sync.deciding import Decider
 from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
+from turnout_wire.dev import DEV, SAID
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
 from turnout_wire.http_server import HttpServer
@@ -114,6 +115,9 @@ class Worker:
         address = await self.start()
         await self.ready()
         facts = {"gateway": self.gateway_address} if self.gateway_address else {}
+        if self._config.dev:
+            facts["dev"] = SAID
+            _log.warning("this worker is %s", SAID)
         announce(address=address, worker=self._config.worker, pool=self._config.pool, **facts)
         await until_signal()
         _log.info("draining", extra={"worker": self._config.worker})
@@ -216,7 +220,7 @@ class Worker:
     def _authenticate(self, token: str) -> Principal | None:
         """A caller of the snapshot, however old. Raises Failure SNAPSHOT_STALE before the first, for then nobody can be known."""
         snapshot = self._snapshots.current or self._snapshots.fresh()
-        return known(snapshot.callers, token, self._clock.now())
+        return known(snapshot.callers, token, self._clock.now()) or (DEV if self._config.dev else None)
 
     def _make_http(self) -> HttpServer:
         parts = Parts(
@@ -233,6 +237,7 @@ class Worker:
             monotonic=self._clock.monotonic,
             max_concurrent=self._config.max_concurrent,
             cache=self._cache,
+            dev=self._config.dev,
         )
         return HttpServer(gateway(parts), drain=self._config.drain, parser="httptools")
 

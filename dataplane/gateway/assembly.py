@@ -55,6 +55,8 @@ class Parts:
     max_concurrent: int
     cache: Cache | None = None
     metrics: Plain | None = None
+    dev: bool = False
+    """Whether `authenticate` lets in whoever is on this machine."""
 
 
 def opened_cache(
@@ -92,7 +94,7 @@ def gateway(parts: Parts) -> Gateway:
         clock=parts.clock,
         monotonic=parts.monotonic,
     )
-    health = Health(parts.snapshots, parts.draining)
+    health = Health(parts.snapshots, parts.draining, dev=parts.dev)
     plain: dict[str, Plain] = {"/health": health.health, "/ready": health.ready}
     if parts.metrics is not None:
         plain["/metrics"] = parts.metrics
