@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from controlplane.insight.keeping import Retention
+from turnout_wire.dev import outside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Config:
     reflect: bool
     log_level: str
     retention: Retention
+    dev: bool
+    """Whether whoever is on this machine may call without a token."""
     telemetry: bool
     die_with_parent: bool
 
@@ -53,7 +56,10 @@ _TELEMETRY = (
 def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Config:
     """The configuration; flags win over TURNOUT_* variables. Exits with 2 and a usage line on a bad flag."""
     env = os.environ if environment is None else environment
-    flags = _parser(env).parse_args(arguments)
+    parser = _parser(env)
+    flags = parser.parse_args(arguments)
+    if flags.dev and (reachable := outside((flags.listen, flags.http))):
+        parser.error(f"--dev asks for no tokens, so it serves 127.0.0.1, ::1 or localhost alone, and not {reachable}")
     return Config(
         listen=flags.listen,
         http=flags.http,
@@ -73,6 +79,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
         ),
         telemetry=any(env.get(name) for name in _TELEMETRY),
         die_with_parent=flags.die_with_parent,
+        dev=flags.dev,
     )
 
 
@@ -126,6 +133,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="DAYS",
         help="how long reports look back",
     )
+    add("--dev", action="store_true", help="ask for no tokens; on loopback alone, for development")
     add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))
     add("--die-with-parent", action="store_true", help="end when the starting process ends (Linux)")
     return parser

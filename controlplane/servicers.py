@@ -122,7 +122,7 @@ def _routing(parts: Parts) -> RoutingServicer:
         classify=ClassifyRequest(around),
         snapshot=around.snapshot,
     )
-    delegation = Delegation(lambda: parts.state.callers.all, lambda: parts.snapshots.current.version, parts.clock)
+    delegation = Delegation(lambda: parts.state.callers.everybody, lambda: parts.snapshots.current.version, parts.clock)
     return RoutingServicer(commands, parts.rules.check, parts.telemetry, delegation)
 
 

@@ -55,6 +55,7 @@ from controlplane.state import VERSION, State, open_state
 from controlplane.store.open import open_store
 from controlplane.store.protocols import Store, StoreUnavailable
 from turnout_features import prepare_merges
+from turnout_wire.dev import SAID
 from turnout_wire.hosting import Host
 from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
 from turnout_wire.process import announce, die_with_parent, until_signal
@@ -180,6 +181,9 @@ class ControlPlane:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._watch.reload)
         snapshot = self._snapshots.current.version
         facts = {"http": self.http_address} if self.http_address else {}
+        if self._config.dev:
+            facts["dev"] = SAID
+            _log.warning("this control plane is %s", SAID)
         announce(address=address, state=str(self._config.state), snapshot=snapshot, **facts)
         await until_signal()
         _log.info("draining")
@@ -257,6 +261,7 @@ class ControlPlane:
             validation=self._rules,
             telemetry=HttpTelemetry(self._telemetry),
             gate=Gate(self._config.max_concurrent),
+            dev=self._config.dev,
         )
         return HttpServer(api(self._served, around, self._readiness()), drain=self._config.drain)
 
@@ -268,6 +273,7 @@ class ControlPlane:
             journal=lambda: records.journal.state,
             probe=lambda: records.journal.submit(Expire(decision_id="", now=self._clock(), salt=self._entries.salt())),
             draining=lambda: self._draining,
+            dev=self._config.dev,
         )
 
     def _layers(self) -> tuple[RequestIds, RpcTelemetry, Errors, Deadlines, Access, Validation]:

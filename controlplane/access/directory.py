@@ -47,6 +47,11 @@ class Directory:
         changes = [f"{key.key_id} {key.note.number}\n".encode() for key in self._book.keys.values()]
         return hashlib.sha256(b"".join([*sorted(self._first), *sorted(changes)])).digest()
 
+    @property
+    def everybody(self) -> list[Caller]:
+        """The same, and whoever calls without a token where that is open."""
+        return self.all + ([self._open_to] if self._open_to is not None else [])
+
     def __call__(self, token: str) -> Caller | None:
         """Who has `token`; None if it is nobody's. Raises Failure UNAUTHENTICATED, with the reason, for a key that is over."""
         digest = token_hash(token) if token else b""
@@ -61,12 +66,6 @@ class Directory:
             told = f"this secret of the API key {key.key_id} has expired; ask an operator to rotate the key or make another one"
             raise Failure("UNAUTHENTICATED", told)
         return caller
-
-    def named(self, name: str) -> Caller | None:
-        """The caller of that name, if it has a token that can be used now."""
-        now = self._clock()
-        everybody = [*self.all, *([self._open_to] if self._open_to else [])]
-        return next((one for one in everybody if one.name == name and not ended(one.expires_at, now)), None)
 
     def built_in(self, name: str) -> bool:
         """Whether a caller without an API key has that name."""

@@ -1,7 +1,8 @@
 """Everything that is answered over HTTP: the routes of the contract, and whether the process is up and ready."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,10 +13,22 @@ from starlette.routing import Route as Path
 from controlplane.http.endpoint import Around, Endpoint
 from controlplane.http.failures import answer, refusal
 from controlplane.http.routes import ROUTES, Route
+from turnout_wire.dev import SAID
 from turnout_wire.failure import Failure
 from turnout_wire.server import Service
 
-Ready = Callable[[], Awaitable[Mapping[str, str]]]
+
+class Ready(Protocol):
+    """Whether the process can serve."""
+
+    @property
+    def dev(self) -> bool:
+        """Whether it asks for no tokens."""
+        ...
+
+    async def __call__(self) -> Mapping[str, str]:
+        """What is wrong, by part."""
+        ...
 
 
 def api(services: Iterable[Service], around: Around, ready: Ready, routes: Iterable[Route] = ROUTES) -> Starlette:
@@ -51,7 +64,8 @@ class _Ready:
         """503 with what is wrong, by part, unless nothing is."""
         wrong = await self._ready()
         status = HTTPStatus.SERVICE_UNAVAILABLE if wrong else HTTPStatus.OK
-        return answer({"ready": not wrong, "wrong": wrong}, status)
+        open_to = {"dev": SAID} if self._ready.dev else {}
+        return answer({"ready": not wrong, "wrong": wrong, **open_to}, status)
 
 
 async def _no_such(request: Request, refused: Exception) -> Response:

@@ -15,6 +15,7 @@ from dataplane.gateway.problems import of_failure, of_request
 from dataplane.gateway.refusing import refuse
 from dataplane.gateway.routes import Found, Route, find
 from dataplane.gateway.watching import Watch, Watching
+from turnout_wire.dev import DEV, meant_for_us
 from turnout_wire.failure import Failure
 from turnout_wire.server import Principal
 
@@ -139,6 +140,9 @@ class Gateway:
         if caller is None:
             told = "no API key" if not token else "the API key is not known, or its time is over"
             raise Failure("UNAUTHENTICATED", f"{told}; send one that `turnout key create` gave")
+        if caller is DEV and not meant_for_us(exchange.headers.get("host", "")):
+            told = "without an API key a request is taken for 127.0.0.1 and localhost alone, and not by another name"
+            raise Failure("ACCESS_DENIED", told)
         if CALLER not in caller.roles:
             raise Failure("ACCESS_DENIED", f"{caller.name} has not the role {CALLER}; make a key with it")
         if len(self._running) > self._room:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataplane.gateway.exchange import Exchange
 from dataplane.provider import json_text
 from dataplane.snapshot.holder import SnapshotHolder
+from turnout_wire.dev import SAID
 from turnout_wire.failure import Failure
 
 
@@ -27,7 +28,7 @@ class Health:
         if self._snapshots.current is not None:
             told["snapshot"] = self._snapshots.current.version
         if self._dev:
-            told["dev"] = "open to everybody on this machine"
+            told["dev"] = SAID
         await exchange.respond(503 if problem else 200, (), json_text.write(told).encode())
 
     def _problem(self) -> str:

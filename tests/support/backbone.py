@@ -167,14 +167,15 @@ async def start_control(
     http: str = "",
     drain: float = 0,
     clock: ShiftedClock | None = None,
+    dev: bool = False,
 ) -> Control:
     """A control plane with its state in `state`, whose decisions are drawn by `draw`; `store` is in that folder if empty.
 
-    `http` is where it serves HTTP, if anywhere; `drain` the seconds in which calls may finish.
+    `http` is where it serves HTTP, if anywhere; `drain` the seconds in which calls may finish; `dev` asks for no tokens.
     """
     told_time = clock or ShiftedClock()
     told = ["--listen", listen, "--state", str(state), "--catalog", str(catalog or ""), "--issuer", "turnout-test"]
-    told += ["--store", store, "--http", http]
+    told += ["--store", store, "--http", http, *(["--dev"] if dev else [])]
     config = read_control([*told, "--heartbeat", str(HEARTBEAT), "--drain", str(drain)], {})
     kept = await open_store(config.store)
     opened, meter = open_state(config, kept, told_time.now), Meter()

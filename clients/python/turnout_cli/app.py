@@ -96,6 +96,10 @@ def up(
     sandbox: Annotated[
         bool, typer.Option("--sandbox", help="Call a sandbox on this machine instead of providers: no keys, no cost.")
     ] = False,
+    dev: Annotated[
+        bool,
+        typer.Option("--dev", help="Ask callers for no tokens: open to everybody on this machine, for development."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line when everything is up.")] = False,
 ) -> None:
     """Start a control plane and workers, and stay up until Ctrl-C.
@@ -114,7 +118,7 @@ def up(
     settings = StackSettings(
         state=folder, catalog=catalog, environment=environment(), workers=workers, control_port=control_port,
         http_port=http_port if http_port is not None else control_port and control_port % 65535 + 1,
-        worker_port=worker_port,
+        worker_port=worker_port, dev=dev,
         gateway_port=gateway_port if gateway_port is not None else worker_port and (worker_port + 100) % 65536,
     )  # fmt: skip
     finish(lambda: run_up(settings, out, as_json=as_json, sandbox=sandbox, local=local))

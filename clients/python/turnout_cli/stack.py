@@ -19,7 +19,8 @@ class StackSettings:
     """What to start. `catalog` None means the packaged default; ports 0 take any; `logs` takes the processes' logs.
 
     `http_port` None means that the control plane serves nothing over HTTP, `gateway_port` None the same of the workers.
-    `allow_networks` are those of this machine and nearby where providers may be.
+    `allow_networks` are those of this machine and nearby where providers may be. `dev` asks callers for
+    no tokens.
     """
 
     state: Path
@@ -33,6 +34,7 @@ class StackSettings:
     gateway_port: int | None = None
     logs: Path | None = None
     log_level: str = "info"
+    dev: bool = False
     allow_networks: tuple[str, ...] = LOOPBACK
 
 
@@ -88,6 +90,7 @@ def _control(settings: StackSettings) -> Program:
             *("--log-level", settings.log_level),
             *catalog,
             *http,
+            *_dev(settings),
         ],
         log=_logs(settings) / "control-plane.log",
         environment=settings.environment,
@@ -110,11 +113,16 @@ def _worker(settings: StackSettings, control: str, number: int) -> Program:
             *("--worker", f"worker-{number}"),
             *("--log-level", settings.log_level),
             *gateway,
+            *_dev(settings),
             *(word for network in settings.allow_networks for word in ("--allow-network", network)),
         ],
         log=_logs(settings) / f"worker-{number}.log",
         environment=settings.environment,
     )
+
+
+def _dev(settings: StackSettings) -> list[str]:
+    return ["--dev"] if settings.dev else []
 
 
 def _logs(settings: StackSettings) -> Path:

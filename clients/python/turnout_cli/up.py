@@ -17,6 +17,7 @@ from turnout_cli.occupancy import occupied
 from turnout_cli.processes import Processes, tail
 from turnout_cli.sandbox import with_sandbox
 from turnout_cli.stack import PRIVATE, RUN_FILE, Stack, StackSettings, start_stack
+from turnout_wire.dev import SAID
 from turnout_wire.process import until_signal
 
 LOCAL = "local"
@@ -140,12 +141,15 @@ def _announce(stack: Stack, settings: StackSettings, sandbox: str, console: Cons
             "deployments": ready,
             "missing_credentials": missing,
             **({"sandbox": sandbox} if sandbox else {}),
+            **({"dev": SAID} if settings.dev else {}),
         }
         sys.stdout.write(json.dumps(facts) + "\n")
         sys.stdout.flush()
         return
     console.print(f"[bold green]Turnout is up.[/bold green] Control plane {stack.control.address}, workers "
                   f"{', '.join(worker.address for worker in stack.workers)}")  # fmt: skip
+    if settings.dev:
+        console.print(f"[bold red]--dev: this is {SAID}.[/bold red]")
     console.print(f"HTTP API {stack.http}; tokens: {stack.state / 'tokens'}.")
     if stack.gateways:
         console.print(f"For SDKs: base_url {stack.gateways[0]}/v1, api_key from {stack.token_file}, model auto.")

@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eturnout/access/v1/access.proto\x12\x11turnout.access.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x01\n\x0c\x41piKeySecret\x12\x17\n\x0flast_characters\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcf\x02\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12&\n\x05roles\x18\x04 \x03(\x0e\x32\x17.turnout.access.v1.Role\x12-\n\x05state\x18\x05 \x01(\x0e\x32\x1e.turnout.access.v1.ApiKeyState\x12\x30\n\x07secrets\x18\x06 \x03(\x0b\x32\x1f.turnout.access.v1.ApiKeySecret\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf7\x01\n\x13\x43reateApiKeyRequest\x12\x36\n\x04name\x18\x01 \x01(\tB(\xbaH%r#\x18\x80\x01\x32\x1e^[A-Za-z0-9][A-Za-z0-9._@/-]*$\x12;\n\x06tenant\x18\x02 \x01(\tB+\xbaH(r&\x18\x80\x01\x32!^([A-Za-z0-9][A-Za-z0-9._@/-]*)?$\x12;\n\x05roles\x18\x03 \x03(\x0e\x32\x17.turnout.access.v1.RoleB\x13\xbaH\x10\x92\x01\r\x10\x03\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x14\x43reateApiKeyResponse\x12*\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.turnout.access.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"i\n\x12ListApiKeysRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x18\n\x06tenant\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"[\n\x13ListApiKeysResponse\x12+\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x19.turnout.access.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"m\n\x13RotateApiKeyRequest\x12\x19\n\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12;\n\x07overlap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\xce\xda\x03\x32\x00\"R\n\x14RotateApiKeyResponse\x12*\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.turnout.access.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"0\n\x13RevokeApiKeyRequest\x12\x19\n\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"B\n\x14RevokeApiKeyResponse\x12*\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.turnout.access.v1.ApiKey*Q\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_CALLER\x10\x01\x12\x0f\n\x0bROLE_WORKER\x10\x02\x12\x11\n\rROLE_OPERATOR\x10\x03*|\n\x0b\x41piKeyState\x12\x1d\n\x19\x41PI_KEY_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41PI_KEY_STATE_ACTIVE\x10\x01\x12\x19\n\x15\x41PI_KEY_STATE_EXPIRED\x10\x02\x12\x19\n\x15\x41PI_KEY_STATE_REVOKED\x10\x03*\x82\x01\n\x0c\x41piKeyChange\x12\x1e\n\x1a\x41PI_KEY_CHANGE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41PI_KEY_CHANGE_CREATED\x10\x01\x12\x1a\n\x16\x41PI_KEY_CHANGE_ROTATED\x10\x02\x12\x1a\n\x16\x41PI_KEY_CHANGE_REVOKED\x10\x03\x32\x90\x03\n\rApiKeyService\x12_\n\x0c\x43reateApiKey\x12&.turnout.access.v1.CreateApiKeyRequest\x1a\'.turnout.access.v1.CreateApiKeyResponse\x12\\\n\x0bListApiKeys\x12%.turnout.access.v1.ListApiKeysRequest\x1a&.turnout.access.v1.ListApiKeysResponse\x12_\n\x0cRotateApiKey\x12&.turnout.access.v1.RotateApiKeyRequest\x1a\'.turnout.access.v1.RotateApiKeyResponse\x12_\n\x0cRevokeApiKey\x12&.turnout.access.v1.RevokeApiKeyRequest\x1a\'.turnout.access.v1.RevokeApiKeyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eturnout/access/v1/access.proto\x12\x11turnout.access.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x01\n\x0c\x41piKeySecret\x12\x17\n\x0flast_characters\x18\x01 \x01(\t\x12.\n\ncreated_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcf\x02\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12&\n\x05roles\x18\x04 \x03(\x0e\x32\x17.turnout.access.v1.Role\x12-\n\x05state\x18\x05 \x01(\x0e\x32\x1e.turnout.access.v1.ApiKeyState\x12\x30\n\x07secrets\x18\x06 \x03(\x0b\x32\x1f.turnout.access.v1.ApiKeySecret\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf5\x01\n\x13\x43reateApiKeyRequest\x12\x35\n\x04name\x18\x01 \x01(\tB\'\xbaH$r\"\x18\x80\x01\x32\x1d^[A-Za-z0-9][A-Za-z0-9._@-]*$\x12:\n\x06tenant\x18\x02 \x01(\tB*\xbaH\'r%\x18\x80\x01\x32 ^([A-Za-z0-9][A-Za-z0-9._@-]*)?$\x12;\n\x05roles\x18\x03 \x03(\x0e\x32\x17.turnout.access.v1.RoleB\x13\xbaH\x10\x92\x01\r\x10\x03\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x14\x43reateApiKeyResponse\x12*\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.turnout.access.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"i\n\x12ListApiKeysRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x18\n\x06tenant\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"[\n\x13ListApiKeysResponse\x12+\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x19.turnout.access.v1.ApiKey\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"m\n\x13RotateApiKeyRequest\x12\x19\n\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12;\n\x07overlap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\xce\xda\x03\x32\x00\"R\n\x14RotateApiKeyResponse\x12*\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.turnout.access.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\"0\n\x13RevokeApiKeyRequest\x12\x19\n\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"B\n\x14RevokeApiKeyResponse\x12*\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.turnout.access.v1.ApiKey*Q\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_CALLER\x10\x01\x12\x0f\n\x0bROLE_WORKER\x10\x02\x12\x11\n\rROLE_OPERATOR\x10\x03*|\n\x0b\x41piKeyState\x12\x1d\n\x19\x41PI_KEY_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41PI_KEY_STATE_ACTIVE\x10\x01\x12\x19\n\x15\x41PI_KEY_STATE_EXPIRED\x10\x02\x12\x19\n\x15\x41PI_KEY_STATE_REVOKED\x10\x03*\x82\x01\n\x0c\x41piKeyChange\x12\x1e\n\x1a\x41PI_KEY_CHANGE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x41PI_KEY_CHANGE_CREATED\x10\x01\x12\x1a\n\x16\x41PI_KEY_CHANGE_ROTATED\x10\x02\x12\x1a\n\x16\x41PI_KEY_CHANGE_REVOKED\x10\x03\x32\x90\x03\n\rApiKeyService\x12_\n\x0c\x43reateApiKey\x12&.turnout.access.v1.CreateApiKeyRequest\x1a\'.turnout.access.v1.CreateApiKeyResponse\x12\\\n\x0bListApiKeys\x12%.turnout.access.v1.ListApiKeysRequest\x1a&.turnout.access.v1.ListApiKeysResponse\x12_\n\x0cRotateApiKey\x12&.turnout.access.v1.RotateApiKeyRequest\x1a\'.turnout.access.v1.RotateApiKeyResponse\x12_\n\x0cRevokeApiKey\x12&.turnout.access.v1.RevokeApiKeyRequest\x1a\'.turnout.access.v1.RevokeApiKeyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'turnout.access.v1.access_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['name']._serialized_options = b'\272H%r#\030\200\0012\036^[A-Za-z0-9][A-Za-z0-9._@/-]*$'
+  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['name']._serialized_options = b'\272H$r\"\030\200\0012\035^[A-Za-z0-9][A-Za-z0-9._@-]*$'
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['tenant']._loaded_options = None
-  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['tenant']._serialized_options = b'\272H(r&\030\200\0012!^([A-Za-z0-9][A-Za-z0-9._@/-]*)?$'
+  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['tenant']._serialized_options = b'\272H\'r%\030\200\0012 ^([A-Za-z0-9][A-Za-z0-9._@-]*)?$'
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['roles']._loaded_options = None
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['roles']._serialized_options = b'\272H\020\222\001\r\020\003\030\001\"\007\202\001\004\020\001 \000'
   _globals['_LISTAPIKEYSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -52,32 +52,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROTATEAPIKEYREQUEST'].fields_by_name['overlap']._serialized_options = b'\272H\014\252\001\t\"\005\010\200\316\332\0032\000'
   _globals['_REVOKEAPIKEYREQUEST'].fields_by_name['key_id']._loaded_options = None
   _globals['_REVOKEAPIKEYREQUEST'].fields_by_name['key_id']._serialized_options = b'\272H\006r\004\020\001\030@'
-  _globals['_ROLE']._serialized_start=1470
-  _globals['_ROLE']._serialized_end=1551
-  _globals['_APIKEYSTATE']._serialized_start=1553
-  _globals['_APIKEYSTATE']._serialized_end=1677
-  _globals['_APIKEYCHANGE']._serialized_start=1680
-  _globals['_APIKEYCHANGE']._serialized_end=1810
+  _globals['_ROLE']._serialized_start=1468
+  _globals['_ROLE']._serialized_end=1549
+  _globals['_APIKEYSTATE']._serialized_start=1551
+  _globals['_APIKEYSTATE']._serialized_end=1675
+  _globals['_APIKEYCHANGE']._serialized_start=1678
+  _globals['_APIKEYCHANGE']._serialized_end=1808
   _globals['_APIKEYSECRET']._serialized_start=148
   _globals['_APIKEYSECRET']._serialized_end=283
   _globals['_APIKEY']._serialized_start=286
   _globals['_APIKEY']._serialized_end=621
   _globals['_CREATEAPIKEYREQUEST']._serialized_start=624
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=871
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=873
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=955
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=957
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1062
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1064
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1155
-  _globals['_ROTATEAPIKEYREQUEST']._serialized_start=1157
-  _globals['_ROTATEAPIKEYREQUEST']._serialized_end=1266
-  _globals['_ROTATEAPIKEYRESPONSE']._serialized_start=1268
-  _globals['_ROTATEAPIKEYRESPONSE']._serialized_end=1350
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1352
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1400
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=1402
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=1468
-  _globals['_APIKEYSERVICE']._serialized_start=1813
-  _globals['_APIKEYSERVICE']._serialized_end=2213
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=869
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=871
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=953
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=955
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1060
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1062
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1153
+  _globals['_ROTATEAPIKEYREQUEST']._serialized_start=1155
+  _globals['_ROTATEAPIKEYREQUEST']._serialized_end=1264
+  _globals['_ROTATEAPIKEYRESPONSE']._serialized_start=1266
+  _globals['_ROTATEAPIKEYRESPONSE']._serialized_end=1348
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1350
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1398
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=1400
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=1466
+  _globals['_APIKEYSERVICE']._serialized_start=1811
+  _globals['_APIKEYSERVICE']._serialized_end=2211
 # @@protoc_insertion_point(module_scope)
