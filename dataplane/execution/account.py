@@ -19,6 +19,7 @@ class Account:
         self.attempts: list[AttemptRecord] = []
         self.first_content: float | None = None
         self.closed = False
+        self.begun = 0
         self._called: set[int] = set()
         self._latest = self.started
         self._skipped: dict[int, Refusal] = {}
@@ -26,7 +27,9 @@ class Account:
     def called(self, index: int, now: float) -> None:
         """targets[`index`] is called."""
         self._called.add(index)
-        self._latest = now
+        if self.begun == len(self.attempts):
+            self._latest = now
+        self.begun += 1
         self._skipped.pop(index, None)
 
     def skip(self, index: int, refusal: Refusal) -> None:

@@ -102,6 +102,27 @@ class LiveCall:
         self.cost_nanousd = 0
 
     @property
+    def attempt(self) -> Attempt:
+        """What the plan asked for."""
+        return self._attempt
+
+    @property
+    def answering(self) -> Self:
+        """The call that gives the content: this one."""
+        return self
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the answer is whole."""
+        return self._end is not None and self._end.verdict is Verdict.SUCCEEDED
+
+    def overtaken(self) -> None:
+        """Another call answers; this one is over, unless it was before."""
+        if self._end is None:
+            now = self._clock.monotonic()
+            self._end = CallEnd(verdict=Verdict.IGNORED, now=now, error="overtaken", cut=True)
+
+    @property
     def called(self) -> Called:
         """How the call ended and what it cost, once its context is left. Raises RuntimeError before."""
         if self._end is None:
@@ -353,6 +374,7 @@ class LiveCall:
             cost_estimated=charged.estimated,
             provider_request_id=end.provider_request_id,
             retry_after=None if end.retry_after is None else timedelta(seconds=end.retry_after),
+            hedged=self._attempt.hedged,
         )
 
 

@@ -42,7 +42,8 @@ class Attempt:
     `share` is its part of the time, in seconds: for the whole call, or for the first content when the answer is
     streamed; `left` is all the time there is. `tries` counts the calls of this target so far. `forced` asks for the one
     call that an open breaker may let through. `tried` are references of keys that were refused just now, so that another one
-    of the target's is to be taken.
+    of the target's is to be taken. `beside` is what may be called too when nothing came of this one for `after` seconds; it is
+    `hedged`, and its times count from there.
     """
 
     number: int
@@ -53,6 +54,9 @@ class Attempt:
     tries: int = 0
     forced: bool = False
     tried: tuple[str, ...] = ()
+    beside: "Attempt | None" = None
+    after: float = 0.0
+    hedged: bool = False
 
 
 class WaitFor(StrEnum):
@@ -103,6 +107,25 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Raced:
+    """Both attempts were made, or the one beside was refused."""
+
+    first: Called
+    second: "Called | Refusal"
+
+    @property
+    def now(self) -> float:
+        """When both had ended."""
+        return max(self.first.now, self.second.now)
+
+    @property
+    def called(self) -> tuple[Called, ...]:
+        """The calls that were made, the one that says how it ended for the caller last."""
+        made = [each for each in (self.first, self.second) if isinstance(each, Called)]
+        return tuple(sorted(made, key=lambda each: (next_step(each.end) in _FINAL, each.now)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """The attempt was not made. `until`: when its breaker lets calls through, if known; `held`: a provider's hint.
 
@@ -125,8 +148,8 @@ class Done:
     denied: bool = False
 
 
-Report = Called | Refusal | Done
-"""What a plan is told: Called or Refusal after Attempt, Done after Wait and Skip."""
+Report = Called | Raced | Refusal | Done
+"""What a plan is told: Called or Refusal after Attempt, Raced if the one beside it was begun, Done after Wait and Skip."""
 
 
 class EndKind(StrEnum):
@@ -139,6 +162,9 @@ class EndKind(StrEnum):
     DEADLINE = "deadline"
     EXPIRED = "expired"
     COST_LIMIT = "cost_limit"
+
+
+_FINAL = {Next.DONE: EndKind.SUCCEEDED, Next.BROKEN: EndKind.BROKEN, Next.REJECTED: EndKind.REJECTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +181,8 @@ def run_plan(
     bounds: Bounds,
     settings: PlanSettings,
     incompatible: Collection[int] = frozenset(),
+    *,
+    hedge_after: float | None = None,
 ) -> Generator[Step, Report, Ending]:
     """Yield what to do next and be sent what happened; end with the result.
 
@@ -168,13 +196,23 @@ def run_plan(
     but open breakers kept some away, the one that opens first is waited for if that is soon. Otherwise, and only where
     nothing could be called at all, the first of them that no provider's hint holds is asked for one forced call: one
     candidate, never all of them at once.
+
+    With `hedge_after`, in seconds, the first call of a target may have the next target beside it, where attempts, time and money
+    are enough for both whatever they cost.
     """
     progress = _Progress(
-        targets=targets, limits=limits, bounds=bounds, settings=settings, incompatible=frozenset(incompatible)
+        targets=targets,
+        limits=limits,
+        bounds=bounds,
+        settings=settings,
+        incompatible=frozenset(incompatible),
+        hedge_after=hedge_after,
     )
     for index, target in enumerate(targets):
         if index in progress.incompatible:
             progress.hear((yield Skip(index=index, target=target, reason=SkipReason.INCOMPATIBLE)))
+        elif index in progress.done:
+            continue
         elif target.model in progress.unfit:
             progress.hear((yield Skip(index=index, target=target, reason=SkipReason.SAME_MODEL)))
         elif ending := (yield from _serve(progress, index)):
@@ -192,12 +230,19 @@ def _serve(progress: "_Progress", index: int, *, forced: bool = False) -> Genera
         if not progress.affords(index):
             progress.hear((yield progress.pass_over(index)))
             return None
-        report = yield progress.attempt(index, tries=tries, forced=forced, tried=tried)
+        attempt = progress.attempt(index, tries=tries, forced=forced, tried=tried)
+        report = yield attempt
         progress.hear(report)
+        if isinstance(report, Raced):
+            progress.settle(attempt, report)
+            if isinstance(report.second, Called):
+                return progress.outcome(attempt, report)
+            report = report.first
+        elif isinstance(report, Called):
+            progress.called[index] = progress.called.get(index, 0) + report.cost_nanousd
         if not isinstance(report, Called):
             progress.refuse(index, report)
             return None
-        progress.called[index] = progress.called.get(index, 0) + report.cost_nanousd
         tries += 1
         end = report.end
         if report.spare and not forced and progress.may_rotate(index):
@@ -205,12 +250,8 @@ def _serve(progress: "_Progress", index: int, *, forced: bool = False) -> Genera
             continue
         tried = _NONE
         match next_step(end):
-            case Next.DONE:
-                return Ending(kind=EndKind.SUCCEEDED, last=end)
-            case Next.BROKEN:
-                return Ending(kind=EndKind.BROKEN, last=end)
-            case Next.REJECTED:
-                return Ending(kind=EndKind.REJECTED, last=end)
+            case Next.DONE | Next.BROKEN | Next.REJECTED as final:
+                return Ending(kind=_FINAL[final], last=end)
             case Next.SAME_TARGET if not forced and progress.may_stay(index, end):
                 answer = yield progress.wait(index, WaitFor.RETRY, tries=tries, hint=end.retry_after or 0.0)
                 progress.hear(answer)
@@ -246,8 +287,8 @@ class _Progress:
     """What a plan knows so far."""
 
     __slots__ = (
-        "alone", "attempts", "beyond", "bounds", "called", "incompatible", "last", "limits", "now", "refusals", "settings",
-        "spent", "targets", "unfit",
+        "alone", "attempts", "beyond", "bounds", "called", "done", "hedge_after", "incompatible", "last", "limits", "now",
+        "refusals", "settings", "spent", "targets", "unfit",
     )  # fmt: skip
 
     def __init__(
@@ -258,8 +299,11 @@ class _Progress:
         bounds: Bounds,
         settings: PlanSettings,
         incompatible: frozenset[int],
+        hedge_after: float | None,
     ) -> None:
         self.targets = targets
+        self.hedge_after = hedge_after
+        self.done: set[int] = set()
         self.incompatible = incompatible
         self.limits = limits
         self.bounds = bounds
@@ -277,10 +321,35 @@ class _Progress:
     def hear(self, report: Report) -> None:
         """Take in what happened."""
         self.now = max(self.now, report.now)
-        if isinstance(report, Called):
+        for called in report.called if isinstance(report, Raced) else (report,) if isinstance(report, Called) else ():
             self.attempts += 1
-            self.spent += report.cost_nanousd
-            self.last = report.end
+            self.spent += called.cost_nanousd
+            self.last = called.end
+
+    def settle(self, attempt: Attempt, report: Raced) -> None:
+        """Book both calls of a race, or the one and why the other was refused."""
+        self.called[attempt.index] = self.called.get(attempt.index, 0) + report.first.cost_nanousd
+        if attempt.beside is None:
+            return
+        if isinstance(report.second, Called):
+            self.done.add(attempt.beside.index)
+            self.called[attempt.beside.index] = report.second.cost_nanousd
+        else:
+            self.refuse(attempt.beside.index, report.second)
+
+    def outcome(self, attempt: Attempt, report: Raced) -> Ending | None:
+        """The ending if one of two calls says it; neither of them is made again."""
+        last = report.called[-1].end
+        final = next_step(last)
+        if final in _FINAL:
+            return Ending(kind=_FINAL[final], last=last)
+        for index, each in (
+            (attempt.index, report.first),
+            (attempt.beside.index if attempt.beside else None, report.second),
+        ):
+            if index is not None and isinstance(each, Called) and next_step(each.end) is Next.OTHER_MODEL:
+                self.unfit.add(self.targets[index].model)
+        return None
 
     def refuse(self, index: int, report: Report) -> None:
         """Keep why a target could not be called."""
@@ -333,7 +402,40 @@ class _Progress:
             tries=tries,
             forced=forced,
             tried=tried,
+            beside=None if tries or forced else self.beside(index),
+            after=self.hedge_after or 0.0,
         )
+
+    def beside(self, index: int) -> Attempt | None:
+        """What may be called beside targets[`index`], where there is one and attempts, time and money are enough for both."""
+        after = self.hedge_after
+        if after is None or self.alone or self.limits.max_attempts - self.attempts < 2:
+            return None
+        left = self.bounds.end_by - self.now - after
+        if left <= 0 or self.now + after >= self.bounds.expires:
+            return None
+        behind = (other for other in range(index + 1, len(self.targets)) if self.may_race(index, other))
+        other = next(behind, None)
+        if other is None:
+            return None
+        target = self.targets[other]
+        return Attempt(number=self.attempts + 2, index=other, target=target, share=left, left=left, hedged=True)
+
+    def may_race(self, index: int, other: int) -> bool:
+        """Whether targets[`other`] may be called beside targets[`index`]."""
+        if (
+            other in self.incompatible
+            or other in self.done
+            or self.targets[other].model in self.unfit
+            or self.called.get(other)
+        ):
+            return False
+        both = (self.targets[index], self.targets[other])
+        reserved, limit = self.limits.reserved_nanousd, self.limits.max_cost_nanousd
+        if reserved is not None and self.spent + sum(target.max_cost_nanousd for target in both) > reserved:
+            return False
+        dearest = sum(max(target.max_cost_nanousd, target.cost_nanousd) for target in both)
+        return not limit or self.spent + dearest <= limit
 
     def wait(self, index: int, purpose: WaitFor, *, tries: int, hint: float) -> Wait:
         """A wait for targets[`index`]."""
@@ -348,7 +450,7 @@ class _Progress:
 
     def others(self, index: int) -> int:
         """How many targets may still have their turn after targets[`index`]."""
-        return 0 if self.alone else len(set(range(index + 1, len(self.targets))) - self.incompatible)
+        return 0 if self.alone else len(set(range(index + 1, len(self.targets))) - self.incompatible - self.done)
 
     def may_rotate(self, index: int) -> bool:
         """Whether targets[`index`] may be called with another key: one attempt is left for those behind it."""

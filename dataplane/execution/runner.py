@@ -11,6 +11,7 @@ from dataplane.execution.clock import Clock
 from dataplane.execution.compatibility import Fits, Misfit, anything_fits, misfits
 from dataplane.execution.failures import Cause, cause_of, crashed
 from dataplane.execution.gate import Gate
+from dataplane.execution.hedge import HedgeBudget, HedgedCall, HedgeSettings
 from dataplane.execution.live import CallSettings, LiveCall, log_crash
 from dataplane.execution.observer import AttemptStarted, Committed, RunObserver, TargetSkipped, Waited
 from dataplane.execution.output import Answer, gathering
@@ -22,6 +23,7 @@ from dataplane.execution.plan import (
     Ending,
     EndKind,
     PlanSettings,
+    Raced,
     Refusal,
     Report,
     Skip,
@@ -47,6 +49,7 @@ class RunnerSettings:
     afterwards: timedelta = timedelta(seconds=30)
     plan: PlanSettings = field(default_factory=PlanSettings)
     call: CallSettings = field(default_factory=CallSettings)
+    hedge: HedgeSettings | None = None
 
 
 def _nobody(_: Begun) -> None:
@@ -83,11 +86,13 @@ class Runner:
     def __init__(self, settings: RunnerSettings, equipment: Equipment) -> None:
         self._settings = settings
         self._equipment = equipment
+        self._hedges = HedgeBudget(settings.hedge.budget) if settings.hedge else None
 
     async def generate(self, run: Run) -> RunOutcome:
         """The whole answer or the failure. Raises nothing but the caller's own cancellation."""
         outcome: RunOutcome | None = None
-        async with aclosing(_Execution(run, self._settings, self._equipment, streaming=False).events()) as events:
+        execution = _Execution(run, self._settings, self._equipment, self._hedges, streaming=False)
+        async with aclosing(execution.events()) as events:
             async for event in events:
                 if isinstance(event, Completed):
                     outcome = RunOutcome(
@@ -105,7 +110,8 @@ class Runner:
         `serving` hears, before the first content, whose it is. Whoever stops early must close the generator
         (`contextlib.aclosing`): that cancels the provider's call, and the receipt says so.
         """
-        return _Execution(run, self._settings, self._equipment, streaming=True, serving=serving).events()
+        execution = _Execution(run, self._settings, self._equipment, self._hedges, streaming=True, serving=serving)
+        return execution.events()
 
     def recall(self, run: Run) -> Receipt:
         """The receipt of a run whose answer was kept from another one: nothing is called, and nothing is owed."""
@@ -128,11 +134,13 @@ class _Execution:
         run: Run,
         settings: RunnerSettings,
         equipment: Equipment,
+        hedges: HedgeBudget | None,
         *,
         streaming: bool,
         serving: Callable[[Serving], None] = _unheard,
     ) -> None:
         self._run = run
+        self._hedges = hedges
         self._serving = serving
         self._settings = settings
         self._with = equipment
@@ -151,17 +159,18 @@ class _Execution:
             while not isinstance(step, Ending):
                 report: Report
                 if isinstance(step, Attempt):
-                    live = self._begin(step)
-                    if isinstance(live, Refusal):
-                        report = live
+                    call = self._call(step)
+                    if isinstance(call, Refusal):
+                        report = call
                     else:
-                        async with live:
-                            async for content in live:
-                                self._commit(step)
+                        async with call:
+                            async for content in call:
+                                self._commit(call.attempt)
                                 if self._gathered:
                                     self._gathered.add(content)
                                 yield content
-                        report = self._called(step, live)
+                        self._live = call.answering
+                        report = self._reported(step, call)
                 elif isinstance(step, Wait):
                     report = await self._wait(step)
                 else:
@@ -188,7 +197,13 @@ class _Execution:
             end_by=started + longest.total_seconds(),
             expires=started + (decision.expires_at - self._account.started_at).total_seconds(),
         )
-        return run_plan(decision.targets, decision.limits, bounds, self._settings.plan, self._misfits)
+        after = None
+        if self._hedges and self._settings.hedge:
+            self._hedges.deposit()
+            after = self._settings.hedge.after.total_seconds()
+        return run_plan(
+            decision.targets, decision.limits, bounds, self._settings.plan, self._misfits, hedge_after=after
+        )
 
     def _tell(self, longest: timedelta) -> None:
         begun = Begun(
@@ -200,6 +215,20 @@ class _Execution:
             self._with.begun(begun)
         except Exception as error:  # noqa: BLE001 - whoever listens badly must not cost the caller the answer
             log_crash("the begin of a run was not taken", error, decision_id=begun.decision_id)
+
+    def _call(self, attempt: Attempt) -> LiveCall | HedgedCall | Refusal:
+        end_by = self._with.clock.monotonic() + attempt.left
+        first, beside = self._begin(attempt), attempt.beside
+        if beside is None or isinstance(first, Refusal):
+            return first
+
+        def second() -> LiveCall | Refusal | None:
+            left = min(end_by - self._with.clock.monotonic(), beside.left)
+            if left <= 0 or self._hedges is None or not self._hedges.take():
+                return None
+            return self._begin(replace(beside, share=left, left=left))
+
+        return HedgedCall(first, second, after=attempt.after)
 
     def _begin(self, attempt: Attempt) -> LiveCall | Refusal:
         admitted = self._with.gate.admit(attempt, self._run.snapshot)
@@ -220,7 +249,7 @@ class _Execution:
                     started_at=started_at,
                 )
             )
-            self._live = LiveCall(
+            return LiveCall(
                 attempt,
                 admitted,
                 provider=self._with.provider,
@@ -234,11 +263,11 @@ class _Execution:
         except BaseException:
             admitted.leave()
             raise
-        return self._live
 
-    def _called(self, attempt: Attempt, live: LiveCall) -> Called:
-        called, deployment = live.called, self._run.snapshot.deployments[attempt.target.deployment]
-        if not deployment.more_credentials or not is_of_the_key(called.end):
+    def _reported(self, attempt: Attempt, call: LiveCall | HedgedCall) -> Called | Raced:
+        called = call.report if isinstance(call, HedgedCall) else call.called
+        deployment = self._run.snapshot.deployments[attempt.target.deployment]
+        if isinstance(called, Raced) or not deployment.more_credentials or not is_of_the_key(called.end):
             return called
         return replace(called, spare=self._with.gate.spare(deployment, (*attempt.tried, called.reference)))
 
@@ -272,7 +301,7 @@ class _Execution:
             Serving(
                 deployment=attempt.target.deployment,
                 model=attempt.target.model,
-                attempts=attempt.number,
+                attempts=self._account.begun,
                 calling=self._account.calling(now),
             )
         )

@@ -25,7 +25,8 @@ class CallEnd:
     """How one call ended, at `now`.
 
     `now` and `retry_after` are seconds, `now` on the monotonic clock. `committed` says that content was forwarded,
-    `cut` that a time limit of the run ended the call, not one of the deployment. The other fields are those of CallFailure.
+    `cut` that the run itself ended the call: by a time limit, or because another call
+    answered first. The other fields are those of CallFailure.
     """
 
     verdict: Verdict

@@ -64,11 +64,15 @@ async def test_the_time_to_the_first_token_is_not_divided_by_their_number(pieces
 
 
 def test_fastest_is_who_says_the_first_word_first_however_many_follow() -> None:
-    view, names = LiveView(), (DeploymentName("talker"), DeploymentName("laconic"))
+    view, now, names = (
+        LiveView(),
+        datetime(2026, 11, 21, tzinfo=UTC),
+        (DeploymentName("talker"), DeploymentName("laconic")),
+    )
     for name, total, first in zip(names, (60, 2), (1, 1.5), strict=True):
         took, begun = timedelta(seconds=total), timedelta(seconds=first)
-        view.observe([Timing(deployment=name, latency=took, time_to_first_token=begun)] * 64)
-    measured = view.merged(lambda _: True, datetime(2026, 11, 21, tzinfo=UTC)).statistics
+        view.observe([Timing(deployment=name, latency=took, time_to_first_token=begun)] * 64, now)
+    measured = view.merged(lambda _: True, now).statistics
     talker, laconic = (speed(3.0, measured[name])[0] for name in names)
     assert talker < laconic, "the talker begins first; what it says then is not counted against it"
 

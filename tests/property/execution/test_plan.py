@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 
-from hypothesis import assume, find, given
+from hypothesis import assume, find, given, settings
 from hypothesis import strategies as st
 
 from dataplane.execution.plan import (
@@ -16,6 +16,7 @@ from dataplane.execution.plan import (
     Ending,
     EndKind,
     PlanSettings,
+    Raced,
     Refusal,
     Report,
     Skip,
@@ -26,7 +27,7 @@ from dataplane.execution.plan import (
 )
 from dataplane.execution.receipt import SkipReason
 from dataplane.execution.runner import advance
-from dataplane.execution.verdict import CallEnd, is_of_the_key
+from dataplane.execution.verdict import CallEnd, Next, is_of_the_key, next_step
 from dataplane.permit.model import Limits, Target
 from dataplane.provider.model import Verdict
 
@@ -307,3 +308,103 @@ def test_without_knowing_what_cannot_be_carried_it_would_be_called() -> None:
     """The control: the same targets are called where nothing is known of them."""
     course = find(courses(), lambda course: not course.incompatible and bool(course.attempts()))
     assert course.attempts()
+
+
+@st.composite
+def hedged_courses(draw: st.DrawFn) -> tuple[Course, list[tuple[Attempt, Called]]]:
+    """A plan that may hedge, driven to its end, and all calls that were made; what is held has room for the first target."""
+    targets = tuple(
+        Target(
+            deployment=f"d{index}", model=f"m{index % 2}", provider="any", max_cost_nanousd=draw(st.integers(1, 1000))
+        )
+        for index in range(draw(st.integers(1, 5)))
+    )
+    reserved = draw(st.none() | st.integers(0, 2000).map(lambda more: targets[0].max_cost_nanousd + more))
+    limits = Limits(
+        max_attempts=draw(st.integers(1, 5)),
+        max_output_tokens=1,
+        deadline=timedelta(seconds=30),
+        reserved_nanousd=reserved,
+    )
+    bounds = Bounds(started=0.0, end_by=draw(st.floats(0, 40)), expires=draw(st.floats(0, 60)))
+    course, made, now = Course(targets=targets, limits=limits, bounds=bounds), [], 0.0
+    plan = run_plan(targets, limits, bounds, PlanSettings(), hedge_after=draw(st.floats(0.1, 5)))
+    step = advance(plan, None)
+    while not isinstance(step, Ending):
+        report: Report
+        if isinstance(step, Attempt) and step.beside and draw(st.booleans()):
+            late = now + step.after
+            report = Raced(first=draw(calls(late, step)), second=draw(refusals(late) | calls(late, step.beside)))
+            asked = (step, report.first), (step.beside, report.second)
+            made += [(attempt, called) for attempt, called in asked if isinstance(called, Called)]
+        elif isinstance(step, Attempt):
+            report = draw(refusals(now) | calls(now, step))
+            made += [(step, report)] if isinstance(report, Called) else []
+        else:
+            report = draw(waits(now, step)) if isinstance(step, Wait) else Done(now=now)
+        course.steps.append((now, step, report))
+        now = report.now
+        step = advance(plan, report)
+    course.ending = step
+    return course, made
+
+
+@settings(max_examples=60)
+@given(hedged_courses())
+def test_hedges_are_attempts_among_those_that_are_allowed(hedged: tuple[Course, list[tuple[Attempt, Called]]]) -> None:
+    course, made = hedged
+    assert len(made) <= course.limits.max_attempts
+    assert [attempt.number for attempt, _ in made] == list(range(1, len(made) + 1))
+
+
+@settings(max_examples=60)
+@given(hedged_courses())
+def test_hedges_stay_within_what_is_held(hedged: tuple[Course, list[tuple[Attempt, Called]]]) -> None:
+    course, made = hedged
+    if course.limits.reserved_nanousd is not None:
+        assert sum(called.cost_nanousd for _, called in made) <= course.limits.reserved_nanousd
+
+
+@settings(max_examples=60)
+@given(hedged_courses())
+def test_a_hedge_is_a_later_target_that_has_its_turn_in_time_and_once(
+    hedged: tuple[Course, list[tuple[Attempt, Called]]],
+) -> None:
+    course, made = hedged
+    for now, step, _ in course.steps:
+        if isinstance(step, Attempt) and step.beside:
+            assert step.beside.index > step.index
+            assert now + step.after < min(course.bounds.end_by, course.bounds.expires)
+            assert (step.tries, step.forced, step.hedged) == (0, False, False)
+    again = Counter(attempt.index for attempt, _ in made)
+    assert all(again[attempt.index] == 1 for attempt, _ in made if attempt.hedged)
+
+
+@settings(max_examples=60)
+@given(hedged_courses())
+def test_a_race_ends_the_run_exactly_if_one_of_both_says_the_last_word(
+    hedged: tuple[Course, list[tuple[Attempt, Called]]],
+) -> None:
+    course, _ = hedged
+    reports: list[Report] = [report for _, _, report in course.steps]
+    last = reports.pop() if reports else None
+    for report in reports:
+        if isinstance(report, Raced) and isinstance(report.second, Called):
+            assert not {next_step(called.end) for called in report.called} & {Next.DONE, Next.BROKEN, Next.REJECTED}
+    if isinstance(last, Raced) and course.ending and course.ending.kind is EndKind.SUCCEEDED:
+        assert Next.DONE in {next_step(called.end) for called in last.called}
+
+
+def test_a_plan_that_took_no_heed_of_what_is_held_would_hedge_beyond_it() -> None:
+    """The control: some first two targets cost more together than is held, and are not raced for that reason alone."""
+
+    def dear(hedged: tuple[Course, list[tuple[Attempt, Called]]]) -> bool:
+        course, _ = hedged
+        first = next((step for _, step, _ in course.steps if isinstance(step, Attempt)), None)
+        room = course.bounds.end_by > 5 < course.bounds.expires and course.limits.max_attempts > 1
+        return bool(first and not first.beside and room and len(course.targets) > 1)
+
+    course, _ = find(hedged_courses(), dear)
+    assert course.limits.reserved_nanousd is not None
+    assert all(course.targets[0].max_cost_nanousd + other.max_cost_nanousd > course.limits.reserved_nanousd
+               for other in course.targets[1:])  # fmt: skip

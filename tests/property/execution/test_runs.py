@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 
 from dataplane.chat.model import Finished, FinishReason, TextDelta, ToolCallDelta, Usage, UsageReport
 from dataplane.execution.breaker import BreakerSettings, BreakerState
+from dataplane.execution.hedge import HedgeSettings
 from dataplane.execution.keys import target_key
 from dataplane.execution.receipt import RunResult
 from dataplane.execution.run import Broken, Completed, Failed, RunEvent
+from dataplane.execution.runner import RunnerSettings
 from dataplane.provider.model import Verdict
-from tests.support.runs import Rig, Script, call_failure, deployment
+from tests.support.runs import Rig, Script, call_failure, deployment, target
 from tests.support.virtual_time import pause, run
 
 NAMES = ("a", "b", "c")
@@ -46,10 +49,14 @@ scripts = st.lists(events | errors | waits, max_size=6)
 worlds = st.fixed_dictionaries({name: st.lists(scripts, min_size=1, max_size=3) for name in NAMES})
 
 
-def rig(world: dict[str, list[Script]]) -> Rig:
-    """A worker whose breakers open quickly, so that all their states are met."""
+HEDGING = RunnerSettings(worker="hedging", hedge=HedgeSettings(after=timedelta(seconds=0.5), budget=1.0))
+
+
+def rig(world: dict[str, list[Script]], *, hedging: bool = False) -> Rig:
+    """A worker whose breakers open quickly, so that all their states are met; `hedging`: with every run."""
     breaker = BreakerSettings(minimum_calls=2, open_for=timedelta(seconds=2), probes=1, probes_to_close=1)
-    return Rig(world, target_breaker=breaker, deployments=[deployment(name, max_concurrency=2) for name in NAMES])
+    places = [deployment(name, max_concurrency=2) for name in NAMES]
+    return Rig(world, target_breaker=breaker, deployments=places, settings=HEDGING if hedging else None)
 
 
 def check_nothing_is_held(rig: Rig) -> None:
@@ -75,12 +82,12 @@ def check_order(seen: list[RunEvent]) -> None:
 
 
 @settings(max_examples=150)
-@given(worlds, st.integers(1, 4), st.booleans())
+@given(worlds, st.integers(1, 4), st.booleans(), st.booleans())
 def test_every_run_ends_in_time_with_one_receipt_and_holds_nothing(
-    world: dict[str, list[Script]], max_attempts: int, streaming: bool
+    world: dict[str, list[Script]], max_attempts: int, streaming: bool, hedging: bool
 ) -> None:
     async def main() -> None:
-        worker = rig(world)
+        worker = rig(world, hedging=hedging)
         for number in range(1, 5):
             began, calls = worker.clock.monotonic(), len(worker.provider.calls)
             if streaming:
@@ -102,12 +109,12 @@ def test_every_run_ends_in_time_with_one_receipt_and_holds_nothing(
 
 
 @settings(max_examples=150)
-@given(worlds, st.floats(0, 40), st.booleans())
+@given(worlds, st.floats(0, 40), st.booleans(), st.booleans())
 def test_a_run_that_is_cancelled_at_any_time_has_one_receipt_and_holds_nothing(
-    world: dict[str, list[Script]], after: float, streaming: bool
+    world: dict[str, list[Script]], after: float, streaming: bool, hedging: bool
 ) -> None:
     async def main() -> None:
-        worker = rig(world)
+        worker = rig(world, hedging=hedging)
         work = worker.events(*NAMES) if streaming else worker.runner.generate(worker.run(*NAMES))
         task = asyncio.ensure_future(work)
         await asyncio.sleep(0)
@@ -123,12 +130,12 @@ def test_a_run_that_is_cancelled_at_any_time_has_one_receipt_and_holds_nothing(
 
 
 @settings(max_examples=150)
-@given(worlds, st.integers(1, 6))
+@given(worlds, st.integers(1, 6), st.booleans())
 def test_a_stream_that_is_closed_after_any_event_has_one_receipt_and_holds_nothing(
-    world: dict[str, list[Script]], after: int
+    world: dict[str, list[Script]], after: int, hedging: bool
 ) -> None:
     async def main() -> None:
-        worker = rig(world)
+        worker = rig(world, hedging=hedging)
         async with aclosing(worker.runner.stream(worker.run(*NAMES))) as stream:
             for _ in range(after):
                 await anext(stream, None)
@@ -139,10 +146,10 @@ def test_a_stream_that_is_closed_after_any_event_has_one_receipt_and_holds_nothi
 
 
 @settings(max_examples=150)
-@given(worlds)
-def test_once_content_flowed_nothing_else_is_called(world: dict[str, list[Script]]) -> None:
+@given(worlds, st.booleans())
+def test_once_content_flowed_nothing_else_is_called(world: dict[str, list[Script]], hedging: bool) -> None:
     async def main() -> None:
-        worker = rig(world)
+        worker = rig(world, hedging=hedging)
         async with aclosing(worker.runner.stream(worker.run(*NAMES))) as stream:
             calls_at_commit = None
             async for event in stream:
@@ -150,5 +157,24 @@ def test_once_content_flowed_nothing_else_is_called(world: dict[str, list[Script
                     calls_at_commit = len(worker.provider.calls)
         assert calls_at_commit in (None, len(worker.provider.calls))
         assert len(worker.recorder.commits) == (calls_at_commit is not None)
+
+    run(main())
+
+
+@settings(max_examples=150)
+@given(worlds, st.integers(1, 4), st.integers(0, 3_000_000))
+def test_with_hedges_no_run_calls_or_costs_more_than_its_decision_allows(
+    world: dict[str, list[Script]], max_attempts: int, spare: int
+) -> None:
+    async def main() -> None:
+        worker = rig(world, hedging=True)
+        targets = [replace(target(name), max_cost_nanousd=1_000_000) for name in NAMES]
+        reserved = 1_000_000 + spare
+        await worker.events(*targets, max_attempts=max_attempts, reserved_nanousd=reserved)
+        (receipt,) = worker.receipts
+        assert len(receipt.attempts) <= max_attempts
+        assert sorted(attempt.number for attempt in receipt.attempts) == list(range(1, len(receipt.attempts) + 1))
+        assert len({attempt.deployment for attempt in receipt.attempts if attempt.cost_nanousd}) * 1_000_000 <= reserved
+        check_nothing_is_held(worker)
 
     run(main())
