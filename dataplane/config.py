@@ -3,9 +3,10 @@
 import argparse
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from pathlib import Path
 
 from dataplane.provider.address import Network, read_network
@@ -39,6 +40,9 @@ class Config:
     dev: bool
     """Whether whoever is on this machine may call without a token."""
     allow_networks: tuple[Network, ...]
+    hedge_after: timedelta | None
+    """After how long without content a second target is called; None for never."""
+    hedge_budget: float
     secrets: Mapping[str, str]
     """The environment, for credentials that deployments refer to as `env:NAME`. Never printed."""
 
@@ -79,7 +83,9 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
         trace_content=flags.trace_content,
         die_with_parent=flags.die_with_parent,
         dev=flags.dev,
-        allow_networks=tuple(flags.allow_network),
+        allow_networks=tuple(_networks(parser, flags.allow_network)),
+        hedge_after=timedelta(seconds=flags.hedge_after) if flags.hedge_after else None,
+        hedge_budget=flags.hedge_budget,
         secrets=env,
     )
 
@@ -89,6 +95,28 @@ def _cache(text: str) -> str:
     if text and not (kind == "memory" and size.isdecimal() and int(size)) and kind not in ("valkey", "valkeys", "unix"):
         raise argparse.ArgumentTypeError(f"{text!r} is neither memory:MIB, such as memory:64, nor valkey://HOST:PORT/0")
     return text
+
+
+def _networks(parser: argparse.ArgumentParser, texts: Iterable[str]) -> Iterator[Network]:
+    for text in texts:
+        try:
+            yield read_network(text)
+        except ValueError as error:
+            parser.error(f"--allow-network: {error}")
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
+    return number
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share above 0 and up to 1")
+    return number
 
 
 def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -169,9 +197,15 @@ def _add_bounds(add: Callable[..., object], env: Mapping[str, str]) -> None:
     add(
         "--allow-network",
         action="append",
-        type=read_network,
-        default=[read_network(text) for text in env.get("TURNOUT_ALLOW_NETWORKS", "").split()],
+        default=env.get("TURNOUT_ALLOW_NETWORKS", "").split(),
         metavar="CIDR",
         help="addresses of providers that are not of the open network, such as 10.0.0.0/8; repeatable",
     )
+    add(
+        "--hedge-after",
+        type=_positive,
+        metavar="SECONDS",
+        help="call a second target when nothing came of the first for so long; never without",
+    )
+    add("--hedge-budget", type=_share, default=0.05, metavar="SHARE", help="at most so much of all runs, such as 0.05")
     add("--drain", type=float, default=20.0, metavar="SECONDS", help="how long calls may finish after SIGTERM")

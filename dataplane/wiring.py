@@ -16,6 +16,7 @@ from dataplane.execution.bulkhead import Bulkheads
 from dataplane.execution.clock import Clock, SystemClock
 from dataplane.execution.compatibility import fits_by_protocol
 from dataplane.execution.gate import Gate
+from dataplane.execution.hedge import HedgeSettings
 from dataplane.execution.output import Answer, judge
 from dataplane.execution.receipt import Receipt
 from dataplane.execution.run import Begun
@@ -79,6 +80,10 @@ def lookup(credentials: Credentials) -> Callable[[str], str | None]:
             return None
 
     return resolve
+
+
+def _hedge(config: Config) -> HedgeSettings | None:
+    return HedgeSettings(after=config.hedge_after, budget=config.hedge_budget) if config.hedge_after else None
 
 
 class Worker:
@@ -264,7 +269,7 @@ class Worker:
             WaitSettings(), budgets=self._budgets, clock=self._clock, draw=random.random, sleep=asyncio.sleep
         )
         return Runner(
-            RunnerSettings(worker=self._config.worker),
+            RunnerSettings(worker=self._config.worker, hedge=_hedge(self._config)),
             Equipment(
                 provider=self._provider,
                 gate=self._gate,
