@@ -14,6 +14,7 @@ from dataplane.provider.sandbox.pace import Pace, pace_of
 from dataplane.provider.sandbox.profile import ModelProfile, profile_of
 from dataplane.provider.sandbox.routes import Route, wants_events
 from dataplane.provider.sandbox.tokens import Tokenizer
+from dataplane.provider.sandbox.wire import gemini
 from dataplane.provider.sandbox.wire.model import ApiError, Wire
 from dataplane.provider.sandbox.wire.reading import BadRequest, Json, Problem
 
@@ -75,7 +76,7 @@ class _Denied(Exception):
 
 
 def _check_framing(request: Request, route: Route) -> None:
-    if route.target.stream and not wants_events(request):
+    if route.wire is gemini.WIRE and route.target.stream and not wants_events(request):
         raise BadRequest(Problem.RULE, ("alt",), wanted="The sandbox streams server-sent events only: set alt=sse.")
 
 

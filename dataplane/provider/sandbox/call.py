@@ -13,6 +13,7 @@ class ProtocolName(StrEnum):
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
     GEMINI = "gemini"
+    BEDROCK = "bedrock"
 
 
 class ToolMode(StrEnum):
@@ -75,7 +76,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request, checked. `max_tokens` None means the model's own limit."""
+    """One request, checked. `max_tokens` None means the model's own limit.
+
+    With `dimensions` each part of the prompt is to become a vector of so many numbers, and nothing is answered.
+    """
 
     model: str
     prompt: Prompt
@@ -88,3 +92,5 @@ class Call:
     max_tokens: int | None = None
     reasoning: bool = True
     show_reasoning: bool = False
+    dimensions: int | None = None
+    packed: bool = False

@@ -129,7 +129,7 @@ def protocols_of(names: Sequence[object]) -> tuple[ProtocolName, ...]:
     """The wire protocols of these names.
 
     Raises:
-        DocumentError: a name is not one of the three, or there is none.
+        DocumentError: a name is not one of the four, or there is none.
     """
     known = {str(name): name for name in ProtocolName}
     unknown = next((name for name in names if name not in known), None)

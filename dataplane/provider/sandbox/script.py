@@ -98,7 +98,7 @@ def steps(scene: Scene) -> Iterator[Step]:
 
 def refused(wire: Wire, error: ApiError, identity: Identity) -> Reply:
     """The answer to a call that is refused."""
-    headers: Headers = (("content-type", wire.answer_type), *wire.headers(identity))
+    headers: Headers = (("content-type", wire.answer_type), *wire.headers(identity), *wire.error_headers(error))
     if error.retry_after_s is not None:
         # RFC 9110 allows whole seconds only: rounded up, so that nobody comes too early.
         headers = (*headers, ("retry-after", str(-int(-error.retry_after_s // 1))))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dataplane.provider.event_stream import EventStreamDecoder
 from dataplane.provider.sandbox import Fault, ManualClock, ModelProfile, SandboxConfig, Settings
 from dataplane.provider.sandbox.call import ProtocolName
 from dataplane.provider.sandbox.http1 import Request
@@ -17,11 +18,15 @@ PATHS = {
     ProtocolName.OPENAI: "/v1/chat/completions",
     ProtocolName.ANTHROPIC: "/v1/messages",
     ProtocolName.GEMINI: "/v1beta/models/{model}:{method}",
+    ProtocolName.BEDROCK: "/model/{model}/{method}",
 }
+TEXT_PROTOCOLS = (ProtocolName.OPENAI, ProtocolName.ANTHROPIC, ProtocolName.GEMINI)
+"""Those whose streams are server-sent events."""
 KEYS = {
     ProtocolName.OPENAI: {"authorization": "Bearer key"},
     ProtocolName.ANTHROPIC: {"x-api-key": "key", "anthropic-version": "2023-06-01"},
     ProtocolName.GEMINI: {"x-goog-api-key": "key"},
+    ProtocolName.BEDROCK: {"authorization": "Bearer key"},
 }
 
 
@@ -45,6 +50,8 @@ def body_of(protocol: ProtocolName, prompt: str, **more: Any) -> Json:
             return {"model": "m", "max_tokens": 4096, "messages": [{"role": "user", "content": prompt}], **more}
         case ProtocolName.GEMINI:
             return {"contents": [{"role": "user", "parts": [{"text": prompt}]}], **more}
+        case ProtocolName.BEDROCK:
+            return {"messages": [{"role": "user", "content": [{"text": prompt}]}], **more}
 
 
 def request_of(
@@ -56,11 +63,14 @@ def request_of(
     headers: Mapping[str, str] | None = None,
 ) -> Request:
     """The HTTP request; a stream is asked for in the way of the protocol."""
-    if stream and protocol is not ProtocolName.GEMINI and isinstance(body, dict):
+    if stream and protocol in (ProtocolName.OPENAI, ProtocolName.ANTHROPIC) and isinstance(body, dict):
         body = {**body, "stream": True}
         if protocol is ProtocolName.OPENAI:
             body = {"stream_options": {"include_usage": True}, **body}
-    method = "streamGenerateContent" if stream else "generateContent"
+    methods = ("generateContent", "streamGenerateContent")
+    if protocol is ProtocolName.BEDROCK:
+        methods = ("converse", "converse-stream")
+    method = methods[stream]
     return Request(
         method="POST",
         path=PATHS[protocol].format(model=model, method=method),
@@ -120,11 +130,16 @@ def text_of(protocol: ProtocolName, answer: Json) -> str:
         case ProtocolName.GEMINI:
             parts = answer["candidates"][0]["content"].get("parts", [])
             return "".join(part.get("text", "") for part in parts)
+        case ProtocolName.BEDROCK:
+            return "".join(block.get("text", "") for block in answer["output"]["message"]["content"])
 
 
 def streamed_text(protocol: ProtocolName, frames: list[bytes]) -> str:
     """The text of a stream put together."""
     texts = []
+    if protocol is ProtocolName.BEDROCK:
+        events = EventStreamDecoder().feed(b"".join(frames))
+        return "".join(json.loads(event.data).get("delta", {}).get("text", "") for event in events)
     for _, data in events_of(b"".join(frames)):
         if protocol is ProtocolName.OPENAI and data != "[DONE]" and data["choices"]:
             texts.append(data["choices"][0]["delta"].get("content") or "")
@@ -144,6 +159,8 @@ def tool_of(protocol: ProtocolName, name: str, schema: Json) -> Json:
             return {"tools": [{"name": name, "input_schema": schema}]}
         case ProtocolName.GEMINI:
             return {"tools": [{"functionDeclarations": [{"name": name, "parametersJsonSchema": schema}]}]}
+        case ProtocolName.BEDROCK:
+            return {"toolConfig": {"tools": [{"toolSpec": {"name": name, "inputSchema": {"json": schema}}}]}}
 
 
 def calls_of(protocol: ProtocolName, answer: Json) -> list[tuple[str, Any]]:
@@ -159,6 +176,9 @@ def calls_of(protocol: ProtocolName, answer: Json) -> list[tuple[str, Any]]:
             return [
                 (one["functionCall"]["name"], one["functionCall"]["args"]) for one in parts if "functionCall" in one
             ]
+        case ProtocolName.BEDROCK:
+            blocks = answer["output"]["message"]["content"]
+            return [(one["toolUse"]["name"], one["toolUse"]["input"]) for one in blocks if "toolUse" in one]
 
 
 def with_profile(**changes: Any) -> ModelProfile:

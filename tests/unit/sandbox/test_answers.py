@@ -9,6 +9,7 @@ import pytest
 from dataplane.provider.sandbox.call import ProtocolName
 from dataplane.provider.sandbox.http1 import Request
 from tests.unit.sandbox.calls import (
+    TEXT_PROTOCOLS,
     Json,
     answer_of,
     body_of,
@@ -24,6 +25,7 @@ from tests.unit.sandbox.calls import (
 )
 
 OPENAI, ANTHROPIC, GEMINI = ProtocolName.OPENAI, ProtocolName.ANTHROPIC, ProtocolName.GEMINI
+BEDROCK = ProtocolName.BEDROCK
 EACH = pytest.mark.parametrize("protocol", ProtocolName)
 LONG = "Explain step by step why a turnout needs a frog, a closure rail and a guard rail."
 SCHEMA = {
@@ -45,12 +47,16 @@ def streamed(protocol: ProtocolName, request: Request) -> str:
 def limited(protocol: ProtocolName, limit: int) -> Json:
     if protocol is GEMINI:
         return {"generationConfig": {"maxOutputTokens": limit}}
+    if protocol is BEDROCK:
+        return {"inferenceConfig": {"maxTokens": limit}}
     return {"max_tokens": limit}
 
 
 def stopping(protocol: ProtocolName, *stops: str) -> Json:
     if protocol is GEMINI:
         return {"generationConfig": {"stopSequences": list(stops)}}
+    if protocol is BEDROCK:
+        return {"inferenceConfig": {"stopSequences": list(stops)}}
     return {"stop" if protocol is OPENAI else "stop_sequences": list(stops)}
 
 
@@ -62,6 +68,19 @@ def formatted(protocol: ProtocolName, schema: Json) -> Json:
             return {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
         case ProtocolName.GEMINI:
             return {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": schema}}
+        case ProtocolName.BEDROCK:
+            structure = {"jsonSchema": {"name": "out", "schema": json.dumps(schema)}}
+            return {"outputConfig": {"textFormat": {"type": "json_schema", "structure": structure}}}
+
+
+def offered(protocol: ProtocolName, *, force: bool = False) -> Json:
+    """A tool, which must be called if `force`."""
+    tool = tool_of(protocol, "get_weather", SCHEMA)
+    if not force:
+        return tool
+    if protocol is BEDROCK:
+        return {"toolConfig": {**tool["toolConfig"], "toolChoice": {"any": {}}}}
+    return tool | forced(protocol)
 
 
 def forced(protocol: ProtocolName) -> Json:
@@ -72,6 +91,8 @@ def forced(protocol: ProtocolName) -> Json:
             return {"tool_choice": {"type": "any"}}
         case ProtocolName.GEMINI:
             return {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}
+        case ProtocolName.BEDROCK:
+            raise AssertionError("the choice stands beside the tools")
 
 
 def finish_of(protocol: ProtocolName, answer: Json) -> Any:
@@ -82,6 +103,8 @@ def finish_of(protocol: ProtocolName, answer: Json) -> Any:
             return answer["stop_reason"]
         case ProtocolName.GEMINI:
             return answer["candidates"][0]["finishReason"]
+        case ProtocolName.BEDROCK:
+            return answer["stopReason"]
 
 
 def output_tokens(protocol: ProtocolName, answer: Json) -> Any:
@@ -93,6 +116,8 @@ def output_tokens(protocol: ProtocolName, answer: Json) -> Any:
         case ProtocolName.GEMINI:
             usage = answer["usageMetadata"]
             return usage.get("candidatesTokenCount", 0) + usage.get("thoughtsTokenCount", 0)
+        case ProtocolName.BEDROCK:
+            return answer["usage"]["outputTokens"]
 
 
 @EACH
@@ -130,9 +155,8 @@ def test_the_token_limit_is_kept(protocol: ProtocolName, stream: bool) -> None:
     else:
         answer = answer_of(sandbox(), request)
         text = text_of(protocol, answer)
-        assert (
-            finish_of(protocol, answer) == {OPENAI: "length", ANTHROPIC: "max_tokens", GEMINI: "MAX_TOKENS"}[protocol]
-        )
+        ends = {OPENAI: "length", ANTHROPIC: "max_tokens", GEMINI: "MAX_TOKENS", BEDROCK: "max_tokens"}
+        assert finish_of(protocol, answer) == ends[protocol]
         assert output_tokens(protocol, answer) == 5
     assert full.startswith(text)
     assert 0 < len(text) < 40
@@ -151,7 +175,8 @@ def test_a_stop_sequence_ends_the_text_before_it(protocol: ProtocolName) -> None
     request = request_of(protocol, body_of(protocol, LONG, **stopping(protocol, "\x00", stop)))
     answer = answer_of(sandbox(), request)
     assert text_of(protocol, answer) == full[: full.index(stop)]
-    assert finish_of(protocol, answer) == {OPENAI: "stop", ANTHROPIC: "stop_sequence", GEMINI: "STOP"}[protocol]
+    ends = {OPENAI: "stop", ANTHROPIC: "stop_sequence", GEMINI: "STOP", BEDROCK: "stop_sequence"}
+    assert finish_of(protocol, answer) == ends[protocol]
     if protocol is ANTHROPIC:
         assert answer["stop_sequence"] == stop
 
@@ -182,7 +207,8 @@ def test_a_tool_that_the_prompt_names_is_called(protocol: ProtocolName) -> None:
     ((name, arguments),) = calls_of(protocol, answer)
     assert name == "get_weather"
     jsonschema.validate(arguments, SCHEMA)
-    assert finish_of(protocol, answer) == {OPENAI: "tool_calls", ANTHROPIC: "tool_use", GEMINI: "STOP"}[protocol]
+    ends = {OPENAI: "tool_calls", ANTHROPIC: "tool_use", GEMINI: "STOP", BEDROCK: "tool_use"}
+    assert finish_of(protocol, answer) == ends[protocol]
 
 
 @EACH
@@ -196,7 +222,7 @@ def test_a_tool_that_the_prompt_does_not_name_is_left_alone(protocol: ProtocolNa
 
 @EACH
 def test_a_forced_tool_is_called(protocol: ProtocolName) -> None:
-    tool = tool_of(protocol, "get_weather", SCHEMA) | forced(protocol)
+    tool = offered(protocol, force=True)
     answer = answer_of(sandbox(), request_of(protocol, body_of(protocol, "Hello", **tool)))
     assert [name for name, _ in calls_of(protocol, answer)] == ["get_weather"]
 
@@ -272,6 +298,16 @@ AFTER_TOOL: dict[ProtocolName, Json] = {
             {"role": "user", "parts": [{"functionResponse": {"name": "get_weather", "response": {"sky": "sunny"}}}]},
         ]
     },
+    BEDROCK: {
+        "messages": [
+            {"role": "user", "content": [{"text": "Use get_weather."}]},
+            {
+                "role": "assistant",
+                "content": [{"toolUse": {"toolUseId": "c1", "name": "get_weather", "input": {}}}],
+            },
+            {"role": "user", "content": [{"toolResult": {"toolUseId": "c1", "content": [{"text": "sunny"}]}}]},
+        ]
+    },
 }
 
 
@@ -285,7 +321,7 @@ def test_after_the_result_of_a_tool_the_answer_is_in_words(protocol: ProtocolNam
 
 @EACH
 def test_tool_calls_that_do_not_fit_are_left_out(protocol: ProtocolName) -> None:
-    more = tool_of(protocol, "get_weather", SCHEMA) | forced(protocol) | limited(protocol, 3)
+    more = offered(protocol, force=True) | limited(protocol, 3)
     answer = answer_of(sandbox(), request_of(protocol, body_of(protocol, "Hello", **more)))
     assert not calls_of(protocol, answer)
     assert output_tokens(protocol, answer) == 3
@@ -395,9 +431,11 @@ def reasoning_of(protocol: ProtocolName, answer: Json) -> int:
             return int(answer["usage"]["output_tokens_details"]["thinking_tokens"])
         case ProtocolName.GEMINI:
             return int(answer["usageMetadata"]["thoughtsTokenCount"])
+        case ProtocolName.BEDROCK:
+            raise AssertionError("it does not tell thoughts apart")
 
 
-@EACH
+@pytest.mark.parametrize("protocol", TEXT_PROTOCOLS)
 def test_hidden_reasoning_is_counted(protocol: ProtocolName) -> None:
     more = {"thinking": {"type": "adaptive"}} if protocol is ANTHROPIC else {}
     answer = answer_of(sandbox(THINKER), request_of(protocol, body_of(protocol, LONG, **more)))
@@ -451,21 +489,27 @@ IMAGES = {
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}},
     ],
     GEMINI: [{"text": "What is it?"}, {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}],
+    BEDROCK: [{"text": "What is it?"}, {"image": {"format": "png", "source": {"bytes": "AAAA"}}}],
 }
 
 
 @EACH
 def test_an_image_counts_as_tokens(protocol: ProtocolName) -> None:
     def prompt_tokens(content: Any) -> int:
-        body = body_of(protocol, "")
+        body = body_of(protocol, "x")
         turn = body["contents" if protocol is GEMINI else "messages"][0]
         turn["parts" if protocol is GEMINI else "content"] = content
         answer = answer_of(sandbox(), request_of(protocol, body))
         usage = answer.get("usage") or answer["usageMetadata"]
-        return int(usage.get("prompt_tokens") or usage.get("input_tokens") or usage["promptTokenCount"])
+        return int(
+            usage.get("prompt_tokens")
+            or usage.get("input_tokens")
+            or usage.get("inputTokens")
+            or usage["promptTokenCount"]
+        )
 
     pictured = prompt_tokens(IMAGES[protocol]) - prompt_tokens(IMAGES[protocol][:1])
-    assert pictured in {OPENAI: (765,), ANTHROPIC: (1_334, 1_338), GEMINI: (258,)}[protocol]
+    assert pictured in {OPENAI: (765,), ANTHROPIC: (1_334, 1_338), GEMINI: (258,), BEDROCK: (1_334,)}[protocol]
 
 
 def test_a_picture_of_low_detail_is_cheaper() -> None:

@@ -15,7 +15,7 @@ from dataplane.provider.sandbox.call import ProtocolName
 from dataplane.provider.sandbox.http1 import Request
 from dataplane.provider.sandbox.script import Chunk, Reply
 from dataplane.provider.sandbox.service import Sandbox
-from tests.unit.sandbox.calls import KEYS, Json, calls_of, events_of, steps_of, with_profile
+from tests.unit.sandbox.calls import KEYS, TEXT_PROTOCOLS, Json, calls_of, events_of, steps_of, with_profile
 
 Shape = frozenset[str]
 CALLS = {
@@ -23,7 +23,7 @@ CALLS = {
     ProtocolName.ANTHROPIC: "/v1/messages",
     ProtocolName.GEMINI: "enerateContent",
 }
-EACH = pytest.mark.parametrize("protocol", ProtocolName)
+EACH = pytest.mark.parametrize("protocol", TEXT_PROTOCOLS)
 # Fields of answers that depend on what only the provider has: its own tools, moderation, grounding.
 FOREIGN_BLOCKS = (
     "server_tool_use",
@@ -112,6 +112,8 @@ def category(event: tuple[str, Any], protocol: ProtocolName) -> str:
             candidate = data["candidates"][0]
             kinds = sorted({key for part in candidate["content"]["parts"] for key in part} - {"thoughtSignature"})
             return ("last " if "finishReason" in candidate else "more ") + ",".join(kinds)
+        case ProtocolName.BEDROCK:
+            raise AssertionError("its frames are not kept in the recordings")
 
 
 def sequence(events: Iterable[tuple[str, Any]], protocol: ProtocolName) -> tuple[str, ...]:
@@ -156,6 +158,8 @@ def offered(request: Json, protocol: ProtocolName) -> dict[str, Any]:
         case ProtocolName.GEMINI:
             declared = [one for tool in request.get("tools", []) for one in tool.get("functionDeclarations", [])]
             return {one["name"]: one.get("parameters_json_schema", {}) for one in declared}
+        case ProtocolName.BEDROCK:
+            raise AssertionError("its frames are not kept in the recordings")
 
 
 @EACH

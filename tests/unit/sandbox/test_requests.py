@@ -9,7 +9,18 @@ from dataplane.provider.sandbox.call import ProtocolName
 from dataplane.provider.sandbox.clock import ManualClock
 from dataplane.provider.sandbox.http1 import Request
 from dataplane.provider.sandbox.service import Sandbox
-from tests.unit.sandbox.calls import KEYS, WHOLE, Json, answer_of, body_of, request_of, sandbox, tool_of, with_profile
+from tests.unit.sandbox.calls import (
+    KEYS,
+    TEXT_PROTOCOLS,
+    WHOLE,
+    Json,
+    answer_of,
+    body_of,
+    request_of,
+    sandbox,
+    tool_of,
+    with_profile,
+)
 
 OPENAI, ANTHROPIC, GEMINI = ProtocolName.OPENAI, ProtocolName.ANTHROPIC, ProtocolName.GEMINI
 USER = {"role": "user", "content": "Hi"}
@@ -203,19 +214,19 @@ def test_gemini_streams_events_only() -> None:
     assert "alt=sse" in answer_of(sandbox(), plain, 400)["error"]["message"]
 
 
-@pytest.mark.parametrize("protocol", ProtocolName)
+@pytest.mark.parametrize("protocol", TEXT_PROTOCOLS)
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"\xff\xfe", b"[" * 100_000])
 def test_a_body_that_is_not_an_object_is_refused(protocol: ProtocolName, body: bytes) -> None:
     assert "JSON" in refused(protocol, body)["message"]
 
 
-@pytest.mark.parametrize("protocol", ProtocolName)
+@pytest.mark.parametrize("protocol", TEXT_PROTOCOLS)
 def test_a_schema_without_a_value_is_refused(protocol: ProtocolName) -> None:
     body = body_of(protocol, "Use f.", **tool_of(protocol, "f", {"$ref": "#/$defs/none"}))
     assert "$ref '#/$defs/none' leads nowhere" in refused(protocol, body)["message"]
 
 
-@pytest.mark.parametrize("protocol", ProtocolName)
+@pytest.mark.parametrize("protocol", TEXT_PROTOCOLS)
 def test_a_prompt_longer_than_the_window_is_refused(protocol: ProtocolName) -> None:
     request = request_of(protocol, body_of(protocol, "train " * 100))
     error = answer_of(sandbox(with_profile(context_window=50)), request, 400)["error"]
@@ -261,7 +272,7 @@ def test_a_wrong_key_is_not_repeated_in_full() -> None:
     assert "very-secret" not in str(answer_of(strict, request, 401))
 
 
-@pytest.mark.parametrize("protocol", ProtocolName)
+@pytest.mark.parametrize("protocol", TEXT_PROTOCOLS)
 def test_a_model_that_is_not_configured_is_unknown(protocol: ProtocolName) -> None:
     body = body_of(protocol, "Hi")
     if protocol is not GEMINI:
@@ -295,7 +306,7 @@ def test_gemini_is_spoken_under_both_versions_and_an_escaped_colon(path: str) ->
     assert answer_of(sandbox(), request)["candidates"]
 
 
-@pytest.mark.parametrize("protocol", ProtocolName)
+@pytest.mark.parametrize("protocol", TEXT_PROTOCOLS)
 def test_a_protocol_that_is_switched_off_is_no_call(protocol: ProtocolName) -> None:
     others = tuple(name for name in ProtocolName if name is not protocol)
     served = Sandbox(SandboxConfig(protocols=others), ManualClock())

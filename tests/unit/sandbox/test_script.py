@@ -10,6 +10,7 @@ from dataplane.provider.sandbox.call import ProtocolName
 from dataplane.provider.sandbox.fault import STATUSES
 from dataplane.provider.sandbox.script import Begin, Break, Chunk, End, Hang, Reply, Step
 from tests.unit.sandbox.calls import (
+    TEXT_PROTOCOLS,
     body_of,
     events_of,
     frames_of,
@@ -21,7 +22,7 @@ from tests.unit.sandbox.calls import (
     with_profile,
 )
 
-EACH = pytest.mark.parametrize("protocol", ProtocolName)
+EACH = pytest.mark.parametrize("protocol", TEXT_PROTOCOLS)
 PROMPT = "Explain step by step why trains need signals."
 
 

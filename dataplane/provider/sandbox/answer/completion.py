@@ -80,6 +80,8 @@ def complete(call: Call, profile: ModelProfile, draws: Draws, tokenizer: Tokeniz
     Raises:
         SchemaError: no value can be made for the schema of a tool or of the response format.
     """
+    if call.dimensions is not None:
+        return Completion(prompt=prompt)
     reasoning = 0
     if profile.reasoning_tokens and call.reasoning:
         reasoning = max(1, int(draws.lognormal(profile.reasoning_tokens, _REASONING_SIGMA)))

@@ -40,6 +40,11 @@ class ApiError:
     retry_after_s: float | None = None
 
 
+def no_headers(_error: ApiError) -> Headers:
+    """None: the body says it all."""
+    return ()
+
+
 class Frame(NamedTuple):
     """One event of a stream, ready to send once `tokens` tokens are made; `last` for those that end an answer."""
 
@@ -54,7 +59,8 @@ class Wire:
 
     `parse` raises `BadRequest` for a body that is not as the protocol wants it. `failure` is the error that the
     provider answers with that HTTP status when it is in trouble; `refusal`, `unknown_model`, `bad_key` and
-    `too_long` (tokens, window) are those for which the caller is to blame.
+    `too_long` (tokens, window) are those for which the caller is to blame. `error_headers` are for a protocol that names
+    its errors there.
     """
 
     name: ProtocolName
@@ -73,6 +79,7 @@ class Wire:
     bad_key: Callable[[str | None], ApiError]
     too_long: Callable[[int, int], ApiError]
     failure: Callable[[int], ApiError]
+    error_headers: Callable[[ApiError], Headers] = no_headers
 
 
 def frame_text(pieces: tuple[str, ...], first: int, rest: int) -> Iterator[tuple[int, str]]:
