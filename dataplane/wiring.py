@@ -59,6 +59,8 @@ from turnout_wire.telemetry import RpcTelemetry, Telemetry, start_telemetry
 _log = logging.getLogger(__name__)
 GUARDED_DECISIONS = 50_000
 """Decisions that the replay guard remembers, at 300 bytes each: 60 s of 800 a second, more than one worker runs."""
+SETTLING = 2.0
+"""Seconds in which runs that were cut when a worker goes down may still state what they did."""
 JUDGING = 2.0
 """Seconds in which answers are still judged when a worker goes down."""
 FEATURES = frozenset({"reservation"})
@@ -154,6 +156,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._runner.settled(SETTLING)
         await self._judging.settle(JUDGING)
         left = await self._reporter.flush(TIMEOUT)
         if left:

@@ -32,6 +32,7 @@ from dataplane.execution.plan import (
     run_plan,
 )
 from dataplane.execution.receipt import Receipt, RunResult, SkipReason
+from dataplane.execution.roll import Roll
 from dataplane.execution.run import Begun, Broken, Completed, Failed, Run, RunEvent, RunOutcome, Serving
 from dataplane.execution.verdict import is_of_the_key
 from dataplane.execution.wait import Waiting
@@ -86,12 +87,12 @@ class Runner:
     def __init__(self, settings: RunnerSettings, equipment: Equipment) -> None:
         self._settings = settings
         self._equipment = equipment
-        self._hedges = HedgeBudget(settings.hedge.budget) if settings.hedge else None
+        self._shared = _Shared(roll=Roll(), hedges=HedgeBudget(settings.hedge.budget) if settings.hedge else None)
 
     async def generate(self, run: Run) -> RunOutcome:
         """The whole answer or the failure. Raises nothing but the caller's own cancellation."""
         outcome: RunOutcome | None = None
-        execution = _Execution(run, self._settings, self._equipment, self._hedges, streaming=False)
+        execution = _Execution(run, self._settings, self._equipment, self._shared, streaming=False)
         async with aclosing(execution.events()) as events:
             async for event in events:
                 if isinstance(event, Completed):
@@ -110,8 +111,15 @@ class Runner:
         `serving` hears, before the first content, whose it is. Whoever stops early must close the generator
         (`contextlib.aclosing`): that cancels the provider's call, and the receipt says so.
         """
-        execution = _Execution(run, self._settings, self._equipment, self._hedges, streaming=True, serving=serving)
+        execution = _Execution(run, self._settings, self._equipment, self._shared, streaming=True, serving=serving)
         return execution.events()
+
+    async def settled(self, seconds: float) -> int:
+        """Wait until every run that began has its receipt, for `seconds` at most; gives how many have none.
+
+        For whoever goes down: runs that were cut state what they did a moment later than they are cut.
+        """
+        return await self._shared.roll.empty(seconds)
 
     def recall(self, run: Run) -> Receipt:
         """The receipt of a run whose answer was kept from another one: nothing is called, and nothing is owed."""
@@ -126,6 +134,14 @@ class Runner:
         return receipt
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What the runs of one runner have in common."""
+
+    roll: Roll
+    hedges: HedgeBudget | None
+
+
 class _Execution:
     """One run."""
 
@@ -134,13 +150,14 @@ class _Execution:
         run: Run,
         settings: RunnerSettings,
         equipment: Equipment,
-        hedges: HedgeBudget | None,
+        shared: _Shared,
         *,
         streaming: bool,
         serving: Callable[[Serving], None] = _unheard,
     ) -> None:
         self._run = run
-        self._hedges = hedges
+        self._hedges = shared.hedges
+        self._roll = shared.roll
         self._serving = serving
         self._settings = settings
         self._with = equipment
@@ -153,6 +170,7 @@ class _Execution:
 
     async def events(self) -> AsyncGenerator[RunEvent, None]:
         """Drive the plan to its end; the last event is the terminal one."""
+        self._roll.enter()
         try:
             plan = self._plan()
             step = advance(plan, None)
@@ -183,6 +201,8 @@ class _Execution:
         except BaseException:
             self._cancel()
             raise
+        finally:
+            self._roll.leave()
         for event in last:
             yield event
 
