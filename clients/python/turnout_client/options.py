@@ -58,13 +58,19 @@ class ClassifyOptions(ChatOptions, total=False):
 
 
 class RouteOptions(ClassifyOptions, total=False):
-    """What the caller insists on: each narrows what the policy allows, and none widens it.
+    """What is asked for by name, whose request it is, and what the caller insists on.
 
+    `model` is a model of the catalog, which is then pinned, an alias, `auto`, or `auto:WORKLOAD`. `session` and `user` are the
+    caller's own ids of a conversation and an end user, for attribution. What is insisted on narrows what the policy allows; none
+    of it widens that.
     `max_cost_usd` is a Decimal or a string; `max_latency` a timedelta or seconds; `min_quality` 0 to 1.
     `policy` replaces the workload's, `pool` is where to run, `max_runs` how often the decision may be run.
     A `request_id` makes asking again give the same decision; each call makes its own otherwise.
     """
 
+    model: str
+    session: str
+    user: str
     min_quality: float
     max_cost_usd: Decimal | str | int
     max_latency: timedelta | float
@@ -74,6 +80,8 @@ class RouteOptions(ClassifyOptions, total=False):
     capabilities: Sequence[Capability | str]
     models: Sequence[str]
     excluded_models: Sequence[str]
+    tiers: Sequence[str]
+    protocols: Sequence[str]
     policy: str
     pool: str
     max_runs: int

@@ -9,7 +9,7 @@ from turnout.catalog.v1 import catalog_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout_client.invalid import invalid, naming
 from turnout_client.money import nanousd
-from turnout_client.words import Capability, Complexity, TaskType, Word, numbers
+from turnout_client.words import Capability, Complexity, Protocol, TaskType, Word, numbers
 from turnout_wire.times import duration
 
 Request = routing_pb2.DecideRouteRequest
@@ -18,6 +18,7 @@ Setting = Callable[[Request, Any], None]
 _TASK_TYPES = numbers(TaskType, catalog_pb2.TaskType, "TASK_TYPE")
 _COMPLEXITIES = numbers(Complexity, catalog_pb2.Complexity, "COMPLEXITY")
 _CAPABILITIES = numbers(Capability, catalog_pb2.Capability, "CAPABILITY")
+_PROTOCOLS = numbers(Protocol, catalog_pb2.Protocol, "PROTOCOL")
 
 
 def route_request(options: Mapping[str, Any]) -> Request:
@@ -51,6 +52,10 @@ def _labels(request: Request, labels: Mapping[str, str]) -> None:
 
 def _capabilities(request: Request, values: Iterable[str]) -> None:
     request.constraints.capabilities.extend(_number(_CAPABILITIES, value, "capabilities") for value in _names(values))
+
+
+def _protocols(request: Request, values: Iterable[str]) -> None:
+    request.constraints.protocols.extend(_number(_PROTOCOLS, value, "protocols") for value in _names(values))
 
 
 def _max_cost_usd(request: Request, value: Any) -> None:
@@ -103,10 +108,12 @@ ROUTE_SETTINGS: Mapping[str, Setting] = MappingProxyType(
         "max_latency": _max_latency,
         **{
             name: _constraint(name)
-            for name in ("providers", "excluded_providers", "regions", "models", "excluded_models")
+            for name in ("providers", "excluded_providers", "regions", "models", "excluded_models", "tiers")
         },
         "capabilities": _capabilities,
-        **{name: _field(name) for name in ("policy", "pool", "max_runs", "request_id")},
+        "protocols": _protocols,
+        **{name: _hint(name) for name in ("session", "user")},
+        **{name: _field(name) for name in ("model", "policy", "pool", "max_runs", "request_id")},
     }
 )
 """How each option is written into a request; a test compares the names with RouteOptions."""

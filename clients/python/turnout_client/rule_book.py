@@ -79,7 +79,7 @@ class RuleBook:
         return self._compiled.get(self._digests.get(origin, newest))
 
     async def _fetched(self, route: routing_pb2.DecideRouteRequest, fetch: Fetch) -> RulePatterns:
-        response = await fetch(routing_pb2.GetRuleSetRequest(hints=route.hints, policy=route.policy))
+        response = await fetch(routing_pb2.GetRuleSetRequest(hints=route.hints, policy=route.policy, model=route.model))
         known = self._compiled.get(response.digest)
         return known if known is not None else await asyncio.to_thread(_compiled, response)
 
@@ -93,7 +93,7 @@ def _put(kept: OrderedDict[Key, Value], key: Key, value: Value, size: int) -> No
 
 def _origin(route: routing_pb2.DecideRouteRequest) -> Origin:
     hints = route.hints
-    return (route.policy, hints.workload, hints.feature, hints.endpoint, *sorted(hints.labels.items()))
+    return (route.policy, route.model, hints.workload, hints.feature, hints.endpoint, *sorted(hints.labels.items()))
 
 
 def _compiled(response: routing_pb2.GetRuleSetResponse) -> RulePatterns:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.catalog.load import check
+from controlplane.catalog.load import check, load
+from controlplane.catalog.model import WireProtocol
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "examples").glob("*.yaml"))
 
@@ -16,3 +17,16 @@ def test_there_are_examples() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_is_valid(example: Path) -> None:
     assert [str(problem) for problem in check(example)] == []
+
+
+def test_the_providers_that_the_example_promises_are_there() -> None:
+    (example,) = (path for path in EXAMPLES if path.stem == "more-providers")
+    placed = {deployment.provider: deployment for deployment in load(example).deployments}
+    assert {"azure", "bedrock", "mistral", "groq", "openrouter", "deepseek", "together", "ollama", "vllm"} <= set(
+        placed
+    )
+    assert placed["bedrock"].protocol is WireProtocol.BEDROCK
+    assert (placed["azure"].api_version, placed["azure"].more_credentials) == (
+        "2024-10-21",
+        ("env:AZURE_OPENAI_KEY_2",),
+    )
