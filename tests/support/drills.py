@@ -13,7 +13,7 @@ from anthropic.types import MessageParam
 from openai.types.chat import ChatCompletionMessageParam
 
 from tests.support.asking import balances
-from tests.support.backbone import PROMPT, Json, backbone, deployment, document
+from tests.support.backbone import PROMPT, Json, backbone, deployment
 from tests.support.claude import claude
 from tests.support.fault_proxy import FaultProxy, Play, fault_proxy
 from tests.support.gateway import Desk, desk
@@ -112,18 +112,31 @@ class Ground:
         before = await self.spent()
         receipts = self.receipts()
         asked = Asked(headers=self.headers(drill), alone=drill.alone)
-        await _ASK[drill.way](self, asked)
+        await self.ask(drill.way, asked)
         receipt = await self.receipt(asked.decision_id, receipts)
         assert await self.spent() - before == receipt.cost_nanousd, "what is billed is what the receipt says"
-        calls = [_called(attempt) for attempt in receipt.attempts]
         assert receipt.cost_nanousd == sum(attempt.cost_nanousd for attempt in receipt.attempts)
         return Came(
             seen=asked.seen,
             read=asked.read,
-            receipt=" ".join((_word(receipt_pb2.RunResult.Name(receipt.result)), receipt.error_reason)).strip(),
-            calls=tuple(calls),
+            receipt=self.stated(receipt),
+            calls=self.calls(receipt),
             skipped=tuple(f"{_who(each.deployment)} {each.reason}" for each in receipt.skipped),
         )
+
+    async def ask(self, way: Way, asked: "Asked") -> None:
+        """Ask by an SDK."""
+        await _ASK[way](self, asked)
+
+    @staticmethod
+    def stated(receipt: receipt_pb2.Receipt) -> str:
+        """Result and reason."""
+        return " ".join((_word(receipt_pb2.RunResult.Name(receipt.result)), receipt.error_reason)).strip()
+
+    @staticmethod
+    def calls(receipt: receipt_pb2.Receipt) -> tuple[str, ...]:
+        """Who was called, how that ended, and what it is billed at."""
+        return tuple(_called(attempt) for attempt in receipt.attempts)
 
     async def set_up(self, drill: Drill) -> None:
         """Tell the proxy and the providers what to do."""
@@ -284,8 +297,3 @@ async def training_ground(folder: Path, drills: Sequence[Drill]) -> AsyncIterato
         anthropics = anthropic.AsyncAnthropic(base_url=running.url, api_key=running.key, max_retries=0)
         await stack.enter_async_context(anthropics)
         yield Ground(desk=running, claude=anthropics, proxies=proxies, names=names)
-
-
-def whole_document(address: str, **sections: object) -> Json:
-    """The usual catalog with budgets, for drills that need their own planes."""
-    return document(address, budgets=BUDGETS, **sections)
