@@ -1,6 +1,7 @@
 """The chat request, its answer and its stream between the contract and plain values."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from google.protobuf.struct_pb2 import Struct
 
@@ -176,6 +177,11 @@ def response_message(response: ChatResponse) -> chat_pb2.ChatResponse:
         provider_model=response.provider_model,
         provider_response_id=response.provider_response_id,
     )
+
+
+def without_thinking(response: ChatResponse) -> ChatResponse:
+    """`response` for a caller that did not ask for what the model thought."""
+    return replace(response, parts=tuple(part for part in response.parts if not isinstance(part, Thinking)))
 
 
 def _part_message(part: Text | ToolCall | Thinking) -> chat_pb2.Part:

@@ -15,7 +15,14 @@ from dataplane.permit.context import Context
 from dataplane.permit.refusal import Refusal
 from dataplane.permit.verify import verify
 from dataplane.report.receipt_codec import receipt_message
-from dataplane.rpc.chat_codec import FINISH_REASON, chat_request, response_message, thinking_message, usage_message
+from dataplane.rpc.chat_codec import (
+    FINISH_REASON,
+    chat_request,
+    response_message,
+    thinking_message,
+    usage_message,
+    without_thinking,
+)
 from dataplane.rpc.content import Content
 from dataplane.rpc.decision_codec import presented
 from dataplane.rpc.tracing import link_to_decision
@@ -59,19 +66,21 @@ class InferenceServicer:
         if outcome.response is None:
             raise _with_receipt(outcome.failure, receipt)
         self._content.answered(call.span, outcome.response)
-        return inference_pb2.GenerateResponse(response=response_message(outcome.response), receipt=receipt)
+        response = outcome.response if _wants_thinking(run) else without_thinking(outcome.response)
+        return inference_pb2.GenerateResponse(response=response_message(response), receipt=receipt)
 
     async def StreamGenerate(self, request: inference_pb2.StreamGenerateRequest, call: Call) -> None:
         """The answer as it comes."""
         run = await self._admit(request, call)
-        listener = self._content.listen(call.span)
+        listener, wants_thinking = self._content.listen(call.span), _wants_thinking(run)
         try:
             async with aclosing(self._runner.stream(run)) as events:
                 async for event in events:
                     listener.hear(event)
                     if isinstance(event, Completed | Failed | Broken):
                         _tell(call, event.receipt, run.decision.reason)
-                    await call.send(_event_message(event))
+                    if wants_thinking or not isinstance(event, ThinkingDelta):
+                        await call.send(_event_message(event))
         finally:
             listener.end()
 
@@ -102,6 +111,12 @@ class InferenceServicer:
             time_left=_time_left(call),
             envelope=request.decision.SerializeToString(),
         )
+
+
+def _wants_thinking(run: Run) -> bool:
+    """Whether the caller asked for what the model thinks."""
+    asked = run.request.reasoning
+    return asked is not None and asked.include
 
 
 def _time_left(call: Call) -> timedelta | None:

@@ -382,6 +382,11 @@ def tool_call_delta(index: int, arguments: str, *, id: str = "", name: str = "")
     return Sent(tool_call_delta=more)
 
 
+def thinking_delta(text: str = "", *, signature: bytes = b"") -> Sent:
+    """More of what is thought."""
+    return Sent(thinking_delta=chat_pb2.Thinking(text=text, signature=signature, protocol="anthropic"))
+
+
 def used(output_tokens: int = 5) -> Sent:
     """What was used."""
     return Sent(usage=usage_pb2.Usage(input_tokens=12, output_tokens=output_tokens))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -38,6 +38,19 @@ class ToolCall:
     def parsed(self) -> Any:
         """The arguments as a value. Raises json.JSONDecodeError, for models do write broken JSON."""
         return json.loads(self.arguments or "{}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thinking:
+    """What the model thought before it went on; it can go back only by the `protocol` that it came by.
+
+    `signature` is the provider's seal on it; `redacted` is what only the provider can read, instead of a text.
+    """
+
+    text: str = ""
+    signature: bytes = b""
+    redacted: bytes = b""
+    protocol: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +123,16 @@ class ToolCallDelta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThinkingDelta:
+    """More of what the model thinks: pieces of its text, then its seal; or something redacted, whole."""
+
+    text: str
+    signature: bytes = b""
+    redacted: bytes = b""
+    protocol: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
     """The answer is whole; always the last event."""
 
@@ -119,7 +142,7 @@ class Finish:
     provider_response_id: str = ""
 
 
-Event = Delta | ToolCallDelta | Usage | Finish
+Event = Delta | ToolCallDelta | ThinkingDelta | Usage | Finish
 """What a streamed answer consists of."""
 
 
@@ -135,6 +158,7 @@ class Answer:
     receipt: Receipt
     provider_model: str = ""
     provider_response_id: str = ""
+    thinking: tuple[Thinking, ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -191,7 +215,8 @@ class Answer:
         """The answer as a message to append to the conversation, for the next turn."""
         calls = [{"type": "tool_call", "id": c.id, "name": c.name, "arguments": c.arguments} for c in self.tool_calls]
         spoken = [{"type": "text", "text": self.text}] if self.text or not calls else []
-        return {"role": "assistant", "content": [*spoken, *calls]}
+        thoughts = [{"type": "thinking", **asdict(thought)} for thought in self.thinking]
+        return {"role": "assistant", "content": [*thoughts, *spoken, *calls]}
 
     def json(self) -> Any:
         """The text as a JSON value, for answers in a JSON format. Raises json.JSONDecodeError."""

@@ -16,6 +16,8 @@ from turnout_client.answer import (
     Finish,
     Receipt,
     SkippedTarget,
+    Thinking,
+    ThinkingDelta,
     ToolCall,
     ToolCallDelta,
     Usage,
@@ -40,6 +42,13 @@ def answer(decision: Decision, response: inference_pb2.GenerateResponse) -> Answ
         receipt=receipt(response.receipt),
         provider_model=said.provider_model,
         provider_response_id=said.provider_response_id,
+        thinking=tuple(_thinking(part.thinking) for part in said.parts if part.HasField("thinking")),
+    )
+
+
+def _thinking(message: chat_pb2.Thinking) -> Thinking:
+    return Thinking(
+        text=message.text, signature=message.signature, redacted=message.redacted, protocol=message.protocol
     )
 
 
@@ -57,6 +66,8 @@ def event(message: inference_pb2.StreamGenerateResponse) -> Event | inference_pb
             return Delta(text=message.delta.text)
         case "tool_call_delta":
             return _tool_call_delta(message.tool_call_delta)
+        case "thinking_delta":
+            return _thinking_delta(message.thinking_delta)
         case "usage":
             return usage(message.usage)
         case "finish":
@@ -69,6 +80,12 @@ def event(message: inference_pb2.StreamGenerateResponse) -> Event | inference_pb
 def _tool_call_delta(message: inference_pb2.ToolCallDelta) -> ToolCallDelta:
     arguments = message.arguments.decode("utf-8", "replace")
     return ToolCallDelta(index=message.index, id=message.id, name=message.name, arguments=arguments)
+
+
+def _thinking_delta(message: chat_pb2.Thinking) -> ThinkingDelta:
+    return ThinkingDelta(
+        text=message.text, signature=message.signature, redacted=message.redacted, protocol=message.protocol
+    )
 
 
 def _finish(message: inference_pb2.Finish) -> Finish:

@@ -139,6 +139,16 @@ def _tool_result(given: Json) -> chat_pb2.Part:
     return chat_pb2.Part(tool_result=result)
 
 
+def _thinking(given: Json) -> chat_pb2.Part:
+    thinking = chat_pb2.Thinking(
+        text=_string(given.get("text", "")),
+        signature=_bytes(given.get("signature", b"")),
+        redacted=_bytes(given.get("redacted", b"")),
+        protocol=_string(given.get("protocol", "")),
+    )
+    return chat_pb2.Part(thinking=thinking)
+
+
 def _string(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a string is needed, not {type(value).__name__}")
@@ -158,6 +168,7 @@ _PARTS: Mapping[str, Callable[[Json], chat_pb2.Part]] = MappingProxyType(
         "image_url": _image_url,
         "tool_call": _tool_call,
         "tool_result": _tool_result,
+        "thinking": _thinking,
     }
 )
 """The parts that dicts may be, by `type`."""

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass, field
 
-from turnout_client.answer import Answer, Delta, Event, Finish, Receipt, ToolCall, ToolCallDelta, Usage
+from turnout_client.answer import (
+    Answer,
+    Delta,
+    Event,
+    Finish,
+    Receipt,
+    Thinking,
+    ThinkingDelta,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
 from turnout_client.decision import Decision
 from turnout_client.error_codec import error
 from turnout_client.errors import StreamBroken, TurnoutError
@@ -23,6 +34,7 @@ class Transcript:
         self.decision = decision
         self._text: list[str] = []
         self._calls: dict[int, _Call] = {}
+        self._thinking: list[Thinking] = []
         self._usage: Usage | None = None
         self._finish: Finish | None = None
 
@@ -33,6 +45,8 @@ class Transcript:
                 self._text.append(text)
             case ToolCallDelta():
                 self._take_call(event)
+            case ThinkingDelta():
+                self._take_thinking(event)
             case Usage():
                 self._usage = event
             case Finish():
@@ -43,6 +57,14 @@ class Transcript:
         call.id = call.id or delta.id
         call.name = call.name or delta.name
         call.arguments.append(delta.arguments)
+
+    def _take_thinking(self, delta: ThinkingDelta) -> None:
+        """A seal, or something redacted, ends a thought; text after it begins the next one."""
+        last = self._thinking[-1] if self._thinking else None
+        if last is None or last.signature or last.redacted or delta.redacted:
+            self._thinking.append(_thought("", delta))
+        else:
+            self._thinking[-1] = _thought(last.text, delta)
 
     @property
     def text(self) -> str:
@@ -75,6 +97,7 @@ class Transcript:
             receipt=self._finish.receipt,
             provider_model=self._finish.provider_model,
             provider_response_id=self._finish.provider_response_id,
+            thinking=tuple(self._thinking),
         )
 
     def broken(self, failure: Failure, receipt: Receipt | None = None) -> TurnoutError:
@@ -87,6 +110,12 @@ class Transcript:
         told.usage = self._usage or _last_usage(cause.receipt)
         told.__cause__ = None if isinstance(cause, StreamBroken) else cause
         return told
+
+
+def _thought(before: str, delta: ThinkingDelta) -> Thinking:
+    return Thinking(
+        text=before + delta.text, signature=delta.signature, redacted=delta.redacted, protocol=delta.protocol
+    )
 
 
 def _last_usage(receipt: Receipt | None) -> Usage | None:

@@ -18,6 +18,7 @@ from tests.support.planes import (
     finish,
     receipt,
     streaming,
+    thinking_delta,
     tool_call_delta,
     used,
 )
@@ -31,11 +32,14 @@ from turnout_client import (
     Finish,
     FinishReason,
     StreamBroken,
+    Thinking,
+    ThinkingDelta,
     Throttled,
     ToolCallDelta,
     Unavailable,
     Usage,
 )
+from turnout_client.messages import message
 from turnout_wire.failure import Failure
 from turnout_wire.server import Call
 from turnout_wire.status import to_status
@@ -117,6 +121,28 @@ async def test_tool_calls_are_put_together(both: Planes, turnout: Client) -> Non
     first, second = stream.answer.tool_calls
     assert (first.id, first.name, first.parsed()) == ("call_a", "weather", {"city": "Oslo"})
     assert (second.id, second.parsed()) == ("call_b", {})
+
+
+async def test_thinking_is_put_together_and_goes_back_with_the_next_turn(both: Planes, turnout: Client) -> None:
+    parts = [
+        thinking_delta("h"),
+        thinking_delta("m"),
+        thinking_delta(signature=b"s"),
+        thinking_delta("and"),
+        delta("Blue."),
+        finish(),
+    ]
+    both.worker.script.then("StreamGenerate", streaming(*parts))
+    async with turnout.chat_stream("Why is the sky blue?") as stream:
+        assert await anext(stream) == ThinkingDelta(text="h", protocol="anthropic")
+        async for _ in stream:
+            pass
+    first, second = stream.answer.thinking
+    assert first == Thinking(text="hm", signature=b"s", protocol="anthropic")
+    assert (second.text, second.signature) == ("and", b"")
+    again = message(stream.answer.message, "messages[0]")
+    assert [part.WhichOneof("kind") for part in again.parts] == ["thinking", "thinking", "text"]
+    assert (again.parts[0].thinking.text, again.parts[0].thinking.signature) == ("hm", b"s")
 
 
 async def test_an_error_event_after_content_breaks_the_stream_with_what_came(both: Planes, turnout: Client) -> None:

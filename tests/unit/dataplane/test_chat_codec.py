@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 from dataplane.chat.model import (
     ChatRequest,
     ChatResponse,
+    Effort,
     FinishReason,
     FormatKind,
     Image,
     Message,
+    Reasoning,
     ResponseFormat,
     Role,
     Sampling,
     Text,
+    Thinking,
     Tool,
     ToolCall,
     ToolChoice,
@@ -60,6 +63,7 @@ EVERYTHING = chat_pb2.ChatRequest(
         ),
         said(
             chat_pb2.ROLE_ASSISTANT,
+            chat_pb2.Part(thinking=chat_pb2.Thinking(text="hm", signature=b"s", redacted=b"r", protocol="anthropic")),
             chat_pb2.Part(tool_call=chat_pb2.ToolCall(id="c", name="look", arguments=b'{"a": 1}')),
         ),
         said(
@@ -81,6 +85,7 @@ EVERYTHING = chat_pb2.ChatRequest(
     seed=0,
     metadata={"team": "a"},
     provider_options=[chat_pb2.ProviderOptions(provider="openai", options=struct({"logit_bias": {"1": 2}}))],
+    reasoning=chat_pb2.Reasoning(effort=chat_pb2.Reasoning.EFFORT_LOW, max_tokens=5, include=True),
 )
 
 
@@ -96,7 +101,13 @@ def test_everything_that_the_contract_can_say_is_read() -> None:
                     Image(url="https://example.com/a.png"),
                 ),
             ),
-            Message(role=Role.ASSISTANT, parts=(ToolCall(id="c", name="look", arguments='{"a": 1}'),)),
+            Message(
+                role=Role.ASSISTANT,
+                parts=(
+                    Thinking(text="hm", signature="s", redacted="r", protocol="anthropic"),
+                    ToolCall(id="c", name="look", arguments='{"a": 1}'),
+                ),
+            ),
             Message(role=Role.TOOL, parts=(ToolResult(tool_call_id="c", content="a cat", is_error=True),)),
         ),
         tools=(Tool(name="look", description="Looks.", parameters=SCHEMA, strict=True), Tool(name="bare")),
@@ -110,6 +121,7 @@ def test_everything_that_the_contract_can_say_is_read() -> None:
         seed=0,
         metadata={"team": "a"},
         provider_options={"openai": {"logit_bias": {"1": 2}}},
+        reasoning=Reasoning(effort=Effort.LOW, max_tokens=5, include=True),
     )
 
 
