@@ -11,15 +11,15 @@ from controlplane.budget.model import Account, AccountId, Balance
 from controlplane.budget.refusal import refusal
 from controlplane.budget.windows import span
 from controlplane.catalog.load import load
-from controlplane.catalog.model import Complexity, DeploymentName, TaskType
+from controlplane.catalog.model import Complexity, DeploymentName, TaskType, WireProtocol
 from controlplane.classification.ladder import Ladder
 from controlplane.decision.engine import decide, explain
-from controlplane.decision.model import Constraints, Decision, Origin, Request
+from controlplane.decision.model import Affinity, Constraints, Decision, Operation, Origin, Request
 from controlplane.routing.model import Known
 from controlplane.routing.rules import rule_set_for
 from controlplane.routing.worked_out import compiled
-from controlplane.snapshot.model import Health, HealthState, Live, Snapshot
-from tests.scenarios.scenario import Asked, Scenario, Seen
+from controlplane.snapshot.model import Headroom, Health, HealthState, Live, Room, Snapshot
+from tests.scenarios.scenario import ANEW, Asked, Scenario, Seen
 from tests.support.catalogs import NOW, snapshot
 from tests.support.decisions import insisting
 from turnout.inference.v1 import payload_pb2
@@ -68,7 +68,18 @@ def _amount(figures: Mapping[str, float], name: str) -> int:
 def snapshot_of(scenario: Scenario) -> Snapshot:
     """The catalog of `scenario` with the health that it tells of."""
     health = {DeploymentName(name): Health(state=HealthState(state)) for name, state in scenario.health.items()}
-    return snapshot(_catalog(scenario.catalog), Live(health=MappingProxyType(health)))
+    live = Live(
+        health=MappingProxyType(health),
+        headroom=MappingProxyType({DeploymentName(name): headroom(told) for name, told in scenario.headroom.items()}),
+        in_flight=MappingProxyType({DeploymentName(name): calls for name, calls in scenario.in_flight.items()}),
+    )
+    return snapshot(_catalog(scenario.catalog), live)
+
+
+def headroom(told: Mapping[str, tuple[int, int]]) -> Headroom:
+    """What a provider's rate limits leave."""
+    rooms = {name: Room(limit=limit, remaining=remaining, reset_at=ANEW) for name, (remaining, limit) in told.items()}
+    return Headroom(as_of=NOW, **rooms)
 
 
 def request_of(scenario: Scenario) -> Request:
@@ -80,7 +91,7 @@ def request_of(scenario: Scenario) -> Request:
         endpoint=asked.endpoint,
         labels=MappingProxyType({**asked.labels}),
     )
-    rules = rule_set_for(origin, asked.policy, catalog)
+    rules = rule_set_for(origin, asked.policy, catalog, asked.model)
     features = extract(conversation_of(asked), _patterns(scenario.catalog, rules.name))
     hint = Known(
         task_type=TaskType(asked.task_type) if asked.task_type else None,
@@ -95,6 +106,9 @@ def request_of(scenario: Scenario) -> Request:
         tenant=TENANT,
         key=CALLER,
         max_runs=asked.max_runs,
+        model=asked.model,
+        operation=Operation(asked.operation),
+        affinity=Affinity(**asked.affinity) if asked.affinity else None,
     )
 
 
@@ -124,6 +138,7 @@ def conversation_of(asked: Asked) -> Conversation:
 
 def constraints_of(written: Mapping[str, object]) -> Constraints:
     """Constraints as a scenario writes them: lists of names, `max_cost_usd`, `max_latency` in seconds."""
+    written = {**written, "protocols": [WireProtocol(name) for name in written.get("protocols", ())]}  # type: ignore[attr-defined]
     fields: dict[str, object] = {
         name: frozenset(value) if isinstance(value, list) else value for name, value in written.items()
     }

@@ -7,8 +7,9 @@ from typing import Any
 
 import grpc.aio
 
+from tests.scenarios import in_process
 from tests.scenarios.in_process import balances_of
-from tests.scenarios.scenario import Asked, Scenario, Seen
+from tests.scenarios.scenario import ANEW, Asked, Scenario, Seen
 from tests.support.backbone import Control, start_control
 from tests.support.line import Line, Told, told
 from turnout.catalog.v1 import catalog_pb2
@@ -16,6 +17,7 @@ from turnout.inference.v1 import chat_pb2, payload_pb2
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 from turnout.routing.v1 import decision_pb2, routing_pb2
 from turnout_wire.chat_payload import CHAT_REQUEST
+from turnout_wire.conversation import features_to_proto
 
 BUDGETS = ("BUDGET_EXHAUSTED", "BUDGET_IN_FLIGHT", "RATE_LIMITED")
 
@@ -41,8 +43,8 @@ class Desk:
         """What comes of `scenario`."""
         self._draws[:] = [scenario.draw]
         self._control.see(balances_of(scenario, datetime.now(UTC)))
-        await self._worker(report(scenario.health))
-        request = request_of(scenario.asked)
+        await self._worker(report(scenario))
+        request = request_of(scenario)
         explained = await self._explained(request)
         decided = await self._decided(request)
         if isinstance(explained, Told):
@@ -98,22 +100,38 @@ class Desks:
             await desk.close()
 
 
-def report(health: Mapping[str, str]) -> outcome_pb2.ReportReceiptsRequest:
+def report(scenario: Scenario) -> outcome_pb2.ReportReceiptsRequest:
     """A worker's view of its targets."""
-    states = {READY: "closed", **health}
+    told = dict.fromkeys((READY, *scenario.headroom, *scenario.in_flight), "closed")
+    states = {**told, **scenario.health}
     return outcome_pb2.ReportReceiptsRequest(
         worker="worker-1",
         health=[
             receipt_pb2.TargetHealth(
-                deployment=name, state=receipt_pb2.TargetState.Value(f"TARGET_STATE_{state.upper()}")
+                deployment=name,
+                state=receipt_pb2.TargetState.Value(f"TARGET_STATE_{state.upper()}"),
+                in_flight=scenario.in_flight.get(name, 0),
+                headroom=headroom(scenario.headroom[name]) if name in scenario.headroom else None,
             )
             for name, state in states.items()
         ],
     )
 
 
-def request_of(asked: Asked) -> routing_pb2.DecideRouteRequest:
-    """What a caller sends."""
+def headroom(told: Mapping[str, tuple[int, int]]) -> receipt_pb2.Headroom:
+    """What a worker tells of rate limits."""
+    message = receipt_pb2.Headroom()
+    message.as_of.FromDatetime(datetime.now(UTC))
+    for name, (remaining, limit) in told.items():
+        setattr(message, f"{name}_remaining", remaining)
+        setattr(message, f"{name}_limit", limit)
+        getattr(message, f"{name}_reset_at").FromDatetime(ANEW)
+    return message
+
+
+def request_of(scenario: Scenario) -> routing_pb2.DecideRouteRequest:
+    """What a caller sends; texts to make vectors of are described."""
+    asked = scenario.asked
     hints = routing_pb2.Hints(
         workload=asked.workload,
         feature=asked.feature,
@@ -122,12 +140,24 @@ def request_of(asked: Asked) -> routing_pb2.DecideRouteRequest:
         task_type=catalog_pb2.TaskType.Value(f"TASK_TYPE_{(asked.task_type or 'unspecified').upper()}"),
         complexity=catalog_pb2.Complexity.Value(f"COMPLEXITY_{(asked.complexity or 'unspecified').upper()}"),
     )
+    embeds = asked.operation == "embed"
     return routing_pb2.DecideRouteRequest(
-        payload=payload_of(asked),
+        payload=None if embeds else payload_of(asked),
+        description=description_of(scenario) if embeds else None,
         hints=hints,
         policy=asked.policy,
         constraints=constraints_of(asked.constraints),
         max_runs=asked.max_runs,
+        model=asked.model,
+        operation=routing_pb2.Operation.Value(f"OPERATION_{asked.operation.upper()}"),
+        affinity=routing_pb2.Affinity(**asked.affinity) if asked.affinity else None,
+    )
+
+
+def description_of(scenario: Scenario) -> routing_pb2.Description:
+    """The features of what is asked, as a caller makes them."""
+    return routing_pb2.Description(
+        request_digest=bytes(32), features=features_to_proto(in_process.request_of(scenario).features)
     )
 
 
@@ -169,6 +199,8 @@ def constraints_of(written: Mapping[str, Any]) -> routing_pb2.Constraints | None
         fields["capabilities"] = [
             catalog_pb2.Capability.Value(f"CAPABILITY_{name.upper()}") for name in fields["capabilities"]
         ]
+    if "protocols" in fields:
+        fields["protocols"] = [catalog_pb2.Protocol.Value(f"PROTOCOL_{name.upper()}") for name in fields["protocols"]]
     latency = fields.pop("max_latency", None)
     message = routing_pb2.Constraints(**fields)
     if latency is not None:

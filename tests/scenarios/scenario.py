@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+ANEW = datetime(2099, 1, 1, tzinfo=UTC)
+"""When rate limits begin anew."""
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
@@ -34,6 +38,9 @@ class Asked:
     task_type: str = ""
     complexity: str = ""
     max_runs: int = 1
+    model: str = ""
+    operation: str = "chat"
+    affinity: Mapping[str, Any] = field(default_factory=dict)
     constraints: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -41,6 +48,7 @@ class Asked:
 class Scenario:
     """One of a file: what is asked in which state, and what must come of it (a subset of the fields of Seen).
 
+    `headroom` by deployment: what is left of how many `requests` and `tokens`, until ANEW.
     `balances` by account id: `spent_usd` and `reserved_usd`, or `spent` and `reserved` where requests or tokens are counted.
     """
 
@@ -49,6 +57,8 @@ class Scenario:
     catalog: Path | None
     asked: Asked
     health: Mapping[str, str]
+    headroom: Mapping[str, Mapping[str, tuple[int, int]]]
+    in_flight: Mapping[str, int]
     balances: Mapping[str, Mapping[str, float]]
     draw: float
     expected: Mapping[str, Any]
@@ -106,7 +116,7 @@ def read(path: Path) -> list[Scenario]:
 
 
 def _scenario(file: str, catalog: Path | None, entry: dict[str, Any]) -> Scenario:
-    _known(file, entry, {"name", "ask", "health", "balances", "draw", "expect"})
+    _known(file, entry, {"name", "ask", "health", "headroom", "in_flight", "balances", "draw", "expect"})
     where = f"{file}: {entry['name']}"
     _known(where, entry["expect"], EXPECTED)
     return Scenario(
@@ -115,6 +125,8 @@ def _scenario(file: str, catalog: Path | None, entry: dict[str, Any]) -> Scenari
         catalog=catalog,
         asked=_asked(where, entry["ask"]),
         health=entry.get("health", {}),
+        headroom=entry.get("headroom", {}),
+        in_flight=entry.get("in_flight", {}),
         balances=entry.get("balances", {}),
         draw=entry.get("draw", 0.5),
         expected=entry["expect"],

@@ -11,6 +11,7 @@ from tests.support.asking import add_callers
 from tests.support.backbone import Backbone, asked, backbone, document, model, opened
 from tests.support.line import Told, refusal, told_by
 from turnout.audit.v1 import record_pb2
+from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 from turnout.routing.v1 import decision_pb2, routing_pb2
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -103,6 +104,29 @@ async def test_workers_know_aliases_and_workloads(planes: Backbone) -> None:
         each["name"]: each["target"] for each in ALIASES
     }
     assert list(snapshot.workloads) == ["code-review", "default"]
+
+
+async def test_what_workers_tell_of_rate_limits_and_calls_is_in_decisions_and_their_records(planes: Backbone) -> None:
+    """Also where a conversation was answered last; each decision is made again from its record."""
+    room = receipt_pb2.Headroom(requests_limit=60, requests_remaining=0)
+    room.as_of.GetCurrentTime()
+    told = [receipt_pb2.TargetHealth(deployment="first/small", headroom=room, in_flight=7)]
+    reporting = planes.control.line("worker")
+    await reporting(outcome_pb2.ReportReceiptsRequest(worker="another", health=told))
+    limited = await decided(planes)
+    assert [target.deployment for target in limited.targets] == ["second/large"]
+    told[0].headroom.requests_remaining = 9
+    told[0].headroom.as_of.GetCurrentTime()
+    await reporting(outcome_pb2.ReportReceiptsRequest(worker="another", health=told))
+    last = routing_pb2.Affinity(deployment="second/large", cached_tokens=3)
+    free = await decided(planes, affinity=last)
+    assert free.targets[0].deployment == "first/small"
+    assert (await replayed(planes, free.decision_id)).asked.affinity == last
+
+
+async def test_texts_for_vectors_are_described_and_not_shown(planes: Backbone) -> None:
+    refused = await refusal(planes.router(asked(operation=routing_pb2.OPERATION_EMBED)))
+    assert (refused.reason, refused.field) == ("INVALID_FIELD", "payload")
 
 
 async def test_a_worker_asks_on_behalf_of_a_caller(planes: Backbone) -> None:
