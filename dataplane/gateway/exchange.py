@@ -23,7 +23,7 @@ class Gone(Exception):
 
 
 class Exchange:
-    """Names of headers are in lower case; where one comes twice, the last counts.
+    """Names of headers are in lower case, as ASGI has them; where one comes twice, the last counts.
 
     `status` is what was sent, 0 before; `left` is whether the caller went away while it was watched.
     """
@@ -34,9 +34,10 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: Mapping[str, str] = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        self.query: Mapping[str, str] = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        query = scope["query_string"]
+        self.query: Mapping[str, str] = dict(parse_qsl(query.decode("latin-1"))) if query else {}
         self._receive = receive
         self._send = send
         self.status = 0
@@ -111,6 +112,8 @@ class Exchange:
 
 def _carried(value: str) -> bytes:
     """What a header can carry: printable ASCII; anything else becomes `?`."""
+    if value.isascii() and value.isprintable():
+        return value.encode("ascii")
     return "".join(sign if " " <= sign <= "~" else "?" for sign in value).encode("ascii")
 
 

@@ -21,6 +21,7 @@ NAMES = (
 """All that there are; in metadata they are written with `turnout_` and underscores."""
 
 MAX_LABELS = 32
+NOTHING = Constraints()
 
 
 class Said:
@@ -33,12 +34,20 @@ class Said:
         for name in self._metadata:
             if name not in NAMES:
                 raise BadRequest(f"metadata.turnout_{name.replace('-', '_')}", f"there is no such hint; {_known()}")
-        for header in headers:
-            if header.startswith(PREFIX) and header.removeprefix(PREFIX) not in (*NAMES, "request-id"):
+        self._told = [header for header in headers if header.startswith(PREFIX)]
+        for header in self._told:
+            if header.removeprefix(PREFIX) not in (*NAMES, "request-id"):
                 raise BadRequest(header, f"there is no such header; {_known()}")
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the caller said nothing at all, as most do."""
+        return not self._metadata and not self._told
 
     def text(self, name: str, limit: int = 256) -> str:
         """The words; empty if nothing was said. Raises BadRequest if they are longer than `limit` characters."""
+        if self.nothing:
+            return ""
         value = self._headers.get(PREFIX + name) or self._metadata.get(name, "")
         if len(value) > limit:
             raise BadRequest(PREFIX + name, f"it has {len(value)} characters; send at most {limit}")
@@ -79,6 +88,8 @@ def _above_zero(value: float) -> bool:
 
 def hints_of(said: Said, asked: Asked) -> Hints:
     """Where a request comes from. Raises BadRequest."""
+    if said.nothing:
+        return Hints(session=asked.session[:256], user=asked.user[:256])
     return Hints(
         workload=said.text("workload", 128),
         feature=said.text("feature", 128),
@@ -105,6 +116,8 @@ def _labels(said: Said) -> dict[str, str]:
 
 def constraints_of(said: Said, asked: Asked) -> Constraints:
     """What the caller insists on. Raises BadRequest."""
+    if said.nothing:
+        return Constraints(protocols=(asked.protocol,)) if asked.only else NOTHING
     cost = said.number("max-cost-usd", _above_zero, "a number of dollars above 0")
     latency = said.number("max-latency-ms", _above_zero, "a number of milliseconds above 0")
     return Constraints(

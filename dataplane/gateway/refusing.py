@@ -20,4 +20,6 @@ async def refuse(exchange: Exchange, face: Errors, problem: Problem, headers: Se
         more.append(("retry-after", seconds(problem.retry_after)))
     if refused.status == 429 or refused.status >= 500:
         more.append(("x-should-retry", "true" if may_retry(problem) else "false"))
+    if problem.reason == "DRAINING":
+        more.append(("connection", "close"))  # the next one may lead to another worker
     await exchange.respond(refused.status, more, refused.body)

@@ -13,6 +13,7 @@ from turnout_wire.times import duration
 
 _OPERATIONS = {Operation.CHAT: routing_pb2.OPERATION_CHAT, Operation.EMBED: routing_pb2.OPERATION_EMBED}
 _SAME_HINTS = ("workload", "feature", "endpoint", "session", "user")
+NOTHING = Constraints()
 _LISTS = ("tiers", "regions", "providers", "excluded_providers", "models", "excluded_models")
 
 
@@ -21,7 +22,7 @@ def route_request(question: Question, *, again: bool) -> routing_pb2.DecideRoute
     request = routing_pb2.DecideRouteRequest(
         request_id=str(uuid.uuid4()) if again else "",
         hints=_hints(question.hints),
-        constraints=_constraints(question.constraints) if question.constraints != Constraints() else None,
+        constraints=_constraints(question.constraints) if question.constraints != NOTHING else None,
         policy=question.policy,
         pool=question.pool,
         model=question.model,
