@@ -24,6 +24,7 @@ from dataplane.execution.runner import Equipment, Runner, RunnerSettings
 from dataplane.execution.schema_fit import SchemaFit
 from dataplane.execution.wait import Waiting, WaitSettings
 from dataplane.gateway.assembly import Parts, gateway, opened_cache
+from dataplane.gateway.scraping import Scraping
 from dataplane.permit.context import Context
 from dataplane.permit.replay import ReplayGuard
 from dataplane.provider.aiohttp_transport import AiohttpTransport
@@ -149,7 +150,7 @@ class Worker:
     async def stop(self) -> None:
         """Refuse new calls, let those that run finish, and report what they did."""
         self._draining = True
-        await asyncio.gather(self._host.stop(self._config.drain), *([self._http.stop()] if self._http else []))
+        await asyncio.gather(self._host.stop(self._config.drain), self._close_gateway())
         await self._decider.close()
         if self._cache is not None:
             await self._cache.close()
@@ -163,6 +164,14 @@ class Worker:
             _log.error("receipts could not be reported", extra={"receipts": left})
         await self._transport.close()
         self._telemetry.close()
+
+    async def _close_gateway(self) -> None:
+        """As long as runs go on the port is open, so that who comes now is told to go elsewhere, and does not find nobody there."""
+        if self._http is None:
+            return
+        begun = self._clock.monotonic()
+        await self._runner.settled(self._config.drain)
+        await self._http.stop(self._config.drain - (self._clock.monotonic() - begun))
 
     def _renew(self, snapshot: WorkerSnapshot) -> None:
         self._gate.renew(snapshot)
@@ -246,8 +255,20 @@ class Worker:
             max_concurrent=self._config.max_concurrent,
             cache=self._cache,
             dev=self._config.dev,
+            metrics=self._scraping(),
         )
         return HttpServer(gateway(parts), drain=self._config.drain, parser="httptools")
+
+    def _scraping(self) -> Scraping:
+        from turnout_wire.prometheus import CONTENT_TYPE, Scrape  # its library, for workers with a port to read it at
+
+        scrape = Scrape(
+            self._telemetry.metrics,
+            self._authenticate,
+            address=self._config.gateway,
+            opened=self._config.metrics_open,
+        )
+        return Scraping(scrape, CONTENT_TYPE)
 
     def _make_permit(self) -> Context:
         return Context(

@@ -52,10 +52,12 @@ class HttpServer:
         host, _, _ = address.rpartition(":")
         return f"{host}:{self._socket.getsockname()[1]}"
 
-    async def stop(self) -> None:
-        """Refuse new connections, let requests finish within `drain`, then cut them."""
+    async def stop(self, within: float | None = None) -> None:
+        """Refuse new connections, let requests finish within `drain`, or `within` seconds, then cut them."""
         if self._server is None or self._socket is None or self._ticking is None:
             return
+        if within is not None:
+            self._config.timeout_graceful_shutdown = max(math.ceil(within), 1)
         self._server.should_exit = True
         await self._ticking
         await self._server.shutdown(sockets=[self._socket])
