@@ -24,7 +24,7 @@ UNBOUNDED = sys.maxsize
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carriage:
-    """What is carried; `thinking` names the protocols whose thinking can go back.
+    """What is carried; `thinking` names the protocols whose thinking can go back, `metadata` its members that are told.
 
     `image_urls` are how addresses of pictures may begin; `image_types` their media types, None for any. `choices` are the tool
     choices beside `auto`; NONE is possible everywhere, by offering no tools, unless `offers_called` says that tools that
@@ -35,7 +35,7 @@ class Carriage:
     reasoning: bool = True
     seed: bool = False
     sampling: frozenset[str] = _ALL_SAMPLING
-    metadata: bool = False
+    metadata: frozenset[str] = frozenset()
     images: bool = True
     image_urls: tuple[str, ...] = ("",)
     image_types: frozenset[str] | None = None
@@ -53,6 +53,7 @@ class Carriage:
 
 ANTHROPIC = Carriage(
     thinking=frozenset((WireProtocol.ANTHROPIC,)),
+    metadata=frozenset(("user_id",)),
     argument_objects=True,
     needs_user=True,
 )
@@ -79,7 +80,6 @@ def _of_openai(deployment: Deployment) -> Carriage:
         reasoning=thinks(how.reasoning, openai_family(deployment)),
         seed=bool(how.seed),
         sampling=sampling & {"top_k"} if how.fixed_sampling else sampling,
-        metadata=how.metadata,
         images=how.images,
         image_urls=("",) if how.image_urls else ("data:",),
         result_images=how.user_after_tool,

@@ -49,7 +49,7 @@ def _dropped(request: ChatRequest, how: Carriage) -> Iterator[str]:
     for name in ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty"):
         if getattr(request.sampling, name) is not None and name not in how.sampling:
             yield name
-    if request.metadata and not how.metadata:
+    if request.metadata.keys() - how.metadata:
         yield "metadata"
 
 

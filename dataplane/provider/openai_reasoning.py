@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from dataplane.chat.model import Effort, Reasoning, Thinking
 from dataplane.provider import json_text
+from dataplane.provider.gemini_thinking import BUDGETS
 from dataplane.provider.shape import as_list
 from dataplane.snapshot.model import WireProtocol
 
@@ -128,7 +129,15 @@ def _deepseek(asked: Reasoning) -> Json:
 
 
 def _effort(asked: Reasoning, words: Mapping[Effort, str]) -> Json:
-    return {"reasoning_effort": words[asked.effort]} if asked.effort in words else {}
+    effort = asked.effort
+    if effort is Effort.UNSPECIFIED and asked.max_tokens:
+        effort = _level_of(asked.max_tokens)
+    return {"reasoning_effort": words[effort]} if effort in words else {}
+
+
+def _level_of(budget: int) -> Effort:
+    """The least level that makes use of a budget of tokens, where there is no word for one."""
+    return next((effort for effort, tokens in BUDGETS.items() if budget <= tokens), Effort.HIGH)
 
 
 def _efforts(family: str) -> Mapping[Effort, str] | None:

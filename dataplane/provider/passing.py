@@ -1,6 +1,7 @@
 """Requests that go through as their callers wrote them, and answers that come back so."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from dataplane.chat.model import ChatRequest, StreamEvent, Told, Verbatim
 from dataplane.provider import conversation
@@ -23,7 +24,15 @@ def passes(adapter: Adapter, original: Original | None, request: ChatRequest, de
     """
     if original is None or not adapter.takes(original.endpoint, deployment):
         return False
-    return original.sole or (losses(request, deployment) == Losses() and _names_fit(original, deployment))
+    return original.sole or (_lost(original, request, deployment) == Losses() and _names_fit(original, deployment))
+
+
+def _lost(original: Original, request: ChatRequest, deployment: Deployment) -> Losses:
+    """What is lost of a request that stays as it is: OpenAI takes metadata from those who say themselves what becomes of it."""
+    lost = losses(request, deployment)
+    if original.endpoint not in (Endpoint.CHAT_COMPLETIONS, Endpoint.RESPONSES) or not dialect(deployment).metadata:
+        return lost
+    return replace(lost, dropped=tuple(name for name in lost.dropped if name != "metadata"))
 
 
 def _names_fit(original: Original, deployment: Deployment) -> bool:

@@ -50,8 +50,12 @@ def lost(protocol: WireProtocol, request: ChatRequest, **deployment: Any) -> Los
 @pytest.mark.parametrize(
     ("protocol", "deployment", "dropped"),
     [
-        (OPENAI, {}, ("reasoning", "top_k")),
-        (OPENAI, {"model": "gpt-5"}, ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty")),
+        (OPENAI, {}, ("reasoning", "top_k", "metadata")),
+        (
+            OPENAI,
+            {"model": "gpt-5"},
+            ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty", "metadata"),
+        ),
         (ANTHROPIC, {}, ("seed", "frequency_penalty", "presence_penalty", "metadata")),
         (GEMINI, {}, ("metadata",)),
         (BEDROCK, {}, ("seed", "frequency_penalty", "presence_penalty", "metadata")),
@@ -59,6 +63,12 @@ def lost(protocol: WireProtocol, request: ChatRequest, **deployment: Any) -> Los
 )
 def test_what_is_dropped_is_named(protocol: WireProtocol, deployment: dict[str, Any], dropped: tuple[str, ...]) -> None:
     assert lost(protocol, EVERYTHING, **deployment) == Losses(dropped=dropped)
+
+
+def test_anthropic_is_told_who_asks_and_nothing_else_of_the_metadata() -> None:
+    told = replace(HELLO, metadata={"user_id": "u"})
+    assert lost(ANTHROPIC, told) == Losses()
+    assert lost(ANTHROPIC, replace(told, metadata={"user_id": "u", "team": "t"})).dropped == ("metadata",)
 
 
 @pytest.mark.parametrize("protocol", list(WireProtocol))

@@ -126,7 +126,10 @@ def test_all_others_get_none_back(provider: str) -> None:
         ("openai", "gpt-5.2", {"effort": Effort.NONE}, {"reasoning_effort": "none"}),
         ("azure", "o4-mini", {"effort": Effort.NONE}, {"reasoning_effort": "low"}),
         ("openai", "gpt-4o", {"effort": Effort.HIGH}, {}),
-        ("openai", "o3", {"max_tokens": 100}, {}),
+        ("openai", "gpt-5.2", {"max_tokens": 1024}, {"reasoning_effort": "low"}),
+        ("openai", "gpt-5.2", {"max_tokens": 1025}, {"reasoning_effort": "medium"}),
+        ("openai", "gpt-5.2", {"max_tokens": 100_000}, {"reasoning_effort": "high"}),
+        ("openai", "o3", {"max_tokens": 100}, {"reasoning_effort": "low"}),
         ("groq", "openai/gpt-oss-120b", {"effort": Effort.HIGH}, {"reasoning_effort": "high"}),
         (
             "groq",
