@@ -1,6 +1,7 @@
 """Gemini generateContent: answers, streams and errors."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
@@ -59,7 +60,8 @@ def _finish(completion: Completion) -> str:
 
 
 def _call_parts(completion: Completion, identity: Identity) -> list[dict[str, object]]:
-    return [
+    """Calls of tools; a model that thought seals its thinking on the first (ai.google.dev/gemini-api/docs/thought-signatures)."""
+    parts: list[dict[str, object]] = [
         {
             "functionCall": {
                 "name": one.name,
@@ -69,6 +71,9 @@ def _call_parts(completion: Completion, identity: Identity) -> list[dict[str, ob
         }
         for at, one in enumerate(completion.tool_calls)
     ]
+    if parts and completion.reasoning_tokens:
+        parts[0]["thoughtSignature"] = b64encode(identity.token.encode()).decode()
+    return parts
 
 
 def _answer(call: Call, completion: Completion, identity: Identity) -> bytes:
