@@ -30,6 +30,7 @@ class Config:
     reflect: bool
     log_level: str
     retention: Retention
+    metrics_open: bool
     dev: bool
     """Whether whoever is on this machine may call without a token."""
     telemetry: bool
@@ -79,6 +80,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
         ),
         telemetry=any(env.get(name) for name in _TELEMETRY),
         die_with_parent=flags.die_with_parent,
+        metrics_open=flags.metrics_open,
         dev=flags.dev,
     )
 
@@ -132,6 +134,11 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         default=env.get("TURNOUT_KEEP_FIGURES", "400"),
         metavar="DAYS",
         help="how long reports look back",
+    )
+    add(
+        "--metrics-open",
+        action="store_true",
+        help="let everybody read /metrics; else it takes a token, but on loopback",
     )
     add("--dev", action="store_true", help="ask for no tokens; on loopback alone, for development")
     add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))

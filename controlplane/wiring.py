@@ -255,6 +255,7 @@ class ControlPlane:
         from controlplane.http.gate import Gate
         from controlplane.http.server import HttpServer
         from controlplane.http.watching import HttpTelemetry
+        from turnout_wire.prometheus import Scrape
 
         around = Around(
             access=Access(ACCESS, self._authenticate),
@@ -263,7 +264,13 @@ class ControlPlane:
             gate=Gate(self._config.max_concurrent),
             dev=self._config.dev,
         )
-        return HttpServer(api(self._served, around, self._readiness()), drain=self._config.drain)
+        scrape = Scrape(
+            self._telemetry.metrics,
+            self._authenticate,
+            address=self._config.http,
+            opened=self._config.metrics_open,
+        )
+        return HttpServer(api(self._served, around, self._readiness(), scrape), drain=self._config.drain)
 
     def _readiness(self) -> Readiness:
         records = self._records
@@ -273,7 +280,6 @@ class ControlPlane:
             journal=lambda: records.journal.state,
             probe=lambda: records.journal.submit(Expire(decision_id="", now=self._clock(), salt=self._entries.salt())),
             draining=lambda: self._draining,
-            dev=self._config.dev,
         )
 
     def _layers(self) -> tuple[RequestIds, RpcTelemetry, Errors, Deadlines, Access, Validation]:

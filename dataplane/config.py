@@ -37,6 +37,7 @@ class Config:
     telemetry: bool
     trace_content: bool
     die_with_parent: bool
+    metrics_open: bool
     dev: bool
     """Whether whoever is on this machine may call without a token."""
     allow_networks: tuple[Network, ...]
@@ -82,6 +83,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
         telemetry=any(env.get(name) for name in _TELEMETRY),
         trace_content=flags.trace_content,
         die_with_parent=flags.die_with_parent,
+        metrics_open=flags.metrics_open,
         dev=flags.dev,
         allow_networks=tuple(_networks(parser, flags.allow_network)),
         hedge_after=timedelta(seconds=flags.hedge_after) if flags.hedge_after else None,
@@ -142,6 +144,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         help="repeatable",
     )
     add("--reflect", action="store_true", help="answer gRPC reflection")
+    add("--metrics-open", action="store_true", help="let everybody read /metrics; else it takes a token, but on loopback")
     add("--dev", action="store_true", help="ask for no tokens; on loopback alone, for development")
     add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))
     add(

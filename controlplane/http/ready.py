@@ -21,7 +21,6 @@ class Readiness:
     journal: Callable[[], JournalState]
     probe: Callable[[], Awaitable[object]]
     draining: Callable[[], bool]
-    dev: bool = False
     seconds: float = SECONDS
 
     async def __call__(self) -> Mapping[str, str]:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from controlplane.http.routes import Route
+from turnout_wire.metrics import Attributes
 from turnout_wire.server import Call
-from turnout_wire.telemetry import DECISION_ID, Attributes, Telemetry, incoming
+from turnout_wire.telemetry import DECISION_ID, Telemetry, incoming
 
 SERVER_FAULT = 500
 

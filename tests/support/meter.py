@@ -1,12 +1,11 @@
 """A meter that counts in plain numbers, and lets a test wait until something was counted."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from turnout_wire.telemetry import Metrics, Telemetry
-
-Attributes = Mapping[str, str | int | float | bool]
+from turnout_wire.metrics import Attributes, Counter, Gauge, Histogram, Observe, PlainMetrics
+from turnout_wire.telemetry import Telemetry
 
 
 class Meter:
@@ -14,12 +13,12 @@ class Meter:
 
     def __init__(self) -> None:
         self.counted: list[tuple[str, dict[str, Any], float]] = []
-        self._gauges: dict[str, Callable[[Any], Any]] = {}
+        self.gauges: dict[str, Observe] = {}
         self._waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
 
     def telemetry(self) -> Telemetry:
         """Telemetry that counts here, and traces nothing."""
-        return Telemetry(metrics=Metrics(self))
+        return Telemetry(metrics=Counting(self))
 
     def total(self, name: str, **attributes: object) -> float:
         """What `name` was counted up to where all `attributes` hold; dots of names are written as underscores."""
@@ -43,19 +42,9 @@ class Meter:
             if not came.done() and enough():
                 came.set_result(None)
 
-    def create_counter(self, name: str, unit: str) -> "_Instrument":  # noqa: ARG002 - as OpenTelemetry calls it
-        """As a meter of OpenTelemetry."""
-        return _Instrument(name, self)
-
-    create_histogram = create_counter
-
-    def create_observable_gauge(self, name: str, callbacks: Sequence[Callable[[Any], Any]], unit: str = "1") -> None:  # noqa: ARG002
-        """As a meter of OpenTelemetry."""
-        (self._gauges[name],) = callbacks
-
     def gauge(self, name: str) -> list[tuple[float, dict[str, Any]]]:
         """What a gauge shows now."""
-        return [(seen.value, dict(seen.attributes)) for seen in self._gauges[name](None)]
+        return [(value, dict(attributes)) for value, attributes in self.gauges[name]()]
 
     def count(self, name: str, value: float, attributes: dict[str, Any]) -> None:
         """Keep one count."""
@@ -63,12 +52,39 @@ class Meter:
         self._wake()
 
 
-class _Instrument:
-    def __init__(self, name: str, meter: Meter) -> None:
-        self._name = name
+class Counting:
+    """Metrics that a meter keeps, and that can be read as those of a process."""
+
+    def __init__(self, meter: Meter) -> None:
         self._meter = meter
+        self._plain = PlainMetrics()
 
-    def add(self, value: float, attributes: dict[str, Any]) -> None:
-        self._meter.count(self._name, value, attributes)
+    @property
+    def counters(self) -> Mapping[str, Counter]:
+        """See Metrics."""
+        return self._plain.counters
 
-    record = add
+    @property
+    def histograms(self) -> Mapping[str, Histogram]:
+        """See Metrics."""
+        return self._plain.histograms
+
+    @property
+    def gauges(self) -> Mapping[str, Gauge]:
+        """See Metrics."""
+        return self._plain.gauges
+
+    def count(self, name: str, attributes: Attributes, value: int = 1, unit: str = "1") -> None:
+        """See Metrics."""
+        self._plain.count(name, attributes, value, unit)
+        self._meter.count(name, value, dict(attributes))
+
+    def record(self, name: str, value: float, attributes: Attributes, unit: str = "s") -> None:
+        """See Metrics."""
+        self._plain.record(name, value, attributes, unit)
+        self._meter.count(name, value, dict(attributes))
+
+    def gauge(self, name: str, read: Observe, unit: str = "1") -> None:
+        """See Metrics."""
+        self._plain.gauge(name, read, unit)
+        self._meter.gauges[name] = read

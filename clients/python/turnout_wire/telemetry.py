@@ -1,12 +1,12 @@
 """Traces and metrics over OTLP: set up once, a server layer of our own, and W3C trace context both ways.
 
-With no collector configured nothing is set up: the SDK is not even imported, and every span is the API's no-op.
+With no collector configured only metrics are counted: the SDK is not even imported, and every span is the API's no-op.
 Names follow the OpenTelemetry conventions for RPC (`rpc.*`); FACTS for why the stock gRPC instrumentation is not used:
 it costs 120-190 µs a call and emits deprecated attributes.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,46 +18,12 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NoOpTracer, Span, SpanKind, Status, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from turnout_wire.metrics import Metrics, PlainMetrics
 from turnout_wire.server import Call, Handler, Method
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 DECISION_ID = "turnout.decision.id"
-Attributes = Mapping[str, str | int | float | bool]
-
-
-class Metrics:
-    """Counters and histograms by name; does nothing without a meter."""
-
-    def __init__(self, meter: Any = None) -> None:
-        self._meter = meter
-        self._instruments: dict[str, Any] = {}
-
-    def count(self, name: str, attributes: Attributes, value: int = 1, unit: str = "1") -> None:
-        """Add to the counter `name`."""
-        if self._meter is not None:
-            self._instrument(name, unit, self._meter.create_counter).add(value, dict(attributes))
-
-    def record(self, name: str, value: float, attributes: Attributes, unit: str = "s") -> None:
-        """Record into the histogram `name`."""
-        if self._meter is not None:
-            self._instrument(name, unit, self._meter.create_histogram).record(value, dict(attributes))
-
-    def gauge(self, name: str, read: Callable[[], Iterable[tuple[float, Attributes]]], unit: str = "1") -> None:
-        """Report what `read` gives whenever metrics are exported; it is called in the exporter's thread."""
-        if self._meter is not None:
-            from opentelemetry.metrics import CallbackOptions, Observation  # without a collector nobody pays for it
-
-            def observe(_: CallbackOptions) -> list[Observation]:
-                return [Observation(value, dict(attributes)) for value, attributes in read()]
-
-            self._meter.create_observable_gauge(name, callbacks=[observe], unit=unit)
-
-    def _instrument(self, name: str, unit: str, create: Callable[..., Any]) -> Any:
-        found = self._instruments.get(name)
-        if found is None:
-            found = self._instruments[name] = create(name, unit=unit)
-        return found
 
 
 def _nothing() -> None:
@@ -66,27 +32,28 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telemetry:
-    """The tracer and metrics of a process; `close` flushes what is not exported yet."""
+    """The tracer and metrics of a process; `close` flushes what is not exported yet. `enabled`: there is a collector."""
 
     tracer: Tracer = field(default_factory=NoOpTracer)
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: Metrics = field(default_factory=PlainMetrics)
     enabled: bool = False
     close: Callable[[], None] = _nothing
 
 
 def start_telemetry(service: str, instance: str, version: str, *, enabled: bool) -> Telemetry:
-    """Export traces and metrics as the OTEL_* variables say, or nothing at all unless `enabled`.
+    """Count, and export traces and metrics as the OTEL_* variables say if `enabled`.
 
     The SDK itself reads endpoint, headers, sampler and intervals from the environment, as its users expect.
     """
+    metrics = PlainMetrics()
     if not enabled:
-        return Telemetry()
+        return Telemetry(metrics=metrics)
     from turnout_wire.otlp import (
         start_export,
     )  # imports the SDK: 100 ms that a process without a collector need not pay
 
-    tracer, meter, close = start_export(service, instance, version)
-    return Telemetry(tracer=tracer, metrics=Metrics(meter), enabled=True, close=close)
+    tracer, close = start_export(service, instance, version, metrics)
+    return Telemetry(tracer=tracer, metrics=metrics, enabled=True, close=close)
 
 
 def incoming(metadata: Mapping[str, str | bytes]) -> Context:
@@ -115,9 +82,19 @@ class RpcTelemetry:
 
     def wrap(self, method: Method, inner: Handler) -> Handler:
         """See Layer."""
-        if not self._telemetry.enabled:
-            return inner
+        return self._traced(method, inner) if self._telemetry.enabled else self._timed(method, inner)
 
+    def _timed(self, method: Method, inner: Handler) -> Handler:
+        async def handler(request: Any, call: Call) -> Message | None:
+            started = time.perf_counter()
+            try:
+                return await inner(request, call)
+            finally:
+                self._record(method, _ended_with(call), time.perf_counter() - started)
+
+        return handler
+
+    def _traced(self, method: Method, inner: Handler) -> Handler:
         async def handler(request: Any, call: Call) -> Message | None:
             call.span = self._telemetry.tracer.start_span(
                 method.name,
@@ -139,7 +116,7 @@ class RpcTelemetry:
 
     def _end(self, method: Method, call: Call, seconds: float) -> None:
         failure = call.failure
-        code = failure.code.value if failure else _code(call)
+        code = _ended_with(call)
         call.span.set_attribute("rpc.response.status_code", code)
         if call.decision_id:
             call.span.set_attribute(DECISION_ID, call.decision_id)
@@ -147,11 +124,16 @@ class RpcTelemetry:
             call.span.set_attribute("error.type", failure.reason)
             call.span.set_status(Status(StatusCode.ERROR, failure.reason))
         call.span.end()
+        self._record(method, code, seconds)
+
+    def _record(self, method: Method, code: str, seconds: float) -> None:
         attributes = {"rpc.system.name": "grpc", "rpc.method": method.name, "rpc.response.status_code": code}
         self._telemetry.metrics.record("rpc.server.call.duration", seconds, attributes)
 
 
-def _code(call: Call) -> str:
+def _ended_with(call: Call) -> str:
+    if call.failure is not None:
+        return call.failure.code.value
     with suppress(Exception):
         if call.context.cancelled():
             return grpc.StatusCode.CANCELLED.name

@@ -104,3 +104,11 @@ async def test_it_says_so_where_it_says_that_it_is_ready(planes: Open) -> None:
         async with session.get("/ready") as response:
             body = await response.json()
         assert ("without tokens" in body.get("dev", "")) is planes.control.config.dev
+
+
+async def test_prometheus_reads_the_gateways_metrics_by_a_name_of_this_machine_alone(planes: Open) -> None:
+    async with planes.gateway.get("/metrics") as response:
+        assert (response.status, response.content_type) == (200, "text/plain")
+        assert "process_cpu_seconds_total" in await response.text()
+    async with planes.gateway.get("/metrics", headers={"host": "evil.example"}) as response:
+        assert response.status == 401

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from prometheus_client.parser import text_string_to_metric_families
 
 from controlplane.store.protocols import StoreUnavailable
 from tests.support.backbone import Control, Json, asked, document, replaced, start_control
@@ -261,6 +262,27 @@ async def test_what_took_how_long_is_measured_by_route_and_not_by_path(web: Web)
     route = {"http.request.method": "GET", "http.route": "/v1/budget/{name}", "http.response.status_code": 404}
     assert route in seen
     assert "none-such" not in str(seen)
+
+
+async def test_prometheus_reads_what_was_decided_and_answered(web: Web) -> None:
+    await web.decided()
+    await web("GET", "/v1/budget")
+    async with web.session.get("/metrics") as response:
+        assert (response.status, response.content_type) == (200, "text/plain")
+        families = {family.name: family for family in text_string_to_metric_families(await response.text())}
+    (decided,) = [one for one in families["turnout_decisions"].samples if one.labels["turnout_workload"] == "default"]
+    assert (decided.name, decided.value >= 1) == ("turnout_decisions_total", True)
+    counts = [one for one in families["http_server_request_duration_seconds"].samples if one.name.endswith("_count")]
+    assert {"GET", "/v1/budget"} <= {value for one in counts for value in one.labels.values()}
+    assert "turnout_journal_waiting" in families
+
+
+async def test_metrics_that_are_asked_for_by_another_name_take_a_token(web: Web) -> None:
+    other = {"host": "evil.example"}
+    assert (await web("GET", "/metrics", "", headers=other)).error["reason"] == "UNAUTHENTICATED"
+    token = {"authorization": f"Bearer {web.control.token('worker')}"}
+    async with web.session.get("/metrics", headers={**other, **token}) as response:
+        assert response.status == 200
 
 
 async def test_a_request_that_runs_is_finished_when_the_control_plane_stops(

@@ -122,7 +122,7 @@ def application(act: Callable[[], Awaitable[None]], *, limit: int = 10, seconds:
     async def ready() -> dict[str, str]:
         return {}
 
-    return api([Service(descriptor=BUDGET, servicer=Servicer(act))], around, ready, [LIST])
+    return api([Service(descriptor=BUDGET, servicer=Servicer(act))], around, ready, lambda *_: b"", [LIST])
 
 
 async def asked(application: Starlette) -> tuple[int, Any]:

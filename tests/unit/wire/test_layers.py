@@ -17,7 +17,7 @@ from turnout.snapshot.v1 import snapshot_pb2
 from turnout_wire.failure import Failure
 from turnout_wire.layers import PUBLIC, Access, Deadlines, Errors, RequestIds, Rule
 from turnout_wire.server import REQUEST_ID, Call, Handler, Layer, Method, Principal
-from turnout_wire.telemetry import Metrics, RpcTelemetry, Telemetry
+from turnout_wire.telemetry import RpcTelemetry, Telemetry
 
 Ack = snapshot_pb2.Ack
 ALL = pytest.mark.parametrize("shape", SHAPES)
@@ -92,7 +92,7 @@ class Trail:
 
 def layers(meter: Meter | None = None, access: Access | None = None) -> list[Layer]:
     """The layers of the product, in its order."""
-    telemetry = Telemetry(metrics=Metrics(meter), enabled=meter is not None)
+    telemetry = meter.telemetry() if meter is not None else Telemetry()
 
     def required(_: Method) -> bool:
         return True
@@ -168,7 +168,7 @@ async def test_telemetry_sees_the_code_that_the_caller_sees(shape: str) -> None:
 async def test_telemetry_inside_of_errors_would_have_seen_no_code() -> None:
     """The control of the order: it would book every refused call as OK."""
     meter = Meter()
-    telemetry = RpcTelemetry(Telemetry(metrics=Metrics(meter), enabled=True))
+    telemetry = RpcTelemetry(meter.telemetry())
     async with serving(Servicer(failing=ValueError()), [RequestIds(), Errors(), telemetry]) as caller:
         await refused(caller, "One")
     assert meter.counted[0][1]["rpc.response.status_code"] == "OK"
