@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,14 @@ class Place:
     settings: StackSettings
     stack: Stack
     operator: Line
+    workers: dict[str, Running] = field(default_factory=dict)
 
-    async def worker(self, name: str, drain: str = "20") -> Running:
-        """One more worker with a gateway."""
-        return await self.processes.start(
+    async def start(self, **drains: str) -> None:
+        """Start workers with gateways, each by its name with the seconds that it may drain."""
+        await asyncio.gather(*(self._start(name, drain) for name, drain in drains.items()))
+
+    async def _start(self, name: str, drain: str) -> None:
+        self.workers[name] = await self.processes.start(
             Program(
                 name=name,
                 module="dataplane",
@@ -50,7 +54,8 @@ class Place:
                 ],
                 log=self.log(name),
                 environment=self.settings.environment,
-            )
+            ),
+            seconds=60,
         )
 
     def log(self, name: str) -> Path:
@@ -89,7 +94,9 @@ async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place
         stack = await start_stack(processes, settings)
         operator = Line(stack.control.address, (stack.state / "tokens" / "operator").read_text())
         resources.push_async_callback(operator.close)
-        yield Place(providers=obeying, processes=processes, settings=settings, stack=stack, operator=operator)
+        running = Place(providers=obeying, processes=processes, settings=settings, stack=stack, operator=operator)
+        await running.start(doomed="20", ending="20", hasty="0")
+        yield running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +126,7 @@ async def begun(place: Place, client: AsyncOpenAI, slow: Held) -> Begun:
 
 async def test_a_killed_worker_ends_the_stream_without_an_end_and_its_money_stays_held(place: Place) -> None:
     """Until the run's time is over; then it is booked at the estimate, which tests/integration/backbone/test_money.py shows."""
-    doomed, other = await place.worker("doomed"), await place.worker("other")
+    doomed, other = place.workers["doomed"], place.workers["ending"]
     before, _ = await place.balance()
     async with place.client(doomed) as client, place.client(other) as elsewhere:
         slow = Held("Bl")
@@ -134,11 +141,10 @@ async def test_a_killed_worker_ends_the_stream_without_an_end_and_its_money_stay
         found = await place.decision(stream.decision_id)
         assert (found.reservation.state, len(found.receipts), held > 0) == ("open", 0, True)
         assert (await elsewhere.chat.completions.create(model="auto", messages=CHAT)).choices, "another takes over"
-    assert await other.stop() == 0
 
 
 async def test_a_worker_that_is_told_to_end_finishes_streams_refuses_in_words_and_reports(place: Place) -> None:
-    worker = await place.worker("ending")
+    worker = place.workers["ending"]
     async with place.client(worker) as client, place.client(worker) as late:
         slow = Held("Bl")
         stream = await begun(place, client, slow)
@@ -160,7 +166,7 @@ async def test_a_worker_that_is_told_to_end_finishes_streams_refuses_in_words_an
 
 async def test_without_time_to_drain_a_stream_is_cut_and_what_came_is_reported_and_billed(place: Place) -> None:
     """The control."""
-    worker = await place.worker("hasty", drain="0")
+    worker = place.workers["hasty"]
     async with place.client(worker) as client:
         stream = await begun(place, client, Held("Bl"))
         ending = asyncio.create_task(worker.stop())
