@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.support.backbone import Control
+from tests.support.backbone import Backbone, Control, generate
 from tests.support.line import Line
 from turnout.access.v1 import access_pb2
+
+ACKS = "turnout.snapshot.acknowledgements"
 
 
 async def created(operator: Line, name: str = "app", **more: Any) -> access_pb2.CreateApiKeyResponse:
@@ -25,6 +27,13 @@ async def rotated(operator: Line, key_id: str, overlap: timedelta | None = None)
         request.overlap.FromTimedelta(overlap)
     response: access_pb2.RotateApiKeyResponse = await operator(request)
     return response
+
+
+async def caught_up(planes: Backbone) -> None:
+    """The worker has what the control plane publishes now."""
+    version = (await planes.snapshot()).version
+    while (await planes.runner(generate(await planes.decide()))).receipt.snapshot_version < version:
+        await planes.control.meter.until(ACKS, planes.control.meter.total(ACKS) + 1)
 
 
 def line_of(control: Control, secret: str) -> Line:

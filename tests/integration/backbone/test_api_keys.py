@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.api_keys import created, line_of, rotated
+from tests.support.api_keys import caught_up, created, line_of, rotated
 from tests.support.asking import command
 from tests.support.backbone import Backbone, asked, backbone, generate, opened
 from tests.support.line import Line, refusal
@@ -19,7 +19,6 @@ from turnout.inference.v1 import inference_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout.snapshot.v1 import snapshot_pb2
 
-ACKS = "turnout.snapshot.acknowledgements"
 DAY = timedelta(days=1)
 
 
@@ -28,13 +27,6 @@ async def both(url: str, tmp_path: Path) -> AsyncIterator[Backbone]:
     """Both planes, on each kind of store."""
     async with backbone(tmp_path, store=url) as planes:
         yield planes
-
-
-async def caught_up(planes: Backbone) -> None:
-    """The worker has what the control plane publishes now."""
-    version = (await planes.snapshot()).version
-    while (await planes.runner(generate(await planes.decide()))).receipt.snapshot_version < version:
-        await planes.control.meter.until(ACKS, planes.control.meter.total(ACKS) + 1)
 
 
 async def ran(planes: Backbone, secret: str) -> inference_pb2.GenerateResponse:

@@ -11,6 +11,7 @@ from fakeredis import TcpFakeServer
 
 from dataplane.gateway.cache import MemoryCache
 from dataplane.gateway.valkey_cache import ValkeyCache
+from tests.support.api_keys import caught_up, created
 from tests.support.backbone import PROMPT, backbone
 from tests.support.gateway import Desk, desk
 
@@ -80,11 +81,13 @@ async def test_another_request_has_its_own_answer(keeping: Desk) -> None:
 
 
 async def test_answers_of_one_tenant_are_not_for_another(keeping: Desk) -> None:
-    await cached(keeping)
-    stranger = keeping.planes.control.token("operator")
-    told = {"authorization": f"Bearer {stranger}"}
-    same_tenant = (await cached(keeping, told))[1]
-    assert same_tenant == "hit"
+    operator = keeping.planes.control.known_line("operator")
+    keys = [(await created(operator, name=name, tenant=name)).secret for name in ("acme", "globex")]
+    await caught_up(keeping.planes)
+    one, other = ({"authorization": f"Bearer {key}"} for key in keys)
+    assert (await cached(keeping, one))[1] == ""
+    assert (await cached(keeping, other))[1] == ""
+    assert (await cached(keeping, one))[1] == "hit"
 
 
 async def test_a_worker_that_was_not_told_to_keeps_nothing(gateway: Desk) -> None:
