@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from controlplane.http.failures import JSON, answer, refusal
 from controlplane.http.gate import Gate
-from controlplane.http.reading import from_json, from_query, to_json
+from controlplane.http.reading import from_json, from_query
 from controlplane.http.routes import Route
 from controlplane.http.watching import HttpTelemetry
 from turnout_wire.dev import meant_for_us
@@ -22,8 +22,7 @@ from turnout_wire.server import REQUEST_ID, Call, Context, Handler, Method, Serv
 
 _log = logging.getLogger(__name__)
 
-MAX_BODY = 64 * 1024
-"""Bytes of a body; the largest request that there is here has a comment of 2,000 characters."""
+DECISION_ID = "x-turnout-decision-id"
 SECONDS = 30.0
 """Time for a request, for HTTP callers send no deadline."""
 
@@ -48,25 +47,28 @@ class HttpContext:
 class Reading:
     """Makes the method's request out of the HTTP request, once access is granted: strangers cannot make us read."""
 
-    def __init__(self, verb: str) -> None:
-        self._verb = verb
+    def __init__(self, route: Route) -> None:
+        self._route = route
 
     def wrap(self, method: Method, inner: Handler) -> Handler:
         """See Layer."""
 
         async def query(request: Request, call: Call) -> Message | None:
-            given = [*request.path_params.items(), *request.query_params.multi_items()]
+            asked = request.query_params
+            absent = [(name, value) for name, value in self._route.defaults if name not in asked]
+            given = [*request.path_params.items(), *asked.multi_items(), *absent]
             return await inner(from_query(method.request_type, given), call)
 
         async def body(request: Request, call: Call) -> Message | None:
             if request.query_params:
                 raise Failure("INVALID_FIELD", "parameters: this path takes none; put fields into the body")
-            return await inner(from_json(method.request_type, await _body(request)), call)
+            whole = await _body(request, self._route.most)
+            return await inner(from_json(method.request_type, whole, self._route.written), call)
 
-        return query if self._verb == "GET" else body
+        return query if self._route.verb == "GET" else body
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most: int) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON:
         raise Failure("CONTENT_TYPE_UNKNOWN", f"`{kind[:64]}` is not taken here; send content-type: {JSON}")
@@ -74,8 +76,8 @@ async def _body(request: Request) -> bytes:
     try:
         async for chunk in request.stream():
             whole += chunk
-            if len(whole) > MAX_BODY:
-                raise Failure("PAYLOAD_TOO_LARGE", f"the body is larger than {MAX_BODY} bytes; send less text")
+            if len(whole) > most:
+                raise Failure("PAYLOAD_TOO_LARGE", f"the body is larger than {most} bytes; send less text")
     except ClientDisconnect as gone:
         raise Failure("CANCELLED", "the caller went away") from gone
     return bytes(whole)
@@ -102,7 +104,7 @@ class Endpoint:
         name = route.method.rpartition("/")[2]
         self._route = route
         self._method = method_of(service.descriptor.methods_by_name[name])
-        layers = (RequestIds(), around.access, Reading(route.verb), around.validation)
+        layers = (RequestIds(), around.access, Reading(route), around.validation)
         self._handle: Handler = compose(self._method, getattr(service.servicer, name), layers)
         self._around = around
 
@@ -113,7 +115,7 @@ class Endpoint:
         call = Call(self._method, context)
         with self._around.telemetry.request(self._route, call) as seen:
             try:
-                response = answer(to_json(await self._answered(request, call)))
+                response = answer(self._route.told(await self._answered(request, call)))
             except Failure as failure:
                 call.failure = failure
                 response = refusal(failure)
@@ -124,6 +126,8 @@ class Endpoint:
                 response = refusal(call.failure)
             seen(response.status_code)
         response.headers[REQUEST_ID] = call.request_id
+        if call.decision_id:
+            response.headers[DECISION_ID] = call.decision_id
         return response
 
     async def _answered(self, request: Any, call: Call) -> Message:

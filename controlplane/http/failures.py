@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 
+from google.protobuf.message import Message
 from starlette.responses import Response
 
+from controlplane.http.telling import to_json
 from turnout_wire.failure import Code, Failure
 
 JSON = "application/json"
@@ -46,9 +48,11 @@ def status_of(failure: Failure) -> int:
 
 
 def refusal(failure: Failure, status: int | None = None) -> Response:
-    """The answer to who is refused: `{"error": {"reason", "message", "field"?, "retry_after"?}}`, the last in seconds."""
+    """The answer to who is refused: `{"error": {"reason", "message", "details"?, "field"?, "retry_after"?}}`, the last in seconds."""
     error: dict[str, object] = {"reason": failure.reason, "message": failure.message}
     headers = {}
+    if told := [to_json(detail) for detail in failure.details if isinstance(detail, Message)]:
+        error["details"] = told
     if failure.field:
         error["field"] = failure.field
     if failure.retry_after is not None:

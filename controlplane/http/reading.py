@@ -1,7 +1,7 @@
 """Messages of the contract from query parameters and JSON bodies: every name must be known, and is named if it is not."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, cast
 
 from google.protobuf import json_format
@@ -36,8 +36,11 @@ def from_query(kind: type[Message], parameters: Iterable[tuple[str, str]]) -> Me
     return _parsed(kind, document)
 
 
-def from_json(kind: type[Message], body: bytes) -> Message:
-    """The message that a JSON object gives, by the names of the contract. Raises Failure with a PAYLOAD_* reason or INVALID_FIELD."""
+def from_json(kind: type[Message], body: bytes, written: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> Message:
+    """The message that a JSON object gives, by the names of the contract, after `written` made it into such a one.
+
+    Raises Failure with a PAYLOAD_* reason or INVALID_FIELD.
+    """
     if not body:
         raise Failure("PAYLOAD_EMPTY", "the body is empty; send a JSON object")
     try:
@@ -46,14 +49,7 @@ def from_json(kind: type[Message], body: bytes) -> Message:
         raise Failure("PAYLOAD_MALFORMED", f"the body is no JSON ({_short(error)}); send a JSON object") from error
     if not isinstance(document, dict):
         raise Failure("PAYLOAD_MALFORMED", "the body is JSON but no object; send fields by their names")
-    return _parsed(kind, _known(_shape(kind), document, ""))
-
-
-def to_json(message: Message) -> Mapping[str, object]:
-    """ProtoJSON under the names of the contract, defaults written out; 64-bit integers are strings there."""
-    return json_format.MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
+    return _parsed(kind, _known(_shape(kind), written(document), ""))
 
 
 def _shape(kind: type[Message]) -> Descriptor:

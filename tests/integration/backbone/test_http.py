@@ -189,7 +189,7 @@ async def test_nobody_is_let_in_without_a_token_or_the_role(web: Web, verb: str,
 
 
 async def test_what_is_not_served_says_what_is(web: Web) -> None:
-    for path in ("/", "/v1/budget/", "/v1/budget/all/more", "/v1/models"):
+    for path in ("/", "/v1/budget/", "/v1/budget/all/more", "/v1/model"):
         told = await web("GET", path)
         assert (told.status, told.error["reason"]) == (404, "NOT_FOUND")
         assert "/v1/feedback" in told.error["message"]

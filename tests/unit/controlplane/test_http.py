@@ -1,6 +1,7 @@
 """The HTTP API's tables, and what it does when there is too much to do or too little time."""
 
 import asyncio
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -11,16 +12,19 @@ from google.protobuf.message import Message
 from starlette.applications import Starlette
 
 from controlplane.http.api import api
+from controlplane.http.chat import with_payload
 from controlplane.http.endpoint import Around
 from controlplane.http.failures import STATUS, refusal, status_of
 from controlplane.http.gate import Gate
-from controlplane.http.reading import from_json, from_query, to_json
+from controlplane.http.reading import from_json, from_query
 from controlplane.http.ready import Readiness
 from controlplane.http.routes import ROUTES, Route
+from controlplane.http.telling import to_json
 from controlplane.http.watching import HttpTelemetry
 from controlplane.journal.journal import JournalState
 from controlplane.rpc.access import ACCESS
 from turnout.budget.v1 import budget_pb2
+from turnout.inference.v1 import chat_pb2
 from turnout.insight.v1 import insight_pb2
 from turnout.outcome.v1 import outcome_pb2
 from turnout_wire.failure import CODES, Code, Failure
@@ -30,7 +34,7 @@ from turnout_wire.telemetry import Telemetry
 
 BUDGET = budget_pb2.DESCRIPTOR.services_by_name["BudgetService"]
 VALIDATION = Validation()
-LIST = Route(verb="GET", path="/v1/budget", method="turnout.budget.v1.BudgetService/ListBudgets")
+LIST = Route(verb="GET", path="/v1/budget", method="turnout.budget.v1.BudgetService/ListBudgets", does="List budgets.")
 
 
 def test_every_code_and_every_reason_has_a_status_of_an_error() -> None:
@@ -226,3 +230,10 @@ async def test_a_store_that_never_answers_and_a_journal_that_fails_are_what_is_w
     )
     assert set(await ready()) == {"process", "snapshot", "store"}
     assert tried == [1]
+
+
+def test_the_payload_of_a_prompt_is_one_message_of_a_user() -> None:
+    made = with_payload({"prompt": "hi", "system": "Be kind.", "policy": "p"})
+    chat = chat_pb2.ChatRequest.FromString(base64.b64decode(made["payload"]["body"]))
+    assert [part.text for message in chat.messages for part in message.parts] == ["Be kind.", "hi"]
+    assert (made["policy"], "prompt" in made) == ("p", False)
