@@ -41,6 +41,12 @@ Workload = Annotated[str, typer.Option(help="The workload that the request belon
 Policy = Annotated[str, typer.Option(help="Use this policy instead of the workload's.")]
 MinQuality = Annotated[float | None, typer.Option(help="Least expected quality, 0 to 1.", min=0, max=1)]
 MaxCost = Annotated[str, typer.Option(help="Most expected cost in US dollars, such as 0.002.")]
+Named = Annotated[
+    str,
+    typer.Option(
+        "--name", help="What to ask for by name: a model, which is then pinned, an alias, auto or auto:WORKLOAD."
+    ),
+]
 Models = Annotated[list[str] | None, typer.Option("--model", help="Only this model; repeatable.")]
 Providers = Annotated[list[str] | None, typer.Option("--provider", help="Only this provider; repeatable.")]
 WhyNot = Annotated[
@@ -127,24 +133,25 @@ def up(
 @app.command()
 def route(
     prompt: Prompt, workload: Workload = "", policy: Policy = "", min_quality: MinQuality = None, max_cost: MaxCost = "",
-    model: Models = None, provider: Providers = None, timeout: Timeout = 30, as_json: AsJson = False,
+    name: Named = "", model: Models = None, provider: Providers = None, timeout: Timeout = 30, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Decide which model would answer, and show the signed decision. Runs nothing and costs nothing."""
     from turnout_cli import ask
 
-    options = route_options(workload, policy, min_quality, max_cost, model, provider)
+    options = route_options(workload, policy, min_quality, max_cost, name, model, provider)
     call(timeout, lambda client: ask.route(client, text_of(prompt), options, out, as_json=as_json))
 
 
 @app.command()
 def explain(
     prompt: Prompt, workload: Workload = "", policy: Policy = "", min_quality: MinQuality = None, max_cost: MaxCost = "",
-    model: Models = None, provider: Providers = None, why_not: WhyNot = None, timeout: Timeout = 30, as_json: AsJson = False,
+    name: Named = "", model: Models = None, provider: Providers = None, why_not: WhyNot = None, timeout: Timeout = 30,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Show every candidate, what it was expected to cost and give, and why not. Exits with 1 if nothing is eligible."""
     from turnout_cli import ask
 
-    options = route_options(workload, policy, min_quality, max_cost, model, provider)
+    options = route_options(workload, policy, min_quality, max_cost, name, model, provider)
     asked = ask.Explain(prompt=text_of(prompt), options=options, why_not=tuple(why_not or ()))
     call(timeout, lambda client: ask.explain(client, asked, out, as_json=as_json))
 
@@ -160,12 +167,12 @@ def classify(prompt: Prompt, timeout: Timeout = 30, as_json: AsJson = False) -> 
 @app.command()
 def chat(
     prompt: Prompt, workload: Workload = "", policy: Policy = "", min_quality: MinQuality = None, max_cost: MaxCost = "",
-    model: Models = None, provider: Providers = None, timeout: Timeout = 120, as_json: AsJson = False,
+    name: Named = "", model: Models = None, provider: Providers = None, timeout: Timeout = 120, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Decide, run, and print the answer as it comes; facts go to standard error."""
     from turnout_cli import ask
 
-    options = route_options(workload, policy, min_quality, max_cost, model, provider)
+    options = route_options(workload, policy, min_quality, max_cost, name, model, provider)
     call(timeout, lambda client: ask.chat(client, text_of(prompt), options, err, as_json=as_json))
 
 
@@ -174,6 +181,7 @@ def route_options(
     policy: str,
     min_quality: float | None,
     max_cost: str,
+    name: str,
     models: list[str] | None,
     providers: list[str] | None,
 ) -> "RouteOptions":
@@ -187,6 +195,8 @@ def route_options(
         options["min_quality"] = min_quality
     if max_cost:
         options["max_cost_usd"] = max_cost
+    if name:
+        options["model"] = name
     if models:
         options["models"] = models
     if providers:

@@ -243,7 +243,7 @@ async def test_the_scheme_of_a_token_may_be_written_in_any_case(shared_planes: B
 @pytest.mark.parametrize(
     ("caller", "request_of", "role"),
     [
-        ("worker", asked, "caller"),
+        ("worker", lambda: routing_pb2.ExplainRouteRequest(request=asked()), "caller"),
         ("local", snapshot_pb2.GetSnapshotRequest, "worker"),
         ("local", keys_pb2.PrepareKeyRequest, "operator"),
         ("operator", snapshot_pb2.GetSnapshotRequest, "worker"),
