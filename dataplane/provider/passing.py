@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from dataplane.chat.model import ChatRequest, StreamEvent, Told, Verbatim
+from dataplane.chat.model import ChatRequest, StreamEvent, Thinking, Told, Verbatim
 from dataplane.provider import conversation
 from dataplane.provider.adapter import Adapter, EventDecoder, StreamReader
 from dataplane.provider.fit import Losses, losses
@@ -11,7 +11,7 @@ from dataplane.provider.model import Call, EmbedCall, Endpoint, Original
 from dataplane.provider.openai_dialect import dialect
 from dataplane.provider.original import member, written
 from dataplane.provider.sse import ServerEvent
-from dataplane.snapshot.model import Deployment
+from dataplane.snapshot.model import Deployment, WireProtocol
 
 _LIMITS = ("max_tokens", "max_completion_tokens")
 
@@ -28,11 +28,22 @@ def passes(adapter: Adapter, original: Original | None, request: ChatRequest, de
 
 
 def _lost(original: Original, request: ChatRequest, deployment: Deployment) -> Losses:
-    """What is lost of a request that stays as it is: OpenAI takes metadata from those who say themselves what becomes of it."""
+    """What is lost of a request that stays as it is.
+
+    OpenAI takes metadata from those who say themselves what becomes of it, and its reasoning back in responses alone.
+    """
     lost = losses(request, deployment)
-    if original.endpoint not in (Endpoint.CHAT_COMPLETIONS, Endpoint.RESPONSES) or not dialect(deployment).metadata:
-        return lost
-    return replace(lost, dropped=tuple(name for name in lost.dropped if name != "metadata"))
+    kept = set()
+    if original.endpoint in (Endpoint.CHAT_COMPLETIONS, Endpoint.RESPONSES) and dialect(deployment).metadata:
+        kept.add("metadata")
+    if original.endpoint is Endpoint.RESPONSES and _thoughts(request) == {WireProtocol.OPENAI}:
+        kept.add("thinking")
+    return replace(lost, dropped=tuple(name for name in lost.dropped if name not in kept))
+
+
+def _thoughts(request: ChatRequest) -> set[str]:
+    """The protocols whose models thought what is in it."""
+    return {part.protocol for message in request.messages for part in message.parts if isinstance(part, Thinking)}
 
 
 def _names_fit(original: Original, deployment: Deployment) -> bool:
