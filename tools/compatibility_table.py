@@ -51,6 +51,11 @@ def dropped(*names: str, why: str = "") -> Cell:
     return Cell(dropped=names, why=why)
 
 
+def but(why: str) -> Cell:
+    """Works, with a remark."""
+    return Cell(why=why)
+
+
 def refused(why: str, reason: str = "NO_ELIGIBLE_TARGET") -> Cell:
     """Is refused before any provider is called."""
     return Cell(reason=reason, why=why)
@@ -82,6 +87,12 @@ ALWAYS_PARALLEL = {
     Kind.GEMINI: refused("Gemini cannot be told to call one tool at a time", "PROVIDER_REJECTED"),
     Kind.BEDROCK: refused("Converse cannot be told to call one tool at a time", "PROVIDER_REJECTED"),
 }
+NO_ADDRESSES = {Kind.BEDROCK: refused("Converse fetches no pictures but from S3", "PROVIDER_REJECTED")}
+
+
+def elsewhere(own: Kind, cell: Cell) -> Mapping[Kind, Cell]:
+    """The same everywhere but at `own`."""
+    return {kind: cell for kind in Kind if kind is not own}
 
 
 def only_openai(what: str) -> Mapping[Kind, Cell]:
@@ -105,7 +116,7 @@ CHAT = _rows(
     "schema (`.parse`)",
     "JSON mode",
     "image",
-    "image by address",
+    ("image by address", NO_ADDRESSES),
     "stop",
     "temperature",
     ("seed", NO_SEED),
@@ -115,5 +126,93 @@ CHAT = _rows(
     ("metadata", NO_METADATA),
     ("log probabilities", only_openai("log probabilities")),
 )
-TABLE: tuple[Row, ...] = (*CHAT,)
+MESSAGES = _rows(
+    Client.MESSAGES,
+    "text",
+    "text, async",
+    "stream",
+    "stream, async",
+    "system prompt",
+    "tool call",
+    "forced tool",
+    "tool call, streamed",
+    "parallel tool calls",
+    ("one tool call at a time", ALWAYS_PARALLEL),
+    "tool results",
+    "failed tool",
+    "schema (`.parse`)",
+    "image",
+    ("image by address", NO_ADDRESSES),
+    "stop",
+    "temperature",
+    ("top_k", dict.fromkeys((Kind.OPENAI, Kind.AZURE), dropped("top_k"))),
+    "output limit",
+    "thinking",
+    "thinking given back",
+    ("Claude's thinking given to another", elsewhere(Kind.ANTHROPIC, dropped("thinking"))),
+    ("user", elsewhere(Kind.ANTHROPIC, dropped("metadata"))),
+    ("cache marks", elsewhere(Kind.ANTHROPIC, dropped("messages[].content[].cache_control"))),
+    ("built-in tools", elsewhere(Kind.ANTHROPIC, refused("only Anthropic runs its own tools"))),
+    "count tokens",
+    "list of models",
+)
+CONTENT = _rows(
+    Client.CONTENT,
+    "text",
+    "text, async",
+    "stream",
+    "system prompt",
+    "tool call",
+    "forced tool",
+    "tool call, streamed",
+    "parallel tool calls",
+    "tool results",
+    ("tools called by the SDK", elsewhere(Kind.GEMINI, dropped("tools[].functionDeclarations[].responseJsonSchema"))),
+    "schema (`.parsed`)",
+    "JSON mode",
+    "image",
+    "stop",
+    "temperature",
+    ("top_k", dict.fromkeys((Kind.OPENAI, Kind.AZURE), dropped("top_k"))),
+    ("seed", NO_SEED),
+    "output limit",
+    "thinking",
+    "thinking given back",
+    ("built-in tools", elsewhere(Kind.GEMINI, refused("only Gemini runs its own tools"))),
+    "count tokens",
+    "list of models",
+)
+NO_STORE = dict.fromkeys(Kind, refused("the gateway keeps no answers: send the whole conversation", "INVALID_FIELD"))
+NO_RESPONSES = refused("its address has no /responses", "PROVIDER_REJECTED")
+RESPONSES = _rows(
+    Client.RESPONSES,
+    "text",
+    "text, async",
+    "stream",
+    "instructions",
+    "tool call",
+    "forced tool",
+    "tool call, streamed",
+    "parallel tool calls",
+    "tool results",
+    "schema (`.parse`)",
+    "image",
+    ("image by address", NO_ADDRESSES),
+    "output limit",
+    "reasoning effort",
+    "reasoning given back",
+    ("built-in tools", {**only_openai("tools of its own"), Kind.COMPATIBLE: NO_RESPONSES, Kind.AZURE: NO_RESPONSES}),
+    ("answers kept by the server", NO_STORE),
+)
+NO_VECTORS = {
+    Kind.ANTHROPIC: refused("Anthropic makes no vectors", "PROVIDER_REJECTED"),
+    Kind.BEDROCK: refused("Converse makes no vectors", "PROVIDER_REJECTED"),
+}
+EMBEDDINGS = _rows(
+    Client.EMBEDDINGS,
+    ("vectors", {**NO_VECTORS, Kind.GEMINI: but("usage is 0, for Gemini tells none")}),
+    ("as floats", NO_VECTORS),
+    ("dimensions", NO_VECTORS),
+)
+TABLE: tuple[Row, ...] = (*CHAT, *RESPONSES, *EMBEDDINGS, *MESSAGES, *CONTENT)
 """Every promise."""

@@ -129,7 +129,7 @@ _RESPONSES: Mapping[str, Word] = {
     "schema": lambda body: sorted(_at("text", "format", "schema", "properties")(body) or ()),
     "json": lambda body: _at("text", "format", "type")(body) == "json_object" or None,
     "reasoning": _at("reasoning", "effort"),
-    "signatures": lambda body: list(_each(body["input"], "encrypted_content")),
+    "signatures": lambda body: [item for item in body["input"] if item.get("type") == "reasoning"],
 }
 
 

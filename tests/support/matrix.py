@@ -20,17 +20,22 @@ def cells(client: Client) -> pytest.MarkDecorator:
 
 def hold(stage: Stage, row: Row, kind: Kind, scenarios: Mapping[str, Scenario], refusals: type[Exception]) -> None:
     """Play the scenario. `refusals` is what the SDK raises for an answer that is an error."""
+    assert {one.feature for one in TABLE if one.client is row.client} == scenarios.keys(), (
+        "a scenario, or a row, is missing"
+    )
     cell = row.at(kind)
     heard = stage.listen(kind, cell.dropped)
     scenario = scenarios[row.feature]
     if cell.reason:
         with pytest.raises(refusals):
             scenario(heard)
-        assert heard.header("x-turnout-error") == cell.reason
+        told = heard.header("x-turnout-error")
+        assert told == cell.reason, f"the gateway told {told}"
         assert not heard.arrived, "it is said to be refused, and a provider was asked"
         return
     scenario(heard)
-    assert _warned(heard) == set(cell.dropped)
+    warned = sorted(_warned(heard))
+    assert warned == sorted(cell.dropped), f"the gateway told {warned}"
 
 
 def _warned(heard: Heard) -> set[str]:

@@ -4,6 +4,9 @@ import base64
 from typing import Any
 
 BRIEF = "Name a colour in one word."
+LONG = "Explain step by step why trains need signals."
+ONE = "Use get_weather for Paris."
+BOTH = "Use get_weather and get_time for Paris."
 SYSTEM = "You answer like a signalman."
 ADDRESS = "https://pictures.example/signal.png"
 PICTURE = base64.b64decode(

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -14,7 +15,6 @@ from dataplane.provider.sandbox import Fault, LoopClock, ModelProfile, SandboxCo
 from dataplane.provider.sandbox.exchange import Exchange
 from dataplane.provider.sandbox.http1 import Request
 from dataplane.provider.sandbox.profile import UnknownModels
-from dataplane.provider.sandbox.routes import route_of
 from dataplane.provider.sandbox.script import Reply
 from dataplane.provider.sandbox.service import Sandbox
 from tests.support.arrived import Arrived
@@ -35,18 +35,25 @@ class Place:
     path: str
     model: str
     more: Mapping[str, str] = field(default_factory=dict)
+    vectors: str = "text-embedding-3-small"
+    takes: tuple[str, ...] = ()
+    """Fields that it takes beyond its protocol, which the sandbox does not know."""
 
 
 PLACES: Mapping[Kind, Place] = {
     Kind.OPENAI: Place(protocol="openai", provider="openai", path="/v1", model="gpt-5.1"),
-    Kind.COMPATIBLE: Place(protocol="openai", provider="vllm", path="/v1", model="gpt-oss-20b"),
+    Kind.COMPATIBLE: Place(protocol="openai", provider="vllm", path="/v1", model="gpt-oss-20b", takes=("top_k",)),
     Kind.AZURE: Place(
         protocol="openai", provider="azure", path="", model="gpt-5.2", more={"api_version": "2025-04-01-preview"}
     ),
     Kind.ANTHROPIC: Place(protocol="anthropic", provider="anthropic", path="", model="claude-sonnet-4-5"),
-    Kind.GEMINI: Place(protocol="gemini", provider="google", path="/v1beta", model="gemini-2.5-flash"),
+    Kind.GEMINI: Place(
+        protocol="gemini", provider="google", path="/v1beta", model="gemini-2.5-flash", vectors="gemini-embedding-001"
+    ),
+    Kind.BEDROCK: Place(
+        protocol="bedrock", provider="bedrock", path="", model="eu.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    ),
 }
-_AZURE = re.compile(r"/openai/deployments/[^/]+(/.+)")
 _SOUND = ModelProfile(quality=1.0, reasoning_tokens=20, verbosity=0.3)
 
 
@@ -64,13 +71,13 @@ class Overheard:
     def exchange(self, request: Request) -> Exchange | None:
         """The answer."""
         body = json.loads(request.body) if request.body else {}
-        self.heard.append(Arrived(path=request.path, headers=request.headers, body=body))
+        self.heard.append(Arrived(path=request.path, headers=request.headers, body=deepcopy(body)))
+        place = next((each for each in PLACES.values() if each.model == body.get("model")), None)
+        if place is not None and any(body.pop(name, None) is not None for name in place.takes):
+            request = replace(request, body=json.dumps(body).encode())
         for name, reply in self.replies.items():
             if name in request.path or body.get("model") == name:
                 return Exchange(started_s=self._sandbox.clock.now(), steps=iter((reply,)))
-        if route_of(request) is None and (azure := _AZURE.fullmatch(request.path)):
-            bearer = {"authorization": f"Bearer {request.headers['api-key']}"}
-            request = replace(request, path=f"/v1{azure[1]}", query="", headers={**request.headers, **bearer})
         return self._sandbox.exchange(request)
 
 
@@ -105,6 +112,11 @@ class Heard:
         if make not in known:
             known[make] = make(self)
         return cast("Made", known[make])
+
+    @property
+    def vectors(self) -> str:
+        """What to ask for vectors."""
+        return f"{self.kind}-vectors"
 
     @property
     def arrived(self) -> list[Arrived]:
@@ -169,19 +181,26 @@ async def _playing(*faults: Fault) -> AsyncIterator[tuple[str, Overheard]]:
 
 def _catalog(address: str, key: Path) -> Json:
     able = ["code", "reasoning", "creative", "vision", "tools", "json", "json_schema"]
-    models = [model(str(kind), 1, 0.99, capabilities=able, provider=place.provider) for kind, place in PLACES.items()]
+    models = [
+        *(model(str(kind), 1, 0.99, capabilities=able, provider=place.provider) for kind, place in PLACES.items()),
+        *(
+            model(f"{kind}-vectors", 1, 0.99, capabilities=["embeddings"], provider=place.provider)
+            for kind, place in PLACES.items()
+        ),
+    ]
     deployments = [
         {
-            "name": f"{kind}/{kind}",
-            "model": str(kind),
+            "name": f"{kind}/{name}",
+            "model": name,
             "provider": place.provider,
             "protocol": place.protocol,
             "base_url": address + place.path,
-            "provider_model": place.model,
+            "provider_model": called,
             "credential": f"file:{key}",
             **place.more,
         }
         for kind, place in PLACES.items()
+        for name, called in ((str(kind), place.model), (f"{kind}-vectors", place.vectors))
     ]
     workload = {"name": "default", "owner": "platform", "policy": "cheap", "baseline": "openai"}
     return {
