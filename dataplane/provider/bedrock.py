@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
 from dataplane.chat.model import ChatResponse, EmbedResponse
 from dataplane.provider import bedrock_answer, bedrock_request, conversation
@@ -10,7 +10,6 @@ from dataplane.provider.adapter import Outgoing
 from dataplane.provider.aws_signature import signed_headers
 from dataplane.provider.endpoint import below, host
 from dataplane.provider.event_stream import AWS_EVENT_STREAM, EventStreamDecoder
-from dataplane.provider.failure import Fault, misconfigured
 from dataplane.provider.model import Call, EmbedCall, Endpoint
 from dataplane.snapshot.model import Deployment
 
@@ -20,8 +19,8 @@ _REGION = re.compile(r"(?:.*\.)?bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\..+")
 class BedrockAdapter:
     """`POST {base_url}/model/{model}/converse`, or `/converse-stream`; `base_url` is `https://bedrock-runtime.REGION.amazonaws.com`.
 
-    The credential is a Bedrock API key, or `ACCESS_KEY_ID:SECRET[:SESSION_TOKEN]`, with which requests are signed. Behind
-    another host the region for that is a query of `base_url`: `https://proxy.internal?region=eu-central-1`.
+    The credential is a Bedrock API key, or `ACCESS_KEY_ID:SECRET[:SESSION_TOKEN][@REGION]`, with which requests are signed;
+    the region must stand there where the host does not name it.
     """
 
     stream_type = AWS_EVENT_STREAM
@@ -32,10 +31,8 @@ class BedrockAdapter:
 
     def url(self, deployment: Deployment, *, stream: bool, endpoint: Endpoint | None = None) -> str:  # noqa: ARG002 - there is one
         """The model is part of the path here; a colon stands as it is, so that what is signed is what is sent."""
-        parts = urlsplit(deployment.base_url)
-        base = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
         model = quote(conversation.model_name(deployment), safe=":")
-        return below(base, f"/model/{model}/{'converse-stream' if stream else 'converse'}")
+        return below(deployment.base_url, f"/model/{model}/{'converse-stream' if stream else 'converse'}")
 
     def headers(self, deployment: Deployment, credential: str, outgoing: Outgoing) -> Mapping[str, str]:
         """A bearer token, or a signature. Raises CallFailure `credential` or `base_url`."""
@@ -71,12 +68,6 @@ class BedrockAdapter:
 
 
 def region(base_url: str) -> str:
-    """The AWS region: of the host, else of the query. Raises CallFailure `base_url`."""
+    """The AWS region that the host names, empty if it names none."""
     found = _REGION.fullmatch(host(base_url))
-    given = parse_qs(urlsplit(base_url).query).get("region")
-    if given:
-        return given[0]
-    if found is None:
-        reason = "no AWS region in base_url: use bedrock-runtime.REGION.amazonaws.com, or append ?region=REGION"
-        raise misconfigured(reason, fault=Fault.BASE_URL)
-    return found[1]
+    return found[1] if found else ""

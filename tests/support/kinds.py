@@ -9,7 +9,7 @@ from dataplane.chat.model import ChatRequest, EmbedRequest
 from dataplane.provider.model import Call, EmbedCall
 from dataplane.snapshot.model import Deployment, Timeouts, WireProtocol
 
-AWS_KEYS = "AKIDEXAMPLEEXAMPLE12:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY:session"
+AWS_KEYS = "AKIDEXAMPLEEXAMPLE12:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY:session@eu-central-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ KINDS: Mapping[str, Kind] = {
     "bedrock aws keys": Kind(
         provider="bedrock",
         protocol=WireProtocol.BEDROCK,
-        path="?region=eu-central-1",
+        path="",
         model=_CLAUDE_AT_BEDROCK,
         credential=AWS_KEYS,
     ),

@@ -100,12 +100,14 @@ def test_a_request_is_signed_as_botocore_itself_signs_it(monkeypatch: pytest.Mon
         ("https://bedrock-runtime.eu-central-1.amazonaws.com", "eu-central-1"),
         ("https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
         ("https://vpce-1.bedrock-runtime.us-west-2.vpce.amazonaws.com", "us-west-2"),
-        ("http://127.0.0.1:9000/bedrock?region=ap-south-1", "ap-south-1"),
     ],
 )
-def test_the_region_stands_in_the_host_or_in_the_query(base_url: str, region: str) -> None:
+def test_the_region_stands_in_the_host_or_with_the_keys(base_url: str, region: str) -> None:
     assert f"/{region}/bedrock/aws4_request" in headers_of(KEYS, base_url=base_url)["Authorization"]
-    assert "region" not in ADAPTERS[BEDROCK].url(call_of(BEDROCK, base_url=base_url).deployment, stream=False)
+    for keys in (KEYS, f"{KEYS}:token"):
+        signed = headers_of(f"{keys}@ap-south-1", base_url="https://proxy.internal")
+        assert "/ap-south-1/bedrock/aws4_request" in signed["Authorization"]
+        assert signed.get("X-Amz-Security-Token", "token") == "token"
 
 
 def test_a_host_without_a_region_names_the_way_out() -> None:
@@ -113,7 +115,7 @@ def test_a_host_without_a_region_names_the_way_out() -> None:
         headers_of(KEYS, base_url="https://proxy.internal")
     failure = caught.value
     assert (failure.verdict, failure.error, failure.unsent) == (Verdict.MISCONFIGURED, "base_url", True)
-    assert "?region=" in failure.message
+    assert "@REGION" in failure.message
 
 
 def test_an_api_key_is_a_bearer_token_and_needs_no_region() -> None:
