@@ -17,7 +17,7 @@ REAL := $(VENV)/.real
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo up test test-slow test-real bench lint format protos protos-baseline docs picture lock clean
+.PHONY: help env demo up test test-slow test-real bench peers lint format protos protos-baseline docs picture lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,14 @@ test-real: $(REAL) ## Run both planes against a real model served on this machin
 bench: $(DEV) ## Measure both planes and print the tables of docs/benchmarks.md
 	@$(PY) -m tests.benchmarks $(ARGS)
 
+peers: $(INSTALLER) ## Install what the gateway is measured beside, into .cache/peers: LiteLLM, and Portkey where npm is there
+	@rm -rf .cache/peers && mkdir -p .cache/peers
+	@$(PYTHON) -m venv .cache/peers/litellm
+	@$(UV) pip install --python .cache/peers/litellm/bin/python --require-hashes -r requirements-peers.lock
+	@cp tests/benchmarks/peers/package*.json tests/benchmarks/peers/.npmrc .cache/peers
+	@if command -v npm > /dev/null; then cd .cache/peers && npm ci --no-audit --no-fund --loglevel=error; \
+	 else echo "npm is not there: Portkey is left out"; fi
+
 lint: $(DEV) ## Check style, types, import rules and the protos (offline)
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
@@ -89,18 +97,20 @@ format: $(DEV) ## Format code and protos in place
 protos: $(DEV) ## Generate Python and the reference from protos/ into clients/python/gen and docs/reference
 	@$(PY) -m tools.protos
 	@$(PY) -m tools.reference
+	@$(PY) -m tools.openapi
 
 protos-baseline: $(DEV) ## Take the protos of now as what later changes may not break
 	@$(PY) -m tools.buf baseline
 
-docs: $(DEV) ## Write docs/reference from the protos, the errors and the command line
+docs: $(DEV) ## Write docs/reference and the OpenAPI document from the protos, the errors, the routes and the command line
 	@$(PY) -m tools.reference
+	@$(PY) -m tools.openapi
 
 picture: $(DEV) ## Run the demonstration and take docs/images/demo.svg of it
 	@$(PY) -m tools.picture
 
 lock: $(INSTALLER) ## Pin requirements*.in in requirements*.lock (ARGS=--upgrade for newer versions)
-	@for name in uv "" dev real; do \
+	@for name in uv "" dev real peers; do \
 	  file=requirements$${name:+-$$name}; \
 	  [ -f $$file.in ] || continue; \
 	  [ ! -f $$file.lock ] || cp $$file.lock $(VENV)/$$file.lock; \

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import audit, hot_budget, insight, planes, recording
+from tests.benchmarks import audit, gateway, hot_budget, insight, planes, recording
 
 DOCUMENT = Path("docs/benchmarks.md")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -23,6 +23,7 @@ async def measured() -> AsyncIterator[tuple[str, planes.Table]]:
     """Each table as soon as it is measured, under its name."""
     for name, found in (await planes.run()).items():
         yield name, found
+    yield "Gateway", await gateway.run()
     yield "Writing down", await recording.run()
     yield "Budgets", await hot_budget.run_all()
     yield "Audit log", await audit.run_all()
