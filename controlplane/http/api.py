@@ -11,6 +11,7 @@ from starlette.routing import Route as Path
 
 from controlplane.http.endpoint import Around, Endpoint
 from controlplane.http.failures import answer, refusal
+from controlplane.http.manual import manual
 from controlplane.http.routes import ROUTES, Route
 from turnout_wire.dev import SAID
 from turnout_wire.failure import Failure
@@ -39,6 +40,7 @@ def api(
             Path("/health", _health),
             Path("/ready", _Ready(ready, dev=around.dev).answer),
             Path("/metrics", _Metrics(scrape).answer),
+            *manual(),
         ],
         exception_handlers={HTTPException: _no_such},
     )
@@ -95,5 +97,7 @@ async def _no_such(request: Request, refused: Exception) -> Response:
         return response
     served = ", ".join(sorted({route.path for route in ROUTES}))
     return refusal(
-        Failure("NOT_FOUND", f"{request.url.path[:200]} is not served; there are {served}, /health, /ready, /metrics")
+        Failure(
+            "NOT_FOUND", f"{request.url.path[:200]} is not served; there are {served}, /health, /ready, /metrics, /docs"
+        )
     )

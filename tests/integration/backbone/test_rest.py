@@ -10,9 +10,11 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from jsonschema import Draft202012Validator
 
 from tests.support.api_keys import created
 from tests.support.backbone import Backbone, backbone, payload
+from tools.openapi import OUT
 from turnout.inference.v1 import inference_pb2, payload_pb2
 from turnout.trust.v1 import envelope_pb2
 from turnout_wire.chat_payload import CHAT_REQUEST
@@ -37,7 +39,18 @@ class Rest:
             headers["content-type"] = "application/json"
         data = io.BytesIO(json.dumps(body).encode()) if body is not None else None
         async with self.session.request(verb, path, data=data, headers=headers) as response:
-            return response.status, await response.json()
+            told = await response.json()
+            as_promised(verb, path, response.status, told)
+            return response.status, told
+
+
+def as_promised(verb: str, path: str, status: int, told: Any) -> None:
+    """Every answer fits the schema that the OpenAPI document has for it."""
+    plain, document = path.partition("?")[0], json.loads(OUT.read_text(encoding="utf-8"))
+    known = plain if plain in document["paths"] else plain.rpartition("/")[0] + "/{name}"
+    responses = document["paths"][known][verb.lower()]["responses"]
+    schema = responses.get(str(status), responses["default"])["content"]["application/json"]["schema"]
+    Draft202012Validator({**schema, "components": document["components"]}).validate(told)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -166,3 +179,21 @@ async def test_an_answer_names_its_decision(rest: Rest) -> None:
     async with rest.session.post("/v1/route", json={"prompt": PROMPT}, headers=headers) as response:
         body = await response.json()
         assert response.headers["x-turnout-decision-id"] == body["plan"]["decision_id"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/docs", "text/html"),
+        ("/docs/style.css", "text/css"),
+        ("/docs/script.js", "text/javascript"),
+        ("/openapi.json", "application/json"),
+    ],
+)
+async def test_the_page_is_whole_by_itself_and_keeps_others_out(rest: Rest, path: str, kind: str) -> None:
+    async with rest.session.get(path) as response:
+        text = await response.text()
+        assert (response.status, response.content_type) == (200, kind)
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert "://" not in text.replace("https://github.com", "") or kind == "application/json"
+    assert "innerHTML" not in text
