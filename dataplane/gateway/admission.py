@@ -8,7 +8,7 @@ from dataplane.chat.model import ChatRequest, EmbedRequest
 from dataplane.execution.run import Run
 from dataplane.gateway.affinity import Affinities
 from dataplane.gateway.conversation import conversation
-from dataplane.gateway.hints import Said, constraints_of, hints_of, time_limit
+from dataplane.gateway.hints import Said, constraints_of, hints_of, time_limit, wants_kept
 from dataplane.gateway.model import Asked, Received
 from dataplane.gateway.question import Answered, Operation, Question
 from dataplane.permit.context import Context
@@ -39,10 +39,11 @@ class Doorkeeper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """A run that may begin; `said` is what the caller told the router."""
+    """A run that may begin; the conversation that it belongs to; and whether the caller wants its answer kept, if it said so."""
 
     run: Run
-    said: Said
+    session: str
+    kept: bool | None
 
 
 class Admission:
@@ -61,6 +62,8 @@ class Admission:
             raise Failure("DRAINING", "this worker is going down; try again, another one takes it")
         snapshot = keeper.snapshots.fresh()
         said = Said(received.headers, asked.hints)
+        # All that the caller may have said wrongly is read before money is held for it.
+        limit, kept = time_limit(said), wants_kept(said)
         question, body, kind = self._question(caller, asked, said, operation, traceparent)
         answer = await keeper.decide(question)
         shown = Presented(
@@ -74,11 +77,11 @@ class Admission:
             request=ChatRequest(messages=()) if isinstance(asked.request, EmbedRequest) else asked.request,
             embed=asked.request if isinstance(asked.request, EmbedRequest) else None,
             snapshot=snapshot,
-            time_left=time_limit(said),
+            time_left=limit,
             envelope=answer.envelope,
             original=replace(asked.original, headers=_offered(received), sole=bool(asked.only)),
         )
-        return Admitted(run=run, said=said)
+        return Admitted(run=run, session=question.hints.session, kept=kept)
 
     def release(self, decision: PermittedDecision) -> None:
         """Give back the run of a decision that does not begin."""

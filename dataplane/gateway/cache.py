@@ -6,8 +6,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dataplane.chat.model import ChatRequest, FinishReason
-from dataplane.gateway.hints import Said
-from dataplane.gateway.model import BadRequest
 from dataplane.permit.model import PermittedDecision
 
 MAX_ENTRY = 1024 * 1024
@@ -73,15 +71,9 @@ class MemoryCache:
             self._size -= len(found[1])
 
 
-def cacheable(said: Said, request: ChatRequest) -> bool:
-    """Whether an answer may be kept: the caller asks for it, or draws no tokens by chance and does not forbid it.
-
-    Raises BadRequest for a word that there is not.
-    """
-    word = said.text("cache").lower()
-    if word not in ("", "on", "off"):
-        raise BadRequest("x-turnout-cache", f"{word[:64]!r} is neither on nor off")
-    return word == "on" or (word == "" and request.sampling.temperature == 0)
+def cacheable(request: ChatRequest, *, wanted: bool | None) -> bool:
+    """Whether an answer may be kept: the caller asks for it (`wanted`), or draws no tokens by chance and does not forbid it."""
+    return request.sampling.temperature == 0 if wanted is None else wanted
 
 
 def key_of(decision: PermittedDecision) -> bytes:

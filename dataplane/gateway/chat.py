@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
-from dataplane.chat.model import ChatRequest, Finished, FinishReason, Usage, UsageReport, Verbatim
+from dataplane.chat.model import Finished, FinishReason, Usage, UsageReport, Verbatim
 from dataplane.execution.receipt import Receipt
 from dataplane.execution.run import Broken, Completed, Failed, RunEvent, Serving
 from dataplane.execution.runner import Runner
@@ -21,8 +21,6 @@ from dataplane.gateway.question import Operation
 from dataplane.gateway.refusing import refuse
 from dataplane.gateway.watching import Watch
 from dataplane.provider.fit import losses
-from dataplane.provider.model import Original
-from dataplane.snapshot.model import Deployment
 from turnout_wire.failure import Failure
 from turnout_wire.server import Principal
 
@@ -40,7 +38,6 @@ class Kitchen:
     runner: Runner
     affinities: Affinities
     cache: Cache | None
-    passes: Callable[[Original | None, ChatRequest, Deployment], bool]
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
 
@@ -83,7 +80,7 @@ class _Serving:
         self._exchange = exchange
         self._face = face
         self._run = admitted.run
-        self._session = admitted.said.text("session") or asked.session
+        self._session = admitted.session
         self._asked = asked
         self._with = kitchen
         self._started = started
@@ -92,7 +89,7 @@ class _Serving:
         self._kept: list[bytes] | None = None
         self._whole: FinishReason | None = None
         self._key = b""
-        if kitchen.cache is not None and cacheable(admitted.said, admitted.run.request):
+        if kitchen.cache is not None and cacheable(admitted.run.request, wanted=admitted.kept):
             self._key, self._kept = key_of(self._run.decision), []
 
     async def recalled(self) -> bool:
@@ -125,7 +122,8 @@ class _Serving:
             return
         self._answered(outcome.receipt, outcome.response.usage)
         self._watch.answered(outcome.response)
-        headers += told.warnings(self._lost(outcome.receipt.attempts[-1].deployment))
+        if not outcome.body:
+            headers += told.warnings(self._lost(outcome.receipt.attempts[-1].deployment))
         body = outcome.body or self._face.whole(outcome.response, self._by(outcome.receipt.attempts[-1].model))
         await self._exchange.respond(200, headers, body)
         await self._keep(outcome.response.finish_reason, body)
@@ -142,7 +140,7 @@ class _Serving:
                     await self._refuse(event.failure, event.receipt, headers)
                     return
                 if writer is None:
-                    writer = await self._begin(who[0] if who else None)
+                    writer = await self._begin(who[0] if who else None, passed=isinstance(event, Verbatim))
                 await self._exchange.write(self._written(writer, event))
         await self._exchange.finish()
         if self._kept is not None and self._whole is not None:
@@ -177,14 +175,14 @@ class _Serving:
             self._kept.append(data)
         return data
 
-    async def _begin(self, serving: Serving | None) -> StreamWriter:
+    async def _begin(self, serving: Serving | None, *, passed: bool) -> StreamWriter:
         """Send the head, now that it is known who answers, and give what writes the rest."""
         decision = self._run.decision
         headers = [*NO_BUFFERING, *told.decided(decision)]
         if serving is not None:
             headers += told.served(decision, serving.deployment, serving.model, serving.attempts)
             headers.append(told.overhead(self._elapsed(), serving.calling))
-            headers += told.warnings(self._lost(serving.deployment))
+            headers += () if passed else told.warnings(self._lost(serving.deployment))
         await self._exchange.begin(200, headers, EVENT_STREAM)
         return self._face.writer(self._by(serving.model if serving else decision.targets[0].model))
 
@@ -207,12 +205,10 @@ class _Serving:
             self._with.affinities.answered(tenant, self._session, self._run.request, deployment, usage)
 
     def _lost(self, name: str) -> tuple[str, ...]:
-        """What `name` was not told of the request; nothing where it went through as it was."""
+        """What `name` was not told of the request, which did not go through as it was."""
         deployment = self._run.snapshot.deployments.get(name)
-        request = self._run.request
-        if deployment is None or self._with.passes(self._run.original, request, deployment):
-            return ()
-        return tuple(dict.fromkeys((*self._asked.loses, *losses(request, deployment).dropped)))
+        lost = losses(self._run.request, deployment).dropped if deployment else ()
+        return tuple(dict.fromkeys((*self._asked.loses, *lost)))
 
     def _elapsed(self) -> float:
         return self._with.monotonic() - self._started

@@ -36,7 +36,7 @@ class Said:
                 raise BadRequest(f"metadata.turnout_{name.replace('-', '_')}", f"there is no such hint; {_known()}")
         self._told = [header for header in headers if header.startswith(PREFIX)]
         for header in self._told:
-            if header.removeprefix(PREFIX) not in (*NAMES, "request-id"):
+            if header.removeprefix(PREFIX) not in NAMES:
                 raise BadRequest(header, f"there is no such header; {_known()}")
 
     @property
@@ -132,6 +132,11 @@ def constraints_of(said: Said, asked: Asked) -> Constraints:
         excluded_models=said.names("excluded-models"),
         protocols=(asked.protocol,) if asked.only else (),
     )
+
+
+def wants_kept(said: Said) -> bool | None:
+    """Whether the caller wants its answer kept, and one that was; None if it leaves that to the request. Raises BadRequest."""
+    return {"on": True, "off": False}.get(said.one_of("cache", ("on", "off")))
 
 
 def time_limit(said: Said) -> timedelta | None:

@@ -47,3 +47,16 @@ async def test_the_sdk_streams(gateway: Desk) -> None:
 async def test_who_has_no_key_is_told_so_in_the_sdks_own_class(gateway: Desk) -> None:
     with pytest.raises(openai.AuthenticationError):
         await gateway.openai.with_options(api_key="sk-strange").chat.completions.create(model="auto", messages=ASKED)
+
+
+@pytest.mark.parametrize(
+    "header", [("x-turnout-timeout-ms", "soon"), ("x-turnout-cache", "maybe"), ("x-turnout-min-quality", "9")]
+)
+async def test_what_a_caller_says_wrongly_is_found_before_anything_is_decided(
+    gateway: Desk, header: tuple[str, str]
+) -> None:
+    asked = {"model": "auto", "messages": ASKED}
+    reply = await gateway.http.post("/v1/chat/completions", json=asked, headers=dict([header]))
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == header[0]
+    assert gateway.planes.control.meter.total("turnout.decisions") == 0

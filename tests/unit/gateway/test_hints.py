@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from dataplane.chat.model import ChatRequest
-from dataplane.gateway.hints import NAMES, Said, constraints_of, hints_of, time_limit
+from dataplane.gateway.hints import NAMES, Said, constraints_of, hints_of, time_limit, wants_kept
 from dataplane.gateway.model import Asked, BadRequest
 from dataplane.gateway.question import Constraints, Hints
 from dataplane.provider.model import Endpoint, Original
@@ -121,13 +121,14 @@ def test_a_word_that_is_not_known_is_refused_and_not_ignored(
         ("labels", "team"),
         ("labels", ",".join(f"l{number}=x" for number in range(33))),
         ("timeout-ms", "soon"),
+        ("cache", "maybe"),
         ("workload", "w" * 129),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, value: str) -> None:
     said = Said({f"x-turnout-{name}": value}, {})
     with pytest.raises(BadRequest) as refused:
-        (hints_of(said, asked()), constraints_of(said, asked()), time_limit(said))
+        (hints_of(said, asked()), constraints_of(said, asked()), time_limit(said), wants_kept(said))
     assert refused.value.field == f"x-turnout-{name}"
 
 
