@@ -64,7 +64,7 @@ from turnout_wire.telemetry import RpcTelemetry, Telemetry, start_telemetry
 from turnout_wire.uuid7 import RANDOM_BITS, uuid7
 
 if TYPE_CHECKING:
-    from controlplane.http.server import HttpServer
+    from turnout_wire.http_server import HttpServer
 
 _log = logging.getLogger(__name__)
 SALT_BYTES = 16
@@ -253,8 +253,8 @@ class ControlPlane:
         from controlplane.http.api import api
         from controlplane.http.endpoint import Around
         from controlplane.http.gate import Gate
-        from controlplane.http.server import HttpServer
         from controlplane.http.watching import HttpTelemetry
+        from turnout_wire.http_server import HttpServer
         from turnout_wire.prometheus import Scrape
 
         around = Around(

@@ -319,7 +319,7 @@ async def until_refused(address: str) -> None:
 
 
 async def test_an_address_that_is_taken_or_none_is_refused_with_the_way_out(web: Web, tmp_path: Any) -> None:
-    from controlplane.http.server import HttpServer
+    from turnout_wire.http_server import HttpServer
 
     for address in (web.control.plane.http_address, "nowhere"):
         with pytest.raises(OSError, match="cannot listen"):
