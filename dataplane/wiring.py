@@ -245,7 +245,6 @@ class Worker:
             permit=self._permit,
             decide=self._decider,
             runner=self._runner,
-            passes=self._provider.passes,
             authenticate=self._authenticate,
             draining=lambda: self._draining,
             telemetry=self._telemetry,

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from dataplane.chat.model import ChatRequest
 from dataplane.execution.runner import Runner
 from dataplane.gateway.admission import Admission, Decide, Doorkeeper
 from dataplane.gateway.affinity import Affinities
@@ -29,10 +28,8 @@ from dataplane.gateway.openai.responses import Responses
 from dataplane.gateway.routes import Route
 from dataplane.gateway.watching import Watching
 from dataplane.permit.context import Context
-from dataplane.provider.model import Original
 from dataplane.rpc.content import Content
 from dataplane.snapshot.holder import SnapshotHolder
-from dataplane.snapshot.model import Deployment
 from turnout_wire.server import Principal
 from turnout_wire.telemetry import Telemetry
 
@@ -45,7 +42,6 @@ class Parts:
     permit: Context
     decide: Decide
     runner: Runner
-    passes: Callable[[Original | None, ChatRequest, Deployment], bool]
     authenticate: Callable[[str], Principal | None]
     draining: Callable[[], bool]
     telemetry: Telemetry
@@ -90,7 +86,6 @@ def gateway(parts: Parts) -> Gateway:
         runner=parts.runner,
         affinities=affinities,
         cache=parts.cache,
-        passes=parts.passes,
         clock=parts.clock,
         monotonic=parts.monotonic,
     )

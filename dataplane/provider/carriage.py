@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from dataplane.chat.model import FormatKind, ToolMode
@@ -20,6 +21,8 @@ from dataplane.snapshot.model import Deployment, WireProtocol
 _ALL_SAMPLING = frozenset(("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty"))
 _FORCED = frozenset((ToolMode.REQUIRED, ToolMode.NAMED))
 UNBOUNDED = sys.maxsize
+KEPT = 4096
+"""Deployments whose carriages are kept; each is asked for several times a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ GEMINI = Carriage(
 )
 
 
+@lru_cache(maxsize=KEPT)
 def carriage(deployment: Deployment) -> Carriage:
     """What `deployment` carries."""
     return _BY_PROTOCOL[deployment.protocol](deployment)

@@ -11,6 +11,10 @@ from dataplane.provider.model import CallFailure
 from dataplane.snapshot.model import Deployment
 
 Kind = TypeVar("Kind", bound=Part)
+Kinds = frozenset[type[Part]]
+"""What is said in a request: only what occurs is looked at."""
+_WITH_IMAGES: Kinds = frozenset((Image, ToolResult))
+_OF_TOOLS: Kinds = frozenset((ToolCall, ToolResult))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +37,15 @@ def losses(request: ChatRequest, deployment: Deployment) -> Losses:
     `parallel_tool_calls`, `tool_arguments`, `tool_name`, `json`, `json_schema`, `stop` and `messages` are impossible.
     """
     how = carriage(deployment)
+    kinds = frozenset([type(part) for message in request.messages for part in message.parts])
     return Losses(
-        dropped=tuple(dict.fromkeys(_dropped(request, how))),
-        impossible=tuple(dict.fromkeys(_impossible(request, how))),
+        dropped=tuple(dict.fromkeys(_dropped(request, how, kinds))),
+        impossible=tuple(dict.fromkeys(_impossible(request, how, kinds))),
     )
 
 
-def _dropped(request: ChatRequest, how: Carriage) -> Iterator[str]:
-    if any(part.protocol not in how.thinking for part in _parts(request, Thinking)):
+def _dropped(request: ChatRequest, how: Carriage, kinds: Kinds) -> Iterator[str]:
+    if Thinking in kinds and any(part.protocol not in how.thinking for part in _parts(request, Thinking)):
         yield "thinking"
     if request.reasoning is not None and not how.reasoning:
         yield "reasoning"
@@ -49,11 +54,24 @@ def _dropped(request: ChatRequest, how: Carriage) -> Iterator[str]:
     for name in ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty"):
         if getattr(request.sampling, name) is not None and name not in how.sampling:
             yield name
-    if request.metadata.keys() - how.metadata:
+    if request.metadata and request.metadata.keys() - how.metadata:
         yield "metadata"
 
 
-def _impossible(request: ChatRequest, how: Carriage) -> Iterator[str]:
+def _impossible(request: ChatRequest, how: Carriage, kinds: Kinds) -> Iterator[str]:
+    if kinds & _WITH_IMAGES:
+        yield from _impossible_images(request, how)
+    if request.tools or kinds & _OF_TOOLS:
+        yield from _impossible_tools(request, how)
+    if request.response_format.kind not in how.formats:
+        yield "json" if request.response_format.kind is FormatKind.JSON else "json_schema"
+    if len(request.stop) > how.stops:
+        yield "stop"
+    if how.needs_user and not any(message.role is not Role.SYSTEM for message in request.messages):
+        yield "messages"
+
+
+def _impossible_images(request: ChatRequest, how: Carriage) -> Iterator[str]:
     images = _images(request)
     if (images and not how.images) or not all(_is_of_type(image, how) for image in images):
         yield "image"
@@ -61,13 +79,6 @@ def _impossible(request: ChatRequest, how: Carriage) -> Iterator[str]:
         yield "image_url"
     if not how.result_images and any(result.images for result in _parts(request, ToolResult)):
         yield "image"
-    yield from _impossible_tools(request, how)
-    if request.response_format.kind not in how.formats:
-        yield "json" if request.response_format.kind is FormatKind.JSON else "json_schema"
-    if len(request.stop) > how.stops:
-        yield "stop"
-    if how.needs_user and not any(message.role is not Role.SYSTEM for message in request.messages):
-        yield "messages"
 
 
 def _impossible_tools(request: ChatRequest, how: Carriage) -> Iterator[str]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 
 from dataplane.chat.model import ChatRequest, Image, StreamEvent
@@ -44,6 +45,8 @@ from dataplane.snapshot.model import Deployment, WireProtocol
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
+KEPT = 4096
+"""Addresses that are kept."""
 DRAIN_S = 0.25
 """How long to wait for the end of the HTTP body after the end of the answer, so that the connection can be used again."""
 
@@ -85,6 +88,7 @@ class HttpProvider:
         self._transport = transport
         self._now = now
         self._adapters = adapters
+        self._url = lru_cache(maxsize=KEPT)(self._address)
 
     async def generate(self, call: Call) -> ProviderResponse:
         """The whole answer. Raises CallFailure.
@@ -162,10 +166,7 @@ class HttpProvider:
         endpoint: Endpoint | None = None,
         by: Original | None = None,
     ) -> Reply:
-        endpoint = by.endpoint if by else endpoint
-        url = adapter.url(call.deployment, stream=stream, endpoint=endpoint)
-        if not same_origin(url, call.deployment.base_url):
-            raise _foreign(call)
+        url = self._url(call.deployment, by.endpoint if by else endpoint, stream=stream)
         outgoing = Outgoing(url=url, body=body, now=self._now())
         headers = adapter.headers(call.deployment, _checked(call.credential), outgoing)
         if by and by.headers:
@@ -179,6 +180,13 @@ class HttpProvider:
             raise CallFailure(verdict, fault, message=message, unsent=failure.unsent) from failure
         call.heard(reply.headers)
         return reply
+
+    def _address(self, deployment: Deployment, endpoint: Endpoint | None, *, stream: bool) -> str:
+        """Where to call `deployment`. Raises CallFailure if that is another place than its credential is for."""
+        url = self._adapters[deployment.protocol].url(deployment, stream=stream, endpoint=endpoint)
+        if not same_origin(url, deployment.base_url):
+            raise _foreign(deployment)
+        return url
 
     def passes(self, original: Original | None, request: ChatRequest, deployment: Deployment) -> bool:
         """Whether a request goes through to `deployment` as it is."""
@@ -230,9 +238,9 @@ def _reading_cause(trouble: Trouble, *, streaming: bool) -> tuple[Verdict, Fault
     return CAUSES[trouble]
 
 
-def _foreign(call: Call | EmbedCall) -> CallFailure:
+def _foreign(deployment: Deployment) -> CallFailure:
     """The failure that a call is that would take a credential to another place than it is for."""
-    message = f"deployment {call.deployment.name}: its address is not at the origin of base_url"
+    message = f"deployment {deployment.name}: its address is not at the origin of base_url"
     return CallFailure(Verdict.MISCONFIGURED, Fault.BASE_URL, message=message, unsent=True)
 
 

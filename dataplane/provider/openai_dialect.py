@@ -3,12 +3,16 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from dataplane.provider.conversation import model_name
 from dataplane.provider.endpoint import host
 from dataplane.provider.openai_reasoning import ReasoningWords, ThinkingBack
 from dataplane.snapshot.model import Deployment
+
+KEPT = 4096
+"""Deployments whose dialects are kept; each is asked for several times a request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +130,7 @@ _SCHEMAS_AT_GROQ = re.compile(r"(?:gpt-oss|kimi-k2|llama-4|moonshot).*")
 _FIXED_SAMPLING = re.compile(r"(?:o\d+|gpt-5)(?:-(?:mini|nano|pro|codex|preview))*(?:-\d{4}.*)?")
 
 
+@lru_cache(maxsize=KEPT)
 def dialect(deployment: Deployment) -> Dialect:
     """How `deployment` wants to be asked: by its host, else by its provider's name, and by its model's family.
 

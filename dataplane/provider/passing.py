@@ -1,12 +1,11 @@
 """Requests that go through as their callers wrote them, and answers that come back so."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from dataplane.chat.model import ChatRequest, StreamEvent, Thinking, Told, Verbatim
 from dataplane.provider import conversation
 from dataplane.provider.adapter import Adapter, EventDecoder, StreamReader
-from dataplane.provider.fit import Losses, losses
+from dataplane.provider.fit import losses
 from dataplane.provider.model import Call, EmbedCall, Endpoint, Original
 from dataplane.provider.openai_dialect import dialect
 from dataplane.provider.original import member, written
@@ -24,21 +23,23 @@ def passes(adapter: Adapter, original: Original | None, request: ChatRequest, de
     """
     if original is None or not adapter.takes(original.endpoint, deployment):
         return False
-    return original.sole or (_lost(original, request, deployment) == Losses() and _names_fit(original, deployment))
+    return original.sole or (_loses_nothing(original, request, deployment) and _names_fit(original, deployment))
 
 
-def _lost(original: Original, request: ChatRequest, deployment: Deployment) -> Losses:
-    """What is lost of a request that stays as it is.
+def _loses_nothing(original: Original, request: ChatRequest, deployment: Deployment) -> bool:
+    """Whether all that a request says arrives if it stays as it is.
 
     OpenAI takes metadata from those who say themselves what becomes of it, and its reasoning back in responses alone.
     """
     lost = losses(request, deployment)
+    if not lost.dropped or lost.impossible:
+        return not lost.impossible
     kept = set()
     if original.endpoint in (Endpoint.CHAT_COMPLETIONS, Endpoint.RESPONSES) and dialect(deployment).metadata:
         kept.add("metadata")
     if original.endpoint is Endpoint.RESPONSES and _thoughts(request) == {WireProtocol.OPENAI}:
         kept.add("thinking")
-    return replace(lost, dropped=tuple(name for name in lost.dropped if name not in kept))
+    return kept.issuperset(lost.dropped)
 
 
 def _thoughts(request: ChatRequest) -> set[str]:
@@ -51,8 +52,10 @@ def _names_fit(original: Original, deployment: Deployment) -> bool:
     if original.endpoint is not Endpoint.CHAT_COMPLETIONS:
         return True
     how = dialect(deployment)
-    return all(name == how.limit for name in _LIMITS if name in original.spans) and not (
-        "seed" in original.spans and how.seed != "seed"
+    if "seed" in original.spans and how.seed != "seed":
+        return False
+    return original.spans.keys().isdisjoint(_LIMITS) or all(
+        name == how.limit for name in _LIMITS if name in original.spans
     )
 
 

@@ -89,6 +89,10 @@ class Deployment:
     more_credentials: tuple[str, ...] = ()
     api_version: str = ""
 
+    def __hash__(self) -> int:
+        """By its name alone, which is enough to tell those of a snapshot apart: what follows from a deployment is kept by it."""
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
