@@ -30,6 +30,10 @@ class Constraints:
     protocols: frozenset[WireProtocol] = frozenset()
 
 
+UNCONSTRAINED = Constraints()
+"""What most callers insist on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Where a request comes from: names that callers give, for matching workloads and overrides."""

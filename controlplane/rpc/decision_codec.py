@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 
 from controlplane.catalog.model import Price
 from controlplane.classification.model import Classification
-from controlplane.decision.model import Candidate, Decision, Estimate, Limits, Target
+from controlplane.decision.model import Baseline, Candidate, Decision, Estimate, Limits, Target
 from controlplane.routing.model import IssuedDecision, NoEligibleTarget
 from controlplane.rpc.enums import COMPLEXITY, DOMAIN, EXCLUSION, NOTICE, REASON_CODE, TASK_TYPE
 from turnout.catalog.v1 import catalog_pb2
 from turnout.routing.v1 import decision_pb2, routing_pb2
 from turnout_wire.failure import Failure
-from turnout_wire.times import duration, timestamp
+from turnout_wire.times import put_duration, put_timestamp
 
 TABLE_BYTES = 3500
 """What the table of a failure may take: a status goes out as metadata, and gRPC takes 8 KiB of that, in base64."""
@@ -34,8 +34,8 @@ def decision_message(issued: IssuedDecision) -> decision_pb2.RouteDecision:
     message.audiences.extend(issued.audiences)
     message.tenant = issued.tenant
     message.presenter = issued.presenter
-    message.issued_at.CopyFrom(timestamp(issued.issued_at))
-    message.expires_at.CopyFrom(timestamp(issued.expires_at))
+    put_timestamp(message.issued_at, issued.issued_at)
+    put_timestamp(message.expires_at, issued.expires_at)
     message.request_digest = issued.request_digest
     message.snapshot_version = issued.snapshot_version
     message.snapshot_digest = issued.snapshot_digest
@@ -49,127 +49,126 @@ def decision_message(issued: IssuedDecision) -> decision_pb2.RouteDecision:
 
 
 def plan_message(plan: Decision, *, max_runs: int = 1) -> decision_pb2.RouteDecision:
-    """What of a decision follows from the plan alone."""
-    return decision_pb2.RouteDecision(
-        policy=decision_pb2.PolicyRef(name=plan.policy, digest=plan.policy_digest),
-        workload=plan.workload,
-        stage=decision_pb2.STAGE_ENFORCE,
-        targets=[_target(target) for target in plan.targets],
-        limits=_limits(plan.limits, max_runs),
-        reason=_reason(plan),
-        propensity_ppm=_ppm(plan.propensity),
-        classification=_summary(plan.classification),
-        baseline=_baseline(plan),
-        reservation=_reservation(plan),
+    """What of a decision follows from the plan alone.
+
+    Nested messages are written in their places: those that are made apart are copied when they are put in, which took most
+    of the time of making a decision's message.
+    """
+    message = decision_pb2.RouteDecision(
+        workload=plan.workload, stage=decision_pb2.STAGE_ENFORCE, propensity_ppm=_ppm(plan.propensity)
     )
+    message.policy.name = plan.policy
+    message.policy.digest = plan.policy_digest
+    for target in plan.targets:
+        _put_target(message.targets.add(), target)
+    _put_limits(message.limits, plan.limits, max_runs)
+    _put_reason(message.reason, plan)
+    _put_summary(message.classification, plan.classification)
+    if plan.baseline is not None:
+        _put_baseline(message.baseline, plan.baseline)
+    if plan.holds:
+        _put_reservation(message.reservation, plan)
+    return message
 
 
-def _target(target: Target) -> decision_pb2.Target:
-    return decision_pb2.Target(
-        deployment=target.deployment,
-        model=target.model,
-        provider=target.provider,
-        estimate=_estimate(target.estimate),
-        max_cost_nanousd=target.max_cost_nanousd,
-    )
+def _put_target(message: decision_pb2.Target, target: Target) -> None:
+    message.deployment = target.deployment
+    message.model = target.model
+    message.provider = target.provider
+    message.max_cost_nanousd = target.max_cost_nanousd
+    _put_estimate(message.estimate, target.estimate)
 
 
-def _reservation(plan: Decision) -> decision_pb2.Reservation | None:
+def _put_estimate(message: decision_pb2.Estimate, estimate: Estimate) -> None:
+    message.cost_nanousd = estimate.cost_nanousd
+    message.quality_ppm = _ppm(estimate.quality)
+    message.input_tokens = estimate.input_tokens
+    message.output_tokens = estimate.output_tokens
+    put_duration(message.latency, estimate.latency)
+
+
+def _put_reservation(message: decision_pb2.Reservation, plan: Decision) -> None:
     """What is held; where no budget counts money, one call of each target may be made."""
-    if not plan.holds:
-        return None
     whole = sum(target.max_cost_nanousd for target in plan.targets)
-    return decision_pb2.Reservation(
-        max_cost_nanousd=whole if plan.reserved_nanousd is None else plan.reserved_nanousd,
-        accounts=list(dict.fromkeys(hold.account.id for hold in plan.holds))[:MOST_ACCOUNTS],
-    )
+    message.max_cost_nanousd = whole if plan.reserved_nanousd is None else plan.reserved_nanousd
+    message.accounts.extend(list(dict.fromkeys(hold.account.id for hold in plan.holds))[:MOST_ACCOUNTS])
 
 
-def _estimate(estimate: Estimate) -> decision_pb2.Estimate:
-    return decision_pb2.Estimate(
-        cost_nanousd=estimate.cost_nanousd,
-        latency=duration(estimate.latency),
-        quality_ppm=_ppm(estimate.quality),
-        input_tokens=estimate.input_tokens,
-        output_tokens=estimate.output_tokens,
-    )
+def _put_limits(message: decision_pb2.Limits, limits: Limits, max_runs: int) -> None:
+    message.max_attempts = limits.max_attempts
+    message.max_output_tokens = limits.max_output_tokens
+    message.max_cost_nanousd = limits.max_cost_nanousd
+    message.max_runs = max_runs
+    put_duration(message.deadline, limits.deadline)
 
 
-def _limits(limits: Limits, max_runs: int) -> decision_pb2.Limits:
-    return decision_pb2.Limits(
-        max_attempts=limits.max_attempts,
-        max_output_tokens=limits.max_output_tokens,
-        max_cost_nanousd=limits.max_cost_nanousd,
-        deadline=duration(limits.deadline),
-        max_runs=max_runs,
-    )
+def _put_reason(message: decision_pb2.Reason, plan: Decision) -> None:
+    message.code = REASON_CODE[plan.reason_code] if plan.reason_code else decision_pb2.REASON_CODE_UNSPECIFIED
+    message.text = plan.reason_text
+    message.notices.extend([NOTICE[notice] for notice in plan.notices])
 
 
-def _reason(plan: Decision) -> decision_pb2.Reason:
-    return decision_pb2.Reason(
-        code=REASON_CODE[plan.reason_code] if plan.reason_code else decision_pb2.REASON_CODE_UNSPECIFIED,
-        text=plan.reason_text,
-        notices=[NOTICE[notice] for notice in plan.notices],
-    )
+def _put_summary(message: decision_pb2.ClassificationSummary, taken: Classification) -> None:
+    message.task_type = TASK_TYPE[taken.task_type]
+    message.complexity = COMPLEXITY[taken.complexity]
+    message.domain = DOMAIN[taken.domain] if taken.domain else catalog_pb2.DOMAIN_UNSPECIFIED
+    message.confidence_ppm = _ppm(taken.confidence)
 
 
-def _summary(taken: Classification) -> decision_pb2.ClassificationSummary:
-    return decision_pb2.ClassificationSummary(
-        task_type=TASK_TYPE[taken.task_type],
-        complexity=COMPLEXITY[taken.complexity],
-        domain=DOMAIN[taken.domain] if taken.domain else catalog_pb2.DOMAIN_UNSPECIFIED,
-        confidence_ppm=_ppm(taken.confidence),
-    )
-
-
-def _baseline(plan: Decision) -> decision_pb2.Baseline | None:
-    if plan.baseline is None:
-        return None
-    return decision_pb2.Baseline(
-        model=plan.baseline.model, cost_nanousd=plan.baseline.cost_nanousd, price=price_message(plan.baseline.price)
-    )
+def _put_baseline(message: decision_pb2.Baseline, baseline: Baseline) -> None:
+    message.model = baseline.model
+    message.cost_nanousd = baseline.cost_nanousd
+    _put_price(message.price, baseline.price)
 
 
 def price_message(price: Price) -> catalog_pb2.Price:
     """A price for the wire; what is absent stays absent."""
-    message = catalog_pb2.Price(
-        input_nanousd_per_mtok=price.input_nanousd_per_mtok, output_nanousd_per_mtok=price.output_nanousd_per_mtok
-    )
+    message = catalog_pb2.Price()
+    _put_price(message, price)
+    return message
+
+
+def _put_price(message: catalog_pb2.Price, price: Price) -> None:
+    message.input_nanousd_per_mtok = price.input_nanousd_per_mtok
+    message.output_nanousd_per_mtok = price.output_nanousd_per_mtok
     if price.cached_input_nanousd_per_mtok is not None:
         message.cached_input_nanousd_per_mtok = price.cached_input_nanousd_per_mtok
     if price.cache_write_nanousd_per_mtok is not None:
         message.cache_write_nanousd_per_mtok = price.cache_write_nanousd_per_mtok
-    return message
 
 
 def classification_message(taken: Classification) -> routing_pb2.Classification:
     """A classification with its signals."""
-    return routing_pb2.Classification(
-        task_type=TASK_TYPE[taken.task_type],
-        complexity=COMPLEXITY[taken.complexity],
-        domain=DOMAIN[taken.domain] if taken.domain else catalog_pb2.DOMAIN_UNSPECIFIED,
-        confidence=taken.confidence,
-        classifier=taken.classifier,
-        signals=[
-            routing_pb2.Signal(name=signal.name, votes_for=signal.votes_for, weight=signal.weight)
-            for signal in taken.signals
-        ],
-    )
+    message = routing_pb2.Classification()
+    put_classification(message, taken)
+    return message
+
+
+def put_classification(message: routing_pb2.Classification, taken: Classification) -> None:
+    """Write a classification with its signals into `message`, which is empty."""
+    message.task_type = TASK_TYPE[taken.task_type]
+    message.complexity = COMPLEXITY[taken.complexity]
+    message.domain = DOMAIN[taken.domain] if taken.domain else catalog_pb2.DOMAIN_UNSPECIFIED
+    message.confidence = taken.confidence
+    message.classifier = taken.classifier
+    for signal in taken.signals:
+        message.signals.add(name=signal.name, votes_for=signal.votes_for, weight=signal.weight)
 
 
 def candidate_message(candidate: Candidate) -> routing_pb2.Candidate:
     """A candidate with its exclusion or its score."""
-    return routing_pb2.Candidate(
+    message = routing_pb2.Candidate(
         deployment=candidate.deployment,
         model=candidate.model,
         provider=candidate.provider,
         exclusion=EXCLUSION[candidate.exclusion] if candidate.exclusion else routing_pb2.EXCLUSION_UNSPECIFIED,
         detail=candidate.detail,
-        estimate=_estimate(candidate.estimate),
         score=candidate.score,
         rank=candidate.rank,
         score_terms=[routing_pb2.ScoreTerm(name=term.name, value=term.value) for term in candidate.score_terms],
     )
+    _put_estimate(message.estimate, candidate.estimate)
+    return message
 
 
 def no_target_failure(nothing: NoEligibleTarget) -> Failure:

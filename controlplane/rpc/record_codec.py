@@ -7,9 +7,9 @@ from datetime import datetime
 from controlplane.budget.model import Account, AccountId, Balance, BudgetName, Measure, Purse
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.model import Classification, Signal
-from controlplane.decision.model import Affinity, Constraints, Operation, Request
+from controlplane.decision.model import UNCONSTRAINED, Constraints, Operation, Request
 from controlplane.routing.model import Ask, Basis, Known, SignedDecision
-from controlplane.rpc.decision_codec import classification_message
+from controlplane.rpc.decision_codec import put_classification
 from controlplane.rpc.enums import (
     CAPABILITY,
     COMPLEXITIES,
@@ -25,9 +25,9 @@ from turnout.audit.v1 import record_pb2
 from turnout.catalog.v1 import catalog_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout.trust.v1 import envelope_pb2
-from turnout_wire.conversation import features_from_proto, features_to_proto
+from turnout_wire.conversation import features_from_proto, put_features
 from turnout_wire.payload_type import PayloadType
-from turnout_wire.times import duration, moment, timestamp
+from turnout_wire.times import duration, moment, put_timestamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +46,11 @@ class Recorded:
 
 def decision_record(signed: SignedDecision, ask: Ask, request: Request, basis: Basis, owner: str) -> bytes:
     """The body of a decision's entry."""
-    return record_pb2.DecisionRecord(
-        decision=envelope_of(signed), asked=_asked(ask, request), basis=_basis(basis), owner=owner
-    ).SerializeToString()
+    record = record_pb2.DecisionRecord(owner=owner)
+    put_envelope(record.decision, signed)
+    _put_asked(record.asked, ask, request)
+    _put_basis(record.basis, basis)
+    return record.SerializeToString()
 
 
 def adopted_record(envelope: envelope_pb2.Envelope) -> bytes:
@@ -56,10 +58,11 @@ def adopted_record(envelope: envelope_pb2.Envelope) -> bytes:
     return record_pb2.DecisionRecord(decision=envelope, adopted=True).SerializeToString()
 
 
-def envelope_of(signed: SignedDecision) -> envelope_pb2.Envelope:
-    """A signed decision for the wire."""
-    signature = envelope_pb2.Signature(key_id=signed.key_id, value=signed.signature)
-    return envelope_pb2.Envelope(payload_type=PayloadType.DECISION, payload=signed.payload, signatures=[signature])
+def put_envelope(message: envelope_pb2.Envelope, signed: SignedDecision) -> None:
+    """Write a signed decision into `message`, which is empty."""
+    message.payload_type = PayloadType.DECISION
+    message.payload = signed.payload
+    message.signatures.add(key_id=signed.key_id, value=signed.signature)
 
 
 def refusal_record(
@@ -67,7 +70,7 @@ def refusal_record(
 ) -> bytes:
     """The body of a refusal's entry; `place` is workload, owner and policy, each empty where it was not known."""
     workload, owner, policy = place
-    return record_pb2.RefusalRecord(
+    record = record_pb2.RefusalRecord(
         reason=reason,
         message=message,
         tenant=ask.tenant,
@@ -77,9 +80,12 @@ def refusal_record(
         workload=workload,
         owner=owner,
         policy=policy,
-        asked=_asked(ask, request) if request is not None else None,
-        basis=_basis(basis) if basis is not None else None,
-    ).SerializeToString()
+    )
+    if request is not None:
+        _put_asked(record.asked, ask, request)
+    if basis is not None:
+        _put_basis(record.basis, basis)
+    return record.SerializeToString()
 
 
 def recorded(asked: record_pb2.Asked, basis: record_pb2.Basis, *, tenant: str, key: str) -> Recorded:
@@ -88,7 +94,7 @@ def recorded(asked: record_pb2.Asked, basis: record_pb2.Basis, *, tenant: str, k
         features=features_from_proto(asked.features),
         classification=_classification(asked.classification),
         origin=origin_from(asked.hints),
-        constraints=constraints_from(asked.constraints) if asked.HasField("constraints") else Constraints(),
+        constraints=constraints_from(asked.constraints) if asked.HasField("constraints") else UNCONSTRAINED,
         policy=asked.policy,
         tenant=tenant,
         key=key,
@@ -100,43 +106,32 @@ def recorded(asked: record_pb2.Asked, basis: record_pb2.Basis, *, tenant: str, k
     return Recorded(request=request, hint=hint_from(asked.hints), basis=_basis_from(basis))
 
 
-def _asked(ask: Ask, request: Request) -> record_pb2.Asked:
-    return record_pb2.Asked(
-        features=features_to_proto(request.features),
-        hints=_hints(ask),
-        constraints=None if request.constraints == _NONE else _constraints(request.constraints),
-        policy=request.policy,
-        classification=classification_message(request.classification),
-        max_runs=ask.max_runs,
-        model=request.model,
-        affinity=_affinity(request.affinity),
-        operation=routing_pb2.OPERATION_UNSPECIFIED
-        if request.operation is Operation.CHAT
-        else OPERATION[request.operation],
-    )
+def _put_asked(message: record_pb2.Asked, ask: Ask, request: Request) -> None:
+    put_features(message.features, request.features)
+    _put_hints(message.hints, ask)
+    if request.constraints is not UNCONSTRAINED and request.constraints != UNCONSTRAINED:
+        message.constraints.CopyFrom(_constraints(request.constraints))
+    message.policy = request.policy
+    put_classification(message.classification, request.classification)
+    message.max_runs = ask.max_runs
+    message.model = request.model
+    if request.affinity is not None:
+        message.affinity.deployment = request.affinity.deployment
+        message.affinity.cached_tokens = request.affinity.cached_tokens
+    if request.operation is not Operation.CHAT:
+        message.operation = OPERATION[request.operation]
 
 
-_NONE = Constraints()
-
-
-def _affinity(affinity: Affinity | None) -> routing_pb2.Affinity | None:
-    if affinity is None:
-        return None
-    return routing_pb2.Affinity(deployment=affinity.deployment, cached_tokens=affinity.cached_tokens)
-
-
-def _hints(ask: Ask) -> routing_pb2.Hints:
+def _put_hints(message: routing_pb2.Hints, ask: Ask) -> None:
     origin, hint = ask.origin, ask.hint
-    return routing_pb2.Hints(
-        workload=origin.workload,
-        feature=origin.feature,
-        endpoint=origin.endpoint,
-        labels=origin.labels,
-        task_type=TASK_TYPE[hint.task_type] if hint.task_type else catalog_pb2.TASK_TYPE_UNSPECIFIED,
-        complexity=COMPLEXITY[hint.complexity] if hint.complexity else catalog_pb2.COMPLEXITY_UNSPECIFIED,
-        session=ask.session,
-        user=ask.user,
-    )
+    message.workload = origin.workload
+    message.feature = origin.feature
+    message.endpoint = origin.endpoint
+    message.labels.update(origin.labels)
+    message.task_type = TASK_TYPE[hint.task_type] if hint.task_type else catalog_pb2.TASK_TYPE_UNSPECIFIED
+    message.complexity = COMPLEXITY[hint.complexity] if hint.complexity else catalog_pb2.COMPLEXITY_UNSPECIFIED
+    message.session = ask.session
+    message.user = ask.user
 
 
 def _constraints(constraints: Constraints) -> routing_pb2.Constraints:
@@ -156,17 +151,15 @@ def _constraints(constraints: Constraints) -> routing_pb2.Constraints:
     )
 
 
-def _basis(basis: Basis) -> record_pb2.Basis:
-    return record_pb2.Basis(
-        decided_at=timestamp(basis.decided_at),
-        draw=basis.draw,
-        snapshot_version=basis.snapshot_version,
-        snapshot_digest=basis.snapshot_digest,
-        catalog_digest=basis.catalog_digest,
-        live_digest=basis.live_digest,
-        live_revision=basis.live_revision,
-        purses=[_purse(purse) for purse in basis.purses],
-    )
+def _put_basis(message: record_pb2.Basis, basis: Basis) -> None:
+    put_timestamp(message.decided_at, basis.decided_at)
+    message.draw = basis.draw
+    message.snapshot_version = basis.snapshot_version
+    message.snapshot_digest = basis.snapshot_digest
+    message.catalog_digest = basis.catalog_digest
+    message.live_digest = basis.live_digest
+    message.live_revision = basis.live_revision
+    message.purses.extend([_purse(purse) for purse in basis.purses])
 
 
 def _purse(purse: Purse) -> record_pb2.Purse:

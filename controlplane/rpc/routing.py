@@ -19,7 +19,7 @@ from controlplane.rpc.decision_codec import (
     classification_message,
     plan_message,
 )
-from controlplane.rpc.record_codec import envelope_of
+from controlplane.rpc.record_codec import put_envelope
 from controlplane.rpc.routing_codec import ask_from, ask_to_classify, origin_from
 from controlplane.snapshot.model import Snapshot
 from turnout.routing.v1 import routing_pb2
@@ -74,7 +74,9 @@ class RoutingServicer:
         """One signed decision."""
         signed = await self._decide(self._ask(request, call))
         call.decision_id = signed.decision_id
-        return _response(signed)
+        response = routing_pb2.DecideRouteResponse()
+        _put_decision(response, signed)
+        return response
 
     async def DecideRoutes(
         self, request: routing_pb2.DecideRoutesRequest, call: Call
@@ -83,16 +85,19 @@ class RoutingServicer:
         snapshot = self._commands.snapshot()
         # At once, so that the store writes them in one group.
         results = await asyncio.gather(*(self._result(one, call, snapshot) for one in request.requests))
-        return routing_pb2.DecideRoutesResponse(results=results, snapshot_version=snapshot.version)
+        response = routing_pb2.DecideRoutesResponse(snapshot_version=snapshot.version)
+        for result in results:
+            _put_result(response.results.add(), result)
+        return response
 
     async def _result(
         self, request: routing_pb2.DecideRouteRequest, call: Call, snapshot: Snapshot
-    ) -> routing_pb2.RouteResult:
+    ) -> SignedDecision | Failure:
         try:
             self._check(request)
-            return routing_pb2.RouteResult(decision=_response(await self._decide(self._ask(request, call), snapshot)))
+            return await self._decide(self._ask(request, call), snapshot)
         except Failure as failure:
-            return routing_pb2.RouteResult(error=to_status(failure))
+            return failure
 
     async def _decide(self, ask: Ask, snapshot: Snapshot | None = None) -> SignedDecision:
         try:
@@ -179,5 +184,13 @@ def _attributes(issued: IssuedDecision | None) -> dict[str, str]:
     }
 
 
-def _response(signed: SignedDecision) -> routing_pb2.DecideRouteResponse:
-    return routing_pb2.DecideRouteResponse(decision=envelope_of(signed), snapshot_version=signed.snapshot_version)
+def _put_result(message: routing_pb2.RouteResult, result: SignedDecision | Failure) -> None:
+    if isinstance(result, Failure):
+        message.error.CopyFrom(to_status(result))
+    else:
+        _put_decision(message.decision, result)
+
+
+def _put_decision(message: routing_pb2.DecideRouteResponse, signed: SignedDecision) -> None:
+    put_envelope(message.decision, signed)
+    message.snapshot_version = signed.snapshot_version

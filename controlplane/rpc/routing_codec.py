@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from controlplane.catalog.model import Complexity, TaskType
-from controlplane.decision.model import Affinity, Constraints, Operation, Origin
+from controlplane.decision.model import UNCONSTRAINED, Affinity, Constraints, Operation, Origin
 from controlplane.routing.model import Ask, Known, NoTrace, Shown, Told, Trace
 from controlplane.rpc.enums import CAPABILITIES, COMPLEXITIES, OPERATIONS, PROTOCOLS, TASK_TYPES
 from turnout.inference.v1 import chat_pb2, payload_pb2
@@ -42,7 +42,7 @@ def ask_from(
         presenter=caller.name,
         origin=origin_from(request.hints),
         hint=hint_from(request.hints),
-        constraints=constraints_from(request.constraints) if request.HasField("constraints") else Constraints(),
+        constraints=constraints_from(request.constraints) if request.HasField("constraints") else UNCONSTRAINED,
         policy=request.policy,
         pool=request.pool or "default",
         max_runs=request.max_runs or 1,

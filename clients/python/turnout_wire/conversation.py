@@ -72,11 +72,17 @@ def _tool_text(tool: chat_pb2.Tool) -> str:
 
 def features_to_proto(features: Features) -> routing_pb2.Features:
     """Features for the wire."""
-    return routing_pb2.Features(
-        **{name: getattr(features, name) for name in _SAME},
-        output_format=_FORMAT_NUMBERS[features.output_format],
-        signals=features.signals,
-    )
+    message = routing_pb2.Features()
+    put_features(message, features)
+    return message
+
+
+def put_features(message: routing_pb2.Features, features: Features) -> None:
+    """Write features into `message`, which is empty."""
+    for name in _SAME:
+        setattr(message, name, getattr(features, name))
+    message.output_format = _FORMAT_NUMBERS[features.output_format]
+    message.signals.extend(features.signals)
 
 
 def features_from_proto(message: routing_pb2.Features) -> Features:

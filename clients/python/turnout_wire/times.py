@@ -7,14 +7,19 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from turnout_wire.failure import Failure
 
-_MICROSECOND = timedelta(microseconds=1)
+_DAY = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def duration(delta: timedelta) -> Duration:
     """A duration, exact to the microsecond."""
-    seconds, microseconds = divmod(delta // _MICROSECOND, 1_000_000)
-    return Duration(seconds=seconds, nanos=microseconds * 1000)
+    return Duration(seconds=delta.days * _DAY + delta.seconds, nanos=delta.microseconds * 1000)
+
+
+def put_duration(message: Duration, delta: timedelta) -> None:
+    """Write a duration into a field of a message, where a nested message that is passed in would be copied."""
+    message.seconds = delta.days * _DAY + delta.seconds
+    message.nanos = delta.microseconds * 1000
 
 
 def delta(message: Duration, field: str) -> timedelta:
@@ -35,5 +40,12 @@ def moment(message: Timestamp, field: str) -> datetime:
 
 def timestamp(at: datetime) -> Timestamp:
     """A time for the wire, exact to the microsecond: what `Timestamp.FromDatetime` gives, in a tenth of its time."""
-    seconds, microseconds = divmod((at - _EPOCH) // _MICROSECOND, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=microseconds * 1000)
+    since = at - _EPOCH
+    return Timestamp(seconds=since.days * _DAY + since.seconds, nanos=since.microseconds * 1000)
+
+
+def put_timestamp(message: Timestamp, at: datetime) -> None:
+    """Write a time into a field of a message, where a nested message that is passed in would be copied."""
+    since = at - _EPOCH
+    message.seconds = since.days * _DAY + since.seconds
+    message.nanos = since.microseconds * 1000
