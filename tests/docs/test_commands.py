@@ -80,8 +80,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory, s3: S3) -> Iterator[Desk]:
                 "127.0.0.1:7422",
                 "http://127.0.0.1:7412",
                 "http://127.0.0.1:7431",
+                "http://127.0.0.1:7521",
             ]
-            real = [up["control"], *up["workers"], up["http"], up["sandbox"]]
+            real = [up["control"], *up["workers"], up["http"], up["sandbox"], up["gateways"][0]]
             yield Desk(folder=folder, variables=variables, addresses=dict(zip(written, real, strict=True)))
         finally:
             stack.terminate()
