@@ -97,7 +97,11 @@ class ResponseWriter:
         return closing + self._event(f"response.{'incomplete' if incomplete else 'completed'}", {"response": response})
 
     def fail(self, problem: Problem) -> bytes:
-        """The error, and the response as failed."""
+        """The error, and the response as failed.
+
+        The error stands in the event as it is documented, and in a member of its own as OpenAI's servers send it: by that the
+        SDKs raise, where a loop over deltas alone would take half an answer for the whole.
+        """
         error = error_of(problem)
         response = self._response or self._begun_elsewhere() or base(self._answering)
         told: Json = {
@@ -105,7 +109,7 @@ class ResponseWriter:
             "message": error["message"],
         }
         failed = {**response, "status": "failed", "error": told}
-        details: Json = {name: error[name] for name in ("code", "message", "param")}
+        details: Json = {**{name: error[name] for name in ("code", "message", "param")}, "error": error}
         return self._event("error", details) + self._event("response.failed", {"response": failed})
 
     def _event(self, name: str, more: Json) -> bytes:

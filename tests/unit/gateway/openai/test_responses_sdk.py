@@ -1,5 +1,6 @@
 """The official SDK in front of responses."""
 
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -190,17 +191,16 @@ def test_a_call_without_arguments_before_more_text_has_an_empty_object() -> None
 
 def test_a_stream_that_breaks_off_fails_and_does_not_complete() -> None:
     gateway = Gateway(problem=Problem(reason="STREAM_BROKEN", message="it broke off"))
-    events = list(gateway.client.responses.create(model="auto", input="Hi", stream=True))
+    with pytest.raises(openai.APIError, match="it broke off"):
+        list(gateway.client.responses.create(model="auto", input="Hi", stream=True))
+    lines = [line for line in gateway.streams[-1].splitlines() if line.startswith(b"data: ")]
+    events = [json.loads(line.removeprefix(b"data: ")) for line in lines]
     error, failed = events[-2:]
-    assert error.type == "error"
-    assert (error.code, error.message) == ("stream_broken", "it broke off")
-    assert failed.type == "response.failed"
-    assert failed.response.status == "failed"
-    assert failed.response.error is not None
-    assert failed.response.error.message == "it broke off"
-    numbers = [event.sequence_number for event in events]
-    assert all(after == before + 1 for before, after in pairwise(numbers))
-    with gateway.client.responses.stream(model="auto", input="Hi") as stream, pytest.raises(RuntimeError):
+    assert (error["type"], error["code"], error["message"]) == ("error", "stream_broken", "it broke off")
+    assert (failed["type"], failed["response"]["status"]) == ("response.failed", "failed")
+    assert failed["response"]["error"]["message"] == "it broke off"
+    assert all(after["sequence_number"] == before["sequence_number"] + 1 for before, after in pairwise(events))
+    with gateway.client.responses.stream(model="auto", input="Hi") as stream, pytest.raises(openai.APIError):
         stream.get_final_response()
 
 
