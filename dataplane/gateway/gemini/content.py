@@ -13,6 +13,8 @@ from dataplane.provider import json_text
 
 _ROLES = {"": Role.USER, "user": Role.USER, "function": Role.USER, "tool": Role.USER, "model": Role.ASSISTANT}
 _DATA = ("text", "functionCall", "functionResponse", "inlineData", "fileData")
+_NO_SIGNATURE = base64.b64encode(b"skip_thought_signature_validator").decode()
+"""What stands for the seal on calls that no model of Gemini made (ai.google.dev/gemini-api/docs/thought-signatures)."""
 _PART = frozenset((*_DATA, "thought", "thoughtSignature"))
 _ONLY = frozenset(("executableCode", "codeExecutionResult", "toolCall", "toolResponse"))
 """What tools that Google runs say."""
@@ -65,6 +67,8 @@ class _Turns:
         if len(data) > 1:
             raise BadRequest(part.at(data[1]), f"a part holds one thing, and this one has {data[0]} already")
         signature = part.optional_text("thoughtSignature")
+        if signature == _NO_SIGNATURE and "functionCall" in part:
+            signature = ""
         if part.flag("thought"):
             _spoken(part, "thought", role)
             yield unsealed(part.optional_text("text"), signature)

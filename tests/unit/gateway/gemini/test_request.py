@@ -180,6 +180,12 @@ def test_signatures_stand_before_what_they_are_on() -> None:
     )
 
 
+def test_what_stands_for_a_signature_is_no_thinking() -> None:
+    stand_in = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
+    call = {"functionCall": {"id": "c", "name": "look"}, "thoughtSignature": stand_in}
+    assert parts(call, role="model") == (ToolCall(id="c", name="look", arguments="{}"),)
+
+
 def test_googles_schemas_become_json_schemas() -> None:
     schema = {
         "type": "OBJECT",
