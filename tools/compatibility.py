@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 
 from tools import protoc
+from tools.compatibility_errors import CLIENTS, CUT, ERRORS
 from tools.compatibility_table import TABLE, Cell, Client, Kind, Row
 
 PAGE = protoc.ROOT / "docs" / "compatibility.md"
@@ -34,7 +35,7 @@ was told. The providers are the sandbox's, which speaks their protocols over rea
 
 def page() -> str:
     """The whole page."""
-    return "\n".join((INTRODUCTION, *_sections(), *_holes())) + "\n"
+    return "\n".join((INTRODUCTION, *_sections(), *_holes(), *_errors())) + "\n"
 
 
 def _sections() -> Iterator[str]:
@@ -65,6 +66,18 @@ def _holes() -> Iterator[str]:
         for cell in dict.fromkeys(row.at(kind) for kind in Kind if row.at(kind).reason):
             where = ", ".join(HEADINGS[kind] for kind in Kind if row.at(kind) == cell)
             yield f"| {row.client}, {row.feature} | {where} | {cell.why} | `{cell.reason}` |"
+
+
+def _errors() -> Iterator[str]:
+    yield from ("", "## What is raised", "", f"| | {' | '.join(CLIENTS)} | `x-turnout-error` |")
+    yield f"| --- |{' --- |' * len(CLIENTS)} --- |"
+    for wrong in ERRORS:
+        yield _raised(wrong.what, [wrong.raised(client) for client in CLIENTS], f"`{wrong.reason}`")
+    yield _raised("a stream that breaks off, in its iterator", [CUT[client] for client in CLIENTS], "in the stream")
+
+
+def _raised(what: str, names: list[str], reason: str) -> str:
+    return f"| {what} | {' | '.join(f'`{name}`' for name in names)} | {reason} |"
 
 
 def main() -> int:

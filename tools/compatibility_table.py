@@ -214,5 +214,23 @@ EMBEDDINGS = _rows(
     ("as floats", NO_VECTORS),
     ("dimensions", NO_VECTORS),
 )
-TABLE: tuple[Row, ...] = (*CHAT, *RESPONSES, *EMBEDDINGS, *MESSAGES, *CONTENT)
+LANGCHAIN = _rows(
+    Client.LANGCHAIN,
+    "`invoke`",
+    "`ainvoke`",
+    "`stream`",
+    "`bind_tools`",
+    "tool results",
+    "`with_structured_output`",
+    ("`with_structured_output` by a tool", ALWAYS_PARALLEL),
+    "image",
+    "`use_responses_api`",
+)
+_ECHOED = dict.fromkeys(NOT_OPENAI, dropped("messages[].provider_specific_fields"))
+LITELLM = (
+    *_rows(Client.LITELLM_OPENAI, "text", "stream", "tool call", ("tool results", _ECHOED), "schema", "image"),
+    *_rows(Client.LITELLM_ANTHROPIC, "text", "stream", "tool call", "tool results", "schema", "image"),
+    *_rows(Client.LITELLM_GEMINI, "text", "stream", "tool call", "tool results", "schema", "image"),
+)
+TABLE: tuple[Row, ...] = (*CHAT, *RESPONSES, *EMBEDDINGS, *MESSAGES, *CONTENT, *LANGCHAIN, *LITELLM)
 """Every promise."""

@@ -11,9 +11,9 @@ Scenario = Callable[[Heard], None]
 """Uses an SDK, and checks what it got and what the provider was told; raises the SDK's own class when it is refused."""
 
 
-def cells(client: Client) -> pytest.MarkDecorator:
-    """A test for each cell of a client."""
-    rows = [row for row in TABLE if row.client is client]
+def cells(*clients: Client) -> pytest.MarkDecorator:
+    """A test for each cell of these clients."""
+    rows = [row for row in TABLE if row.client in clients]
     found = [(row, kind) for row in rows for kind in Kind if kind in PLACES]
     return pytest.mark.parametrize(("row", "kind"), found, ids=[f"{row.feature}-{kind}" for row, kind in found])
 
@@ -24,7 +24,7 @@ def hold(stage: Stage, row: Row, kind: Kind, scenarios: Mapping[str, Scenario], 
         "a scenario, or a row, is missing"
     )
     cell = row.at(kind)
-    heard = stage.listen(kind, cell.dropped)
+    heard = stage.listen(row.client, kind, cell.dropped)
     scenario = scenarios[row.feature]
     if cell.reason:
         with pytest.raises(refusals):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from dataplane.provider.sandbox import Fault, LoopClock, ModelProfile, SandboxConfig, SandboxServer, Settings
+from dataplane.provider.sandbox import Fault, FaultKind, LoopClock, ModelProfile, SandboxConfig, SandboxServer, Settings
 from dataplane.provider.sandbox.exchange import Exchange
 from dataplane.provider.sandbox.http1 import Request
 from dataplane.provider.sandbox.profile import UnknownModels
@@ -20,7 +20,7 @@ from dataplane.provider.sandbox.service import Sandbox
 from tests.support.arrived import Arrived
 from tests.support.backbone import Json, backbone, model
 from tests.support.wiretap import Wiretap, wiretap
-from tools.compatibility_table import Kind
+from tools.compatibility_table import Client, Kind
 
 PATIENCE = 20.0
 Made = TypeVar("Made")
@@ -86,6 +86,7 @@ class Heard:
     """What came of one cell: the requests that providers got, and what the gateway told of them."""
 
     stage: "Stage"
+    client_of: Client
     kind: Kind
     dropped: tuple[str, ...] = ()
     arrived_before: int = 0
@@ -152,10 +153,11 @@ class Stage:
     overheard: Overheard
     clients: dict[Any, Any] = field(default_factory=dict)
 
-    def listen(self, kind: Kind, dropped: tuple[str, ...] = ()) -> Heard:
+    def listen(self, client: Client, kind: Kind, dropped: tuple[str, ...] = ()) -> Heard:
         """Listen from now on."""
         return Heard(
             stage=self,
+            client_of=client,
             kind=kind,
             dropped=dropped,
             arrived_before=len(self.overheard.heard),
@@ -167,7 +169,7 @@ class Stage:
 async def _playing(*faults: Fault) -> AsyncIterator[tuple[str, Overheard]]:
     config = SandboxConfig(
         settings=Settings(latency_scale=0.0, seed=7, unknown_models=UnknownModels.SERVE),
-        models={place.model: _SOUND for place in PLACES.values()},
+        models={**{place.model: _SOUND for place in PLACES.values()}, "short-model": replace(_SOUND, context_window=5)},
         faults=faults,
     )
     overheard = Overheard(Sandbox(config, LoopClock()))
@@ -179,35 +181,72 @@ async def _playing(*faults: Fault) -> AsyncIterator[tuple[str, Overheard]]:
         await server.stop()
 
 
-def _catalog(address: str, key: Path) -> Json:
+BROKEN: Mapping[str, Fault | None] = {
+    "short": None,
+    "filtered": None,
+    "throttled": Fault(id="throttled", kind=FaultKind.STATUS, status=429, retry_after_s=7.0, model="throttled-model"),
+    "down": Fault(id="down", kind=FaultKind.STATUS, status=503, model="down-model"),
+    "slow": Fault(id="slow", kind=FaultKind.HANG, model="slow-model"),
+    **{
+        f"{kind}-cut": Fault(id=f"{kind}-cut", kind=FaultKind.DISCONNECT, after_chunks=9, model=f"cut-{place.model}")
+        for kind, place in PLACES.items()
+    },
+}
+"""Models that fail, each at a server of its own, so that no breaker of one opens for another."""
+_FILTERED = b'{"error":{"message":"filtered","type":"invalid_request_error","param":"prompt","code":"content_filter"}}'
+
+
+def _broken(name: str, address: str, key: Path) -> Json:
+    kind = Kind(name.removesuffix("-cut")) if name.endswith("-cut") else Kind.COMPATIBLE
+    called = f"cut-{PLACES[kind].model}" if name.endswith("-cut") else f"{name}-model"
+    return _deployed(kind, name, called, address, key)
+
+
+def _deployed(kind: Kind, name: str, called: str, address: str, key: Path) -> Json:
+    place = PLACES[kind]
+    return {
+        "name": f"{kind}/{name}",
+        "model": name,
+        "provider": place.provider,
+        "protocol": place.protocol,
+        "base_url": address + place.path,
+        "provider_model": called,
+        "credential": f"file:{key}",
+        **place.more,
+    }
+
+
+def _catalog(address: str, key: Path, broken: Mapping[str, str]) -> Json:
     able = ["code", "reasoning", "creative", "vision", "tools", "json", "json_schema"]
     models = [
-        *(model(str(kind), 1, 0.99, capabilities=able, provider=place.provider) for kind, place in PLACES.items()),
+        *(
+            model(str(kind), 1, 0.99, capabilities=able, provider=place.provider, max_output_tokens=8000)
+            for kind, place in PLACES.items()
+        ),
         *(
             model(f"{kind}-vectors", 1, 0.99, capabilities=["embeddings"], provider=place.provider)
             for kind, place in PLACES.items()
         ),
     ]
+    models += [model(name, 1000, 0.9, capabilities=able, provider="broken", max_output_tokens=8000) for name in broken]
     deployments = [
-        {
-            "name": f"{kind}/{name}",
-            "model": name,
-            "provider": place.provider,
-            "protocol": place.protocol,
-            "base_url": address + place.path,
-            "provider_model": called,
-            "credential": f"file:{key}",
-            **place.more,
-        }
-        for kind, place in PLACES.items()
-        for name, called in ((str(kind), place.model), (f"{kind}-vectors", place.vectors))
+        *(
+            _deployed(kind, name, called, address, key)
+            for kind, place in PLACES.items()
+            for name, called in ((str(kind), place.model), (f"{kind}-vectors", place.vectors))
+        ),
+        *(_broken(name, where, key) for name, where in broken.items()),
     ]
-    workload = {"name": "default", "owner": "platform", "policy": "cheap", "baseline": "openai"}
+    workloads: list[Json] = [
+        {"name": name, "owner": "platform", "policy": "cheap", "baseline": "openai"} for name in ("poor", "default")
+    ]
+    workloads[0]["when"] = {"features": ["poor"]}
     return {
         "models": models,
         "deployments": deployments,
-        "workloads": [workload],
+        "workloads": workloads,
         "policies": [{"name": "cheap", "strategy": "cheapest"}],
+        "budgets": [{"name": "poor", "limit_usd": 0.0001, "window": "total", "workloads": ["poor"]}],
     }
 
 
@@ -217,9 +256,12 @@ async def _running(folder: Path) -> AsyncIterator[Stage]:
     key.write_text("sk-provider", encoding="utf-8")
     async with AsyncExitStack() as stack:
         address, overheard = await stack.enter_async_context(_playing())
-        planes = await stack.enter_async_context(
-            backbone(folder, sections=_catalog(address, key), gateway="127.0.0.1:0")
-        )
+        broken = {}
+        for name, fault in BROKEN.items():
+            broken[name], failing = await stack.enter_async_context(_playing(*([fault] if fault else [])))
+            failing.replies["filtered-model"] = Reply(0.0, 400, (("content-type", "application/json"),), _FILTERED)
+        sections = _catalog(address, key, broken)
+        planes = await stack.enter_async_context(backbone(folder, sections=sections, gateway="127.0.0.1:0"))
         tap = await stack.enter_async_context(wiretap(planes.worker.plane.gateway_address))
         yield Stage(url=f"http://{tap.address}", key=planes.control.token("local"), tap=tap, overheard=overheard)
 
