@@ -44,6 +44,7 @@ from controlplane.rpc.sealing import DecisionSealer
 from controlplane.rpc.services import services
 from controlplane.rpc.snapshots import SnapshotServicer
 from controlplane.signing.commands import ActivateKey, GetKeySet, PrepareKey, RevokeKey
+from controlplane.signing.own import OwnSignatures
 from controlplane.snapshot.holder import SnapshotHolder
 from controlplane.snapshot.publication import Publication
 from controlplane.state import State
@@ -88,15 +89,16 @@ class Parts:
 def served(parts: Parts) -> list[Service]:
     """All services of the contract's control plane."""
     keys = _key_commands(parts)
+    signatures = OwnSignatures(parts.state.keys, verify)
     catalog = catalog_commands(parts.state.catalog)
     return services(
         {
-            "RoutingService": _routing(parts),
+            "RoutingService": _routing(parts, signatures),
             "CatalogService": CatalogServicer(catalog, lambda: parts.snapshots.current, changed=parts.spread),
             "BudgetService": _budgets(parts),
             "AuditService": _audit(parts),
             "SnapshotService": SnapshotServicer(parts.publication, parts.clock, parts.telemetry),
-            "OutcomeService": _outcomes(parts),
+            "OutcomeService": _outcomes(parts, signatures),
             "InsightService": _insights(parts),
             "KeyService": KeyServicer(keys),
             "KeyAdminService": KeyAdminServicer(keys, changed=parts.spread),
@@ -105,7 +107,7 @@ def served(parts: Parts) -> list[Service]:
     )
 
 
-def _routing(parts: Parts) -> RoutingServicer:
+def _routing(parts: Parts, signatures: OwnSignatures) -> RoutingServicer:
     around = Surroundings(
         snapshot=lambda: parts.snapshots.current,
         index=parts.worked_out.index,
@@ -117,7 +119,7 @@ def _routing(parts: Parts) -> RoutingServicer:
         issuer=parts.issuer,
     )
     commands = RoutingCommands(
-        decide=DecideRoute(around, DecisionSealer(parts.state.keys), DecisionMemory(), parts.books),
+        decide=DecideRoute(around, DecisionSealer(signatures), DecisionMemory(), parts.books),
         explain=ExplainRoute(around, lambda: parts.records.view.balances),
         classify=ClassifyRequest(around),
         snapshot=around.snapshot,
@@ -150,11 +152,11 @@ def _audit(parts: Parts) -> AuditServicer:
     )
 
 
-def _outcomes(parts: Parts) -> OutcomeServicer:
+def _outcomes(parts: Parts, signatures: OwnSignatures) -> OutcomeServicer:
     records = parts.records
     holds_of = Booking(lambda: parts.snapshots.current, lambda: records.view.balances)
     report = ReportReceipts(parts.sight, LostReceipts(), records.journal.submit, holds_of, records.sequencer.witness)
-    read = ReadReceipt(public_key=parts.public_key, verify=verify, entries=parts.entries)
+    read = ReadReceipt(public_key=parts.public_key, verify=signatures.verify, entries=parts.entries)
     return OutcomeServicer(report, read, parts.telemetry, _feedback(parts))
 
 
