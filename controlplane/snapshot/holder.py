@@ -55,11 +55,12 @@ class SnapshotHolder:
         self._listeners.append(listener)
 
     def publish(self, catalog: Catalog, digest: bytes) -> Snapshot:
-        """Make a new version, unless everything is as it was."""
-        if self._current is not None and self._current.digest == digest:
-            return self._current
-        live = self._current.live if self._current else Live()
+        """Make a new version, unless everything is as it was, its number too: another control plane may have raised that."""
         version = self._next(digest)
+        known = self._current
+        if known is not None and (known.version, known.digest) == (version.number, digest):
+            return known
+        live = known.live if known else Live()
         self._versions.save(version)
         self._current = Snapshot(
             version=version.number, digest=digest, created_at=self._clock(), catalog=catalog, live=live

@@ -123,3 +123,13 @@ async def test_keys_that_two_make_at_the_same_moment_are_both_there(replicas: Re
     made = await asyncio.gather(*(created(lines[turn % 2], f"app-{turn}") for turn in range(8)))
     found = await lines[0](access_pb2.ListApiKeysRequest())
     assert {key.key_id for key in found.api_keys} == {one.api_key.key_id for one in made}
+
+
+async def test_a_configuration_that_is_changed_back_is_a_new_version_everywhere(replicas: Replicas) -> None:
+    operator = replicas.first.control.line("operator")
+    first = await published(replicas.first.control)
+    assert (await operator(catalog_pb2.CreateModelRequest(model=new_model()))).snapshot_version == 2
+    await operator(catalog_pb2.DeleteModelRequest(name="tiny"))
+    again, theirs = await published(replicas.first.control), await taken(replicas.second, 3)
+    assert again.digest == theirs.digest == first.digest
+    assert again.version == 3
