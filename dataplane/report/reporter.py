@@ -134,6 +134,7 @@ class Reporter:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pace.health_every):
                     await self._queue.changed.wait()
+        if len(self._queue) < self._batch:
             await asyncio.sleep(self._pace.gather)
         self._queue.changed.clear()
 

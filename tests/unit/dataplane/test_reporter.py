@@ -139,8 +139,23 @@ def test_receipts_that_come_together_go_together_in_batches() -> None:
     control = Control()
     queue = reported(control, receipts=10, seconds=1)
     assert control.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    assert control.at == [0.05, 0.05, 0.05], "the first waits a moment for others, the rest goes at once"
+    assert control.at == [0.0, 0.0, 0.05], "whole batches go at once, the rest waits a moment for others"
     assert len(queue) == 0
+
+
+def test_receipts_that_keep_coming_share_reports() -> None:
+    control = Control()
+
+    async def main() -> None:
+        queue = ReceiptQueue(100)
+        async with reporting(control, queue):
+            for number in range(9):
+                await pause(0.03)
+                queue.put(receipt(number))
+            await pause(1)
+
+    run(main())
+    assert control.batches == [[0, 1], [2, 3], [4, 5], [6, 7], [8]]
 
 
 def test_every_report_carries_worker_health_and_what_was_dropped() -> None:
