@@ -14,8 +14,8 @@ from dataplane.report.uplink import Uplink
 from dataplane.sync.question_codec import answered, route_request
 from turnout.routing.v1 import routing_pb2
 from turnout_client.rule_book import RuleBook
-from turnout_features import RulePatterns, extract
-from turnout_wire.conversation import features_to_proto
+from turnout_features import Features, RulePatterns, extract
+from turnout_wire.conversation import put_features
 from turnout_wire.failure import Failure
 from turnout_wire.status import from_call
 
@@ -26,6 +26,11 @@ MOST_AT_ONCE = 64
 """Requests in one call; what the contract allows is 256, but one long call makes its first request wait for its last."""
 PARALLEL = 2
 """Calls under way. While they are, requests gather: so the more there are, the more share a call."""
+GATHERED = 8
+PATIENCE = 0.005
+"""A second call begins only for so many requests, or when the first of them has waited for so many seconds: a call costs both
+planes as much as several decisions.
+"""
 MOST_WAITING = 10_000
 """Requests that wait at most; what comes then is told to come later."""
 INLINE = 64 * 1024
@@ -46,6 +51,7 @@ class Decider:
         self._rules = RuleBook()
         self._waiting: deque[Pending] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._soon: asyncio.TimerHandle | None = None
 
     async def __call__(self, question: Question) -> Answered:
         """The signed decision. Raises Failure: the control plane's own, UNREACHABLE where there is none, or OVERLOADED."""
@@ -59,6 +65,8 @@ class Decider:
 
     async def close(self) -> None:
         """Give up what is under way."""
+        if self._soon is not None:
+            self._soon.cancel()
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
@@ -67,21 +75,33 @@ class Decider:
         self, request: routing_pb2.DecideRouteRequest, question: Question, outdated: bytes | None
     ) -> Answered:
         patterns = await self._rules.patterns(request, self._fetch, outdated)
+        request.ClearField("description")
         request.description.request_digest = question.request_digest
-        request.description.features.CopyFrom(await _features(question, patterns))
+        put_features(request.description.features, await _features(question, patterns))
         return answered(await self._result(request))
 
     async def _result(self, request: routing_pb2.DecideRouteRequest) -> routing_pb2.RouteResult:
         if len(self._waiting) >= MOST_WAITING:
             self._dropped()
             raise Failure("OVERLOADED", f"{MOST_WAITING} requests wait for their decisions; come back in a moment")
-        future: asyncio.Future[routing_pb2.RouteResult] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[routing_pb2.RouteResult] = loop.create_future()
         self._waiting.append((request, future))
-        if len(self._under_way) < PARALLEL:
+        if not self._under_way or len(self._waiting) >= GATHERED:
+            self._begin()
+        elif self._soon is None:
+            self._soon = loop.call_later(PATIENCE, self._begin)
+        return await future
+
+    def _begin(self) -> None:
+        """Make one more call for those that wait, if there may be one."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        if self._waiting and len(self._under_way) < PARALLEL:
             task = asyncio.create_task(self._work())
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
-        return await future
 
     async def _work(self) -> None:
         """Ask for those that wait, until nobody does."""
@@ -152,8 +172,8 @@ def _told(error: grpc.aio.AioRpcError) -> Failure:
     return from_call(error.code(), error.details() or "", error.trailing_metadata())
 
 
-async def _features(question: Question, patterns: RulePatterns) -> routing_pb2.Features:
+async def _features(question: Question, patterns: RulePatterns) -> Features:
     told = question.told
     if sum(len(utterance.text) for utterance in told.utterances) > INLINE:
-        return features_to_proto(await asyncio.to_thread(extract, told, patterns))
-    return features_to_proto(extract(told, patterns))
+        return await asyncio.to_thread(extract, told, patterns)
+    return extract(told, patterns)
