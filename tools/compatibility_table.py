@@ -79,6 +79,9 @@ def _rows(client: Client, *features: str | tuple[str, Mapping[Kind, Cell]]) -> t
     return tuple(Row(client=client, feature=name, elsewhere=MappingProxyType(dict(cells))) for name, cells in pairs)
 
 
+PASSED_ON = but("passed on as asked; the sandbox has none to give back")
+OPENAIS = (Kind.OPENAI, Kind.COMPATIBLE, Kind.AZURE)
+UNSHOWN = dict.fromkeys(OPENAIS, but("it is told how hard to think; the thinking is not given out"))
 NOT_OPENAI = (Kind.ANTHROPIC, Kind.GEMINI, Kind.BEDROCK)
 NO_SEED = dict.fromkeys((Kind.ANTHROPIC, Kind.BEDROCK), dropped("seed"))
 NO_PENALTY = dict.fromkeys((Kind.ANTHROPIC, Kind.BEDROCK), dropped("frequency_penalty"))
@@ -124,7 +127,7 @@ CHAT = _rows(
     "output limit",
     "reasoning effort",
     ("metadata", NO_METADATA),
-    ("log probabilities", only_openai("log probabilities")),
+    ("log probabilities", {**dict.fromkeys(OPENAIS, PASSED_ON), **only_openai("log probabilities")}),
 )
 MESSAGES = _rows(
     Client.MESSAGES,
@@ -147,12 +150,15 @@ MESSAGES = _rows(
     "temperature",
     ("top_k", dict.fromkeys((Kind.OPENAI, Kind.AZURE), dropped("top_k"))),
     "output limit",
-    "thinking",
+    ("thinking", UNSHOWN),
     "thinking given back",
     ("Claude's thinking given to another", elsewhere(Kind.ANTHROPIC, dropped("thinking"))),
     ("user", elsewhere(Kind.ANTHROPIC, dropped("metadata"))),
     ("cache marks", elsewhere(Kind.ANTHROPIC, dropped("messages[].content[].cache_control"))),
-    ("built-in tools", elsewhere(Kind.ANTHROPIC, refused("only Anthropic runs its own tools"))),
+    (
+        "built-in tools",
+        {**elsewhere(Kind.ANTHROPIC, refused("only Anthropic runs its own tools")), Kind.ANTHROPIC: PASSED_ON},
+    ),
     "count tokens",
     "list of models",
 )
@@ -176,9 +182,9 @@ CONTENT = _rows(
     ("top_k", dict.fromkeys((Kind.OPENAI, Kind.AZURE), dropped("top_k"))),
     ("seed", NO_SEED),
     "output limit",
-    "thinking",
+    ("thinking", UNSHOWN),
     "thinking given back",
-    ("built-in tools", elsewhere(Kind.GEMINI, refused("only Gemini runs its own tools"))),
+    ("built-in tools", {**elsewhere(Kind.GEMINI, refused("only Gemini runs its own tools")), Kind.GEMINI: PASSED_ON}),
     "count tokens",
     "list of models",
 )
@@ -201,7 +207,15 @@ RESPONSES = _rows(
     "output limit",
     "reasoning effort",
     "reasoning given back",
-    ("built-in tools", {**only_openai("tools of its own"), Kind.COMPATIBLE: NO_RESPONSES, Kind.AZURE: NO_RESPONSES}),
+    (
+        "built-in tools",
+        {
+            **only_openai("tools of its own"),
+            Kind.OPENAI: PASSED_ON,
+            Kind.COMPATIBLE: NO_RESPONSES,
+            Kind.AZURE: NO_RESPONSES,
+        },
+    ),
     ("answers kept by the server", NO_STORE),
 )
 NO_VECTORS = {
@@ -226,11 +240,14 @@ LANGCHAIN = _rows(
     "image",
     "`use_responses_api`",
 )
+_IN_WORDS = dict.fromkeys(
+    Kind, but("as JSON, with the schema in words: LiteLLM does so for names that are not Google's")
+)
 _ECHOED = dict.fromkeys(NOT_OPENAI, dropped("messages[].provider_specific_fields"))
 LITELLM = (
     *_rows(Client.LITELLM_OPENAI, "text", "stream", "tool call", ("tool results", _ECHOED), "schema", "image"),
     *_rows(Client.LITELLM_ANTHROPIC, "text", "stream", "tool call", "tool results", "schema", "image"),
-    *_rows(Client.LITELLM_GEMINI, "text", "stream", "tool call", "tool results", "schema", "image"),
+    *_rows(Client.LITELLM_GEMINI, "text", "stream", "tool call", "tool results", ("schema", _IN_WORDS), "image"),
 )
 TABLE: tuple[Row, ...] = (*CHAT, *RESPONSES, *EMBEDDINGS, *MESSAGES, *CONTENT, *LANGCHAIN, *LITELLM)
 """Every promise."""
