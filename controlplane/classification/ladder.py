@@ -55,17 +55,18 @@ class Ladder:
 
     def __call__(self, features: Features, rule_set: RuleSet, hint: Hint) -> Classification:
         """The first answer that is SURE, else the surest; one of no confidence if every rung fails."""
-        best = _nothing_found(hint)
+        best, surest = None, 0.0
         for rung in self._rungs:
             try:
                 answer = rung(features, rule_set, hint)
             except Exception as error:  # noqa: BLE001 - a rung may be anything; the next one answers instead
                 self._failed(rung, error)
                 continue
-            best = max(best, answer, key=lambda found: found.confidence)
-            if best.confidence >= SURE:
+            if answer.confidence > surest:
+                best, surest = answer, answer.confidence
+            if surest >= SURE:
                 break
-        return best
+        return best or _nothing_found(hint)
 
 
 def _nothing_found(hint: Hint) -> Classification:

@@ -76,8 +76,8 @@ def _counted(features: Features, table: VoteTable) -> tuple[list[int], tuple[Sig
     ballots = [table.by_signal[signal] for signal in features.signals if signal in table.by_signal]
     ballots += [
         condition.ballot
-        for condition in table.conditions
-        if condition.at_least <= getattr(features, condition.feature) < condition.below
+        for condition, value in zip(table.conditions, table.compared(features), strict=True)
+        if condition.at_least <= value < condition.below
     ]
     scores = list(table.priors)
     told: list[Signal] = []

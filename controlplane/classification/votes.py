@@ -1,14 +1,16 @@
 """A rule set worked out for counting: what each signal adds to each value of the three axes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Self
 
 from controlplane.catalog.model import Complexity, Domain, TaskType
 from controlplane.classification.model import Signal
 from controlplane.policy.model import FeatureRule, RuleSet, Vote
 from turnout_features.extraction import BODY, EARLIER, SYSTEM
+from turnout_features.model import Features
 
 TASKS, COMPLEXITIES, DOMAINS = tuple(TaskType), tuple(Complexity), tuple(Domain)
 
@@ -49,6 +51,8 @@ class VoteTable:
     priors: tuple[int, ...]
     by_signal: Mapping[str, Ballot]
     conditions: tuple[Condition, ...]
+    compared: Callable[[Features], Sequence[float]]
+    """What `conditions` compare, in their order: all values at once, for they are read in every decision."""
 
     @classmethod
     def of(cls, rule_set: RuleSet) -> Self:
@@ -61,11 +65,13 @@ class VoteTable:
             for rule in rule_set.patterns
             for place, factor in PLACES.items()
         }
+        conditions = tuple(_condition(rule) for rule in rule_set.conditions)
         return cls(
             digest=rule_set.digest,
             priors=tuple(priors),
             by_signal=by_signal,
-            conditions=tuple(_condition(rule) for rule in rule_set.conditions),
+            conditions=conditions,
+            compared=_compared([condition.feature for condition in conditions]),
         )
 
 
@@ -78,6 +84,13 @@ def _ballot(signal: str, votes: Iterable[Vote], factor: float) -> Ballot:
             for vote, weight in counted
         ),
     )
+
+
+def _compared(names: Sequence[str]) -> Callable[[Features], Sequence[float]]:
+    if len(names) < 2:
+        # One name alone would give its value, and not a sequence.
+        return lambda features: [getattr(features, name) for name in names]
+    return attrgetter(*names)
 
 
 def _condition(rule: FeatureRule) -> Condition:
