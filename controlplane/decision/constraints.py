@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from controlplane.catalog.model import ModelName
 from controlplane.decision.index import CatalogIndex
-from controlplane.decision.model import Constraints
+from controlplane.decision.model import UNCONSTRAINED, Constraints
 from controlplane.decision.wording import names
 from turnout_wire.failure import Failure
 
@@ -17,6 +17,8 @@ def check(constraints: Constraints, index: CatalogIndex, named: ModelName | None
     excluded with its figures. Nor is a least quality that is too high: the best there is answers, and the decision says so.
     An unknown name in an exclusion does no harm, so clients may share one list over several installations.
     """
+    if constraints is UNCONSTRAINED:
+        return
     for field, problem in (*_against(constraints, named), *_contradictions(constraints, index)):
         raise Failure("CONSTRAINTS_CONTRADICT", problem, field=f"constraints.{field}")
 

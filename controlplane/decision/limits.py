@@ -11,8 +11,8 @@ def limits(of: Deliberation) -> Limits:
     refuse the fallback; where no answer is written it says nothing, and is 1. A cost of 0 means no bound. The caller's own
     deadline binds the run at the worker, where it begins.
     """
-    bounds, needs = of.match.policy.limits, of.needs
-    longest = min([needs.output_limit, *(of.field.offers[place].max_output_tokens for place in of.targets)])
+    bounds, needs, offers = of.match.policy.limits, of.needs, of.field.offers
+    longest = min([needs.output_limit, *[offers[place].max_output_tokens for place in of.targets]])
     return Limits(
         max_attempts=bounds.max_attempts,
         max_output_tokens=max(longest, 1),

@@ -69,7 +69,8 @@ def rank(found: Survey, strategy: Strategy, split: Split, spent: Column | None =
     good = [place for place in able if tiers[place] is not BELOW]
     more = () if spent is None else (spent,)
     order = _ORDERS[strategy.kind](strategy, field, paces, good)
-    order = replace(order, columns=(*order.columns, *more))
+    if more:
+        order = replace(order, columns=(*order.columns, *more))
     ranked = order.sort(good)
     if len(good) < len(able):
         by_quality = Order(columns=(field.shortfalls, field.costs, paces, *more), terms=lambda _: ())

@@ -106,7 +106,7 @@ class DecideRoute:
         while True:
             left -= 1
             plan = so_far.plan = self._plan(reading, basis)
-            so_far.basis = replace(basis, purses=plan.purses)
+            so_far.basis = replace(basis, purses=plan.purses) if plan.purses else basis
             if not plan.targets:
                 raise self._books.word(NoRoom(plan, now) if plan.shortages else NoEligibleTarget(plan, now))
             ask.trace.event(

@@ -2,7 +2,7 @@
 
 from controlplane.decision.matching import selects_origin, workload_asked
 from controlplane.decision.model import Origin
-from controlplane.policy.model import RuleSet, Workload
+from controlplane.policy.model import PolicyName, RuleSet, Workload
 from controlplane.snapshot.model import Catalog
 
 
@@ -14,7 +14,7 @@ def rule_set_for(origin: Origin, policy: str, catalog: Catalog, model: str = "")
     Selectors on content cannot take part yet, for it is the rule set that says what the content is. Names that are not known
     fall through to the last workload; the decision refuses them afterwards, with its own reason.
     """
-    named = next((found for name, found in catalog.policies.items() if name == policy), None)
+    named = catalog.policies.get(PolicyName(policy))
     if named is None:
         named = catalog.policies[_workload(model, origin, catalog).policy]
     return catalog.rule_sets[named.rule_set]
