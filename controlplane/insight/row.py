@@ -17,12 +17,14 @@ from controlplane.insight.facts import (
     Tokens,
 )
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
 
 def to_text(known: Known) -> str:
     """JSON of lists: the decision, its runs, its feedback, and whether it was asked again."""
     decided = _decided(known.decided) if known.decided is not None else None
     state = [decided, list(map(_run, known.runs)), list(map(_feedback, known.feedback)), int(known.retried)]
-    return json.dumps(state, separators=(",", ":"))
+    return _COMPACT.encode(state)
 
 
 def from_text(decision_id: str, text: str) -> Known:
