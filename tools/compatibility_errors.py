@@ -119,7 +119,7 @@ ERRORS: tuple[Wrong, ...] = (
     Wrong(
         what="nothing may serve it",
         reason="NO_ELIGIBLE_TARGET",
-        openai="InternalServerError",
+        openai="BadRequestError",
         anthropic="BadRequestError",
         google="ClientError 400",
         model="auto",

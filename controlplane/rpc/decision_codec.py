@@ -1,10 +1,10 @@
 """Plans as signed messages and as explanations."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from controlplane.catalog.model import Price
 from controlplane.classification.model import Classification
-from controlplane.decision.model import Baseline, Candidate, Decision, Estimate, Limits, Target
+from controlplane.decision.model import Baseline, Candidate, Decision, Estimate, Exclusion, Limits, Target
 from controlplane.routing.model import IssuedDecision, NoEligibleTarget
 from controlplane.rpc.enums import COMPLEXITY, DOMAIN, EXCLUSION, NOTICE, REASON_CODE, TASK_TYPE
 from turnout.catalog.v1 import catalog_pb2
@@ -183,9 +183,24 @@ def no_target_failure(nothing: NoEligibleTarget) -> Failure:
     return Failure(
         "NO_ELIGIBLE_TARGET",
         f"{nothing} ({told}); `turnout explain` shows the table, loosen what excludes or name a last resort in the policy",
-        metadata={"policy": nothing.plan.policy, "workload": nothing.plan.workload},
+        metadata={"policy": nothing.plan.policy, "workload": nothing.plan.workload, **_because(counts)},
         details=(table,),
     )
+
+
+_NOT_MEANT = frozenset(
+    {
+        *(Exclusion.DISABLED, Exclusion.NO_CREDENTIAL, Exclusion.POLICY_DENIES, Exclusion.MODEL_NOT_ASKED),
+        *(Exclusion.PROVIDER_NOT_ASKED, Exclusion.REGION, Exclusion.CAPABILITY, Exclusion.TIER, Exclusion.PROTOCOL),
+    }
+)
+"""Exclusions of what was never meant for such a request."""
+
+
+def _because(counts: Mapping[str, int]) -> dict[str, str]:
+    """The one thing that keeps away all that are meant for such a request, if it is one."""
+    causes = set(counts) - _NOT_MEANT
+    return {"because": causes.pop()} if len(causes) == 1 else {}
 
 
 def _fitting(candidates: Iterable[Candidate]) -> Iterator[routing_pb2.Candidate]:

@@ -1,5 +1,7 @@
 """Vectors of texts through a gateway."""
 
+from dataclasses import replace
+
 from dataplane.execution.run import RunOutcome
 from dataplane.gateway import told
 from dataplane.gateway.chat import Kitchen
@@ -41,10 +43,11 @@ class Embeddings:
     def _written(self, outcome: RunOutcome, asked: Asked, decision: PermittedDecision) -> bytes:
         if outcome.body or outcome.vectors is None:
             return outcome.body
+        usage = outcome.receipt.attempts[-1].usage  # an estimate, where the provider tells none
         answering = Answering(
             asked=asked,
             answer_id=decision.decision_id.replace("-", ""),
             created=self._with.clock(),
             model=decision.targets[0].model,
         )
-        return self._face.vectors(outcome.vectors, answering)
+        return self._face.vectors(replace(outcome.vectors, usage=usage), answering)

@@ -10,6 +10,8 @@ from dataplane.gateway.model import BadRequest
 Scope = Mapping[str, Any]
 Headers = Iterable[tuple[str, str]]
 
+WATCHED_AFTER = 0.05
+"""Seconds without an answer before the caller is watched, which costs a task: many answers are there before."""
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of a body, as for a payload of the contract."""
 
@@ -28,7 +30,9 @@ class Exchange:
     `status` is what was sent, 0 before; `left` is whether the caller went away while it was watched.
     """
 
-    __slots__ = ("_complete", "_receive", "_send", "_watch", "headers", "left", "method", "path", "query", "status")
+    __slots__ = (
+        "_complete", "_receive", "_send", "_soon", "_watch", "headers", "left", "method", "path", "query", "status",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Any, send: Any) -> None:
         self.method: str = scope["method"]
@@ -44,6 +48,7 @@ class Exchange:
         self.left = False
         self._complete = False
         self._watch: asyncio.Future[Any] | None = None
+        self._soon: asyncio.TimerHandle | None = None
 
     @property
     def begun(self) -> bool:
@@ -73,9 +78,12 @@ class Exchange:
     def watch(self) -> None:
         """Cancel the current task when the caller goes away; only after the body was read, and until `leave`."""
         task = asyncio.current_task()
-        if task is not None and self._watch is None:
-            self._watch = asyncio.ensure_future(self._receive())
-            self._watch.add_done_callback(lambda done: None if done.cancelled() else self._lost(task))
+        if task is not None and self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(WATCHED_AFTER, self._listen, task)
+
+    def _listen(self, task: asyncio.Task[Any]) -> None:
+        self._watch = asyncio.ensure_future(self._receive())
+        self._watch.add_done_callback(lambda done: None if done.cancelled() else self._lost(task))
 
     def _lost(self, task: asyncio.Task[Any]) -> None:
         if not self._complete:  # a server also says so once the answer is whole
@@ -84,6 +92,8 @@ class Exchange:
 
     def leave(self) -> None:
         """Watch no longer."""
+        if self._soon is not None:
+            self._soon.cancel()
         if self._watch is not None:
             self._watch.cancel()
 

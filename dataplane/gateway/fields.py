@@ -1,19 +1,17 @@
 """Members of a request by the type that they must have, and notes of what only one protocol can say."""
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 
 from dataplane.gateway.model import BadRequest
 
-_PLACE = re.compile(r"\[\d+\]")
-_MOST = 1 << 53
-"""Whole numbers up to here are the same in every language's JSON."""
+_PLACE = re.compile(r"\[\d+\](\[type=)?")
 
 Spelling = Callable[[Mapping[str, object]], Mapping[str, object]]
 """Gives an object's members the names under which they are looked up."""
 
 MAX_NOTES = 16
+"""More of a kind say nothing that the first ones do not."""
 MAX_NAME = 64
 """Characters of a name of the caller's that go into a note or a message."""
 
@@ -29,11 +27,11 @@ class Notes:
 
     def only(self, path: str) -> None:
         """Without this the answer would not be what was asked for."""
-        self._only[_PLACE.sub("[]", path)] = None
+        self._only[_anywhere(path)] = None
 
     def lose(self, path: str) -> None:
         """Without this the answer is still what was asked for."""
-        self._lost[_PLACE.sub("[]", path)] = None
+        self._lost[_anywhere(path)] = None
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -43,13 +41,14 @@ class Notes:
     @property
     def lost(self) -> tuple[str, ...]:
         """What may be dropped, if the answer says so."""
-        return tuple(self._lost)[:MAX_NOTES]
+        return tuple(path for path in self._lost if path not in self._only)[:MAX_NOTES]
 
 
 class Fields:
     """The JSON object at `path`; null is as good as absent. Objects in it are spelled as itself.
 
-    Each method raises BadRequest, with the member's path, for a value of another type than it returns.
+    Each method raises BadRequest, with the member's path, for a value of another type than it returns; those that return no
+    None also for an absent member.
     """
 
     __slots__ = ("_spelling", "_value", "path")
@@ -77,7 +76,7 @@ class Fields:
         return self._value.get(name)
 
     def text(self, name: str) -> str:
-        """A string that must be there."""
+        """A string that must be there; it may be empty."""
         value = self._value.get(name)
         if not isinstance(value, str):
             raise self.wrong(name, "a string")
@@ -90,7 +89,7 @@ class Fields:
             raise BadRequest(self.at(name), "must not be empty")
         return value
 
-    def optional_text(self, name: str) -> str:
+    def text_or_empty(self, name: str) -> str:
         """A string, empty if absent."""
         return self.text(name) if name in self else ""
 
@@ -98,27 +97,33 @@ class Fields:
         """A boolean, false if absent."""
         value = self._value.get(name)
         if value is not None and not isinstance(value, bool):
-            raise self.wrong(name, "true or false")
+            raise self.wrong(name, "a boolean")
         return bool(value)
 
-    def whole(self, name: str, least: int) -> int | None:
-        """A whole number from `least` on."""
-        value = self.number(name, least, _MOST)
-        if value is not None and int(value) != value:
-            raise BadRequest(self.at(name), "must be a whole number")
-        return None if value is None else int(value)
+    def whole(self, name: str, least: int | None = None) -> int | None:
+        """A whole number that is not below `least`."""
+        value = self._value.get(name)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.wrong(name, "a whole number")
+        if not -(1 << 63) <= value < 1 << 63:
+            raise BadRequest(self.at(name), "is out of range: whole numbers have 64 bits")
+        if least is not None and value < least:
+            raise BadRequest(self.at(name), f"is {value}; it must be at least {least}")
+        return value
 
-    def number(self, name: str, least: float = -math.inf, most: float = math.inf) -> float | None:
-        """A number within bounds."""
+    def number(self, name: str, least: float, most: float) -> float | None:
+        """A number between the bounds."""
         value = self._value.get(name)
         if value is None:
             return None
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self.wrong(name, "a number")
-        if value < least:
-            raise BadRequest(self.at(name), f"must be at least {least:g}")
-        if value > most:
-            raise BadRequest(self.at(name), f"must be at most {most:g}")
+        if not least <= value <= most:
+            raise BadRequest(self.at(name), f"must be between {least:g} and {most:g}")
         return value
 
     def json(self, name: str) -> Mapping[str, object]:
@@ -128,12 +133,16 @@ class Fields:
             raise self.wrong(name, "an object")
         return value
 
+    def json_or_none(self, name: str) -> Mapping[str, object] | None:
+        """An object of the caller's own."""
+        return self.json(name) if name in self else None
+
     def inner(self, name: str) -> "Fields":
         """An object that must be there."""
         return Fields(self.json(name), self.at(name), self._spelling)
 
-    def optional(self, name: str) -> "Fields | None":
-        """An object, None if absent."""
+    def inner_or_none(self, name: str) -> "Fields | None":
+        """An object."""
         return self.inner(name) if name in self else None
 
     def items(self, name: str) -> Iterator[tuple[str, object]]:
@@ -162,7 +171,7 @@ class Fields:
             yield item
 
     def lose_others(self, known: frozenset[str], notes: Notes) -> None:
-        """Note every member that is not `known` as one that may be dropped."""
+        """Note what is not `known` as what may be dropped: an SDK may be younger than this."""
         for name, value in self._value.items():
             if name not in known and value is not None:
                 notes.lose(self.at(name[:MAX_NAME]))
@@ -190,3 +199,8 @@ def kind(value: object) -> str:
             return "an array"
         case _:
             return "an object"
+
+
+def _anywhere(path: str) -> str:
+    """A path without the places in arrays."""
+    return _PLACE.sub(lambda place: place[1] or "[]", path)

@@ -1,10 +1,13 @@
 """What went wrong, as faces tell it."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 from dataplane.execution.receipt import Receipt
 from dataplane.gateway.exchange import TooLarge
 from dataplane.gateway.model import BadRequest, Problem
+from dataplane.provider.failure import Fault
 from turnout_wire.failure import Failure
 
 
@@ -15,8 +18,13 @@ def of_request(bad: BadRequest) -> Problem:
 
 
 def of_failure(failure: Failure, receipt: Receipt | None = None) -> Problem:
-    """A failure of the control plane's or of a run; its receipt says how the last call ended."""
-    error = receipt.attempts[-1].error if receipt is not None and receipt.attempts else ""
+    """A failure of the control plane's or of a run; its receipt says how the last call ended.
+
+    Where nothing may serve the request for one reason, that is told like the same reason of a provider's.
+    """
+    error = _BECAUSE.get(failure.metadata.get("because", ""), "")
+    if receipt is not None and receipt.attempts:
+        error = receipt.attempts[-1].error
     return Problem(
         reason=failure.reason,
         message=failure.message,
@@ -36,6 +44,11 @@ def seconds(after: timedelta) -> str:
     """A Retry-After: whole seconds, rounded up, so that nobody comes early."""
     return str(-(-after // timedelta(seconds=1)))
 
+
+_BECAUSE: Mapping[str, str] = MappingProxyType(
+    {"context_window": Fault.CONTEXT_TOO_LONG, "unhealthy": Fault.OVERLOADED, "rate_limit": Fault.RATE_LIMITED}
+)
+"""Words of ours by the exclusion that all candidates share."""
 
 LONGEST_RETRY = timedelta(minutes=1)
 """Anthropic's SDK sleeps as long as it is told, and its application knows of nothing; beyond this the caller is to decide."""

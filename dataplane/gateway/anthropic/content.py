@@ -63,7 +63,7 @@ def _text(block: Fields, where: str, notes: Notes) -> Part:  # noqa: ARG001 - al
 
 
 def _thinking(block: Fields, where: str, notes: Notes) -> Part:  # noqa: ARG001
-    signature, protocol = opened(block.optional_text("signature"), WireProtocol.ANTHROPIC)
+    signature, protocol = opened(block.text_or_empty("signature"), WireProtocol.ANTHROPIC)
     return Thinking(text=block.text("thinking"), signature=signature, protocol=protocol)
 
 
@@ -102,7 +102,7 @@ def _bytes(source: Fields, name: str) -> bytes:
 def _document(block: Fields, where: str, notes: Notes) -> Part | None:
     """One of plain text is a text everywhere; its title and context, and citations of it, are Anthropic's alone."""
     source = block.inner("source")
-    citations = block.optional("citations")
+    citations = block.inner_or_none("citations")
     if source.word("type") == "text" and not (citations is not None and citations.flag("enabled")):
         notes.lose(f"{where}[type=document]")
         return Text(text=source.text("data"))

@@ -88,9 +88,9 @@ def _metadata(fields: Fields, notes: Notes) -> tuple[str, Mapping[str, str]]:
     Anthropic knows no member but `user_id`: hints in the metadata make it refuse a request that is passed on as it is.
     Headers always work.
     """
-    metadata = fields.optional("metadata")
+    metadata = fields.inner_or_none("metadata")
     if metadata is None:
         return "", MappingProxyType({})
-    hints = {name.removeprefix(HINT): metadata.optional_text(name) for name in metadata if name.startswith(HINT)}
+    hints = {name.removeprefix(HINT): metadata.text_or_empty(name) for name in metadata if name.startswith(HINT)}
     metadata.lose_others(frozenset(("user_id", *(HINT + name for name in hints))), notes)
-    return metadata.optional_text("user_id"), hints
+    return metadata.text_or_empty("user_id"), hints

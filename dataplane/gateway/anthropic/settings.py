@@ -17,12 +17,12 @@ _THINKING = frozenset(("type", "budget_tokens", "display"))
 
 def reasoning(fields: Fields, notes: Notes) -> Reasoning | None:
     """How much it may think: `thinking` says whether, `output_config.effort` how hard. Raises BadRequest."""
-    effort = _effort(fields.optional("output_config"), notes)
-    thinking = fields.optional("thinking")
+    effort = _effort(fields.inner_or_none("output_config"), notes)
+    thinking = fields.inner_or_none("thinking")
     if thinking is None:
         return None if effort is Effort.UNSPECIFIED else Reasoning(effort=effort)
     thinking.lose_others(_THINKING, notes)
-    include = thinking.optional_text("display") != "omitted"
+    include = thinking.text_or_empty("display") != "omitted"
     match thinking.word("type"):
         case "disabled":
             return Reasoning(effort=Effort.NONE)
@@ -42,7 +42,7 @@ def _effort(config: Fields | None, notes: Notes) -> Effort:
     if config is None:
         return Effort.UNSPECIFIED
     config.lose_others(_CONFIG, notes)
-    word = config.optional_text("effort")
+    word = config.text_or_empty("effort")
     if word and word not in _EFFORTS:
         raise BadRequest(config.at("effort"), f"must be one of {', '.join(_EFFORTS)}")
     if word in ("xhigh", "max"):
@@ -52,9 +52,9 @@ def _effort(config: Fields | None, notes: Notes) -> Effort:
 
 def response_format(fields: Fields) -> ResponseFormat:
     """The schema in `output_config.format`, or in `output_format` as it was called first. Raises BadRequest."""
-    config = fields.optional("output_config")
-    form = config.optional("format") if config is not None else None
-    form = form or fields.optional("output_format")
+    config = fields.inner_or_none("output_config")
+    form = config.inner_or_none("format") if config is not None else None
+    form = form or fields.inner_or_none("output_format")
     if form is None:
         return ResponseFormat()
     if form.word("type") != "json_schema":

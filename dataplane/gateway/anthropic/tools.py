@@ -17,7 +17,7 @@ _MODES: Mapping[str, ToolMode] = MappingProxyType(
 def tools(fields: Fields, notes: Notes) -> Iterator[Tool]:
     """The caller's own tools. Those that Anthropic runs, or whose schema it keeps, are noted. Raises BadRequest."""
     for tool in fields.objects("tools"):
-        kind = tool.optional_text("type")
+        kind = tool.text_or_empty("type")
         if kind in ("", "custom"):
             yield _tool(tool, notes)
         else:
@@ -32,7 +32,7 @@ def _tool(tool: Fields, notes: Notes) -> Tool:
         notes.only(tool.at("allowed_callers"))
     return Tool(
         name=tool.word("name"),
-        description=tool.optional_text("description"),
+        description=tool.text_or_empty("description"),
         parameters=tool.json("input_schema"),
         strict=tool.flag("strict"),
     )
@@ -40,7 +40,7 @@ def _tool(tool: Fields, notes: Notes) -> Tool:
 
 def choice(fields: Fields, notes: Notes) -> ToolChoice | None:
     """The choice, None if nothing is said. Raises BadRequest."""
-    given = fields.optional("tool_choice")
+    given = fields.inner_or_none("tool_choice")
     if given is None:
         return None
     given.lose_others(_CHOICE, notes)

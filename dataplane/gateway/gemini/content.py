@@ -49,7 +49,7 @@ class _Turns:
 
     def read(self, content: Fields) -> Message:
         """One turn."""
-        named = content.optional_text("role")
+        named = content.text_or_empty("role")
         if named not in _ROLES:
             raise BadRequest(content.at("role"), "must be user or model")
         if "parts" not in content:
@@ -66,12 +66,12 @@ class _Turns:
         data = [name for name in _DATA if name in part]
         if len(data) > 1:
             raise BadRequest(part.at(data[1]), f"a part holds one thing, and this one has {data[0]} already")
-        signature = part.optional_text("thoughtSignature")
+        signature = part.text_or_empty("thoughtSignature")
         if signature == _NO_SIGNATURE and "functionCall" in part:
             signature = ""
         if part.flag("thought"):
             _spoken(part, "thought", role)
-            yield unsealed(part.optional_text("text"), signature)
+            yield unsealed(part.text_or_empty("text"), signature)
             return
         if signature:
             _spoken(part, "thoughtSignature", role)
@@ -110,7 +110,7 @@ class _Turns:
     def _call(self, call: Fields) -> ToolCall:
         call.lose_others(_CALL, self._notes)
         name = call.word("name")
-        call_id = call.optional_text("id") or f"call_at_{self._calls}"
+        call_id = call.text_or_empty("id") or f"call_at_{self._calls}"
         self._calls += 1
         self._open[name].append(call_id)
         arguments = json_text.write(call.json("args")) if "args" in call else "{}"
@@ -119,7 +119,7 @@ class _Turns:
     def _answer(self, answer: Fields) -> ToolResult:
         answer.lose_others(_RESPONSE, self._notes)
         name = answer.word("name")
-        waiting, call_id = self._open[name], answer.optional_text("id")
+        waiting, call_id = self._open[name], answer.text_or_empty("id")
         if call_id and call_id in waiting:
             waiting.remove(call_id)
         elif not call_id:
@@ -168,7 +168,7 @@ def _image(part: Fields, notes: Notes) -> Image | None:
         notes.only(f"{part.at('inlineData')}[mimeType={kind[:MAX_NAME]}]")
     elif "fileData" in part:
         file = part.inner("fileData")
-        uri, kind = file.word("fileUri"), file.optional_text("mimeType").lower()
+        uri, kind = file.word("fileUri"), file.text_or_empty("mimeType").lower()
         if _is_public(uri) and (kind.startswith("image/") or (not kind and _names_image(uri))):
             return Image(url=uri, media_type=kind)
         notes.only(f"{part.at('fileData')}[mimeType={kind[:MAX_NAME]}]" if kind else part.at("fileData"))

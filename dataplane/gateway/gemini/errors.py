@@ -64,8 +64,8 @@ STATUS_OF: Mapping[str, str] = MappingProxyType(
 )
 """By the contract's reason, for all of them (a test compares)."""
 
-_CALLED = ("TARGETS_EXHAUSTED", "PROVIDER_THROTTLED", "PROVIDER_REJECTED", "STREAM_BROKEN")
-"""Reasons that leave open what the last call ended with."""
+_CALLED = ("TARGETS_EXHAUSTED", "PROVIDER_THROTTLED", "PROVIDER_REJECTED", "STREAM_BROKEN", "NO_ELIGIBLE_TARGET")
+"""Reasons that leave open what the last call ended with, or what kept all targets away."""
 
 _BY_FAULT: Mapping[str, str] = MappingProxyType(
     {

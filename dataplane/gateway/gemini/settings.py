@@ -64,7 +64,7 @@ def sampling(config: Fields) -> Sampling:
 
 def response_format(config: Fields, notes: Notes) -> ResponseFormat:
     """The form of the answer. Raises BadRequest."""
-    kind = config.optional_text("responseMimeType").lower()
+    kind = config.text_or_empty("responseMimeType").lower()
     if kind not in ("", "text/plain", "application/json"):
         notes.only(f"{config.at('responseMimeType')}={kind[:MAX_NAME]}")
     for name in _SCHEMAS:
@@ -81,11 +81,11 @@ def _by_schema(schema: Mapping[str, object]) -> ResponseFormat:
 
 def reasoning(config: Fields, notes: Notes) -> Reasoning | None:
     """How much it may think: a budget of 0 is none, one of -1 leaves it to the model. Raises BadRequest."""
-    thinking = config.optional("thinkingConfig")
+    thinking = config.inner_or_none("thinkingConfig")
     if thinking is None:
         return None
     thinking.lose_others(_THINKING, notes)
-    level = thinking.optional_text("thinkingLevel").upper()
+    level = thinking.text_or_empty("thinkingLevel").upper()
     if level not in _LEVELS:
         raise BadRequest(thinking.at("thinkingLevel"), "must be MINIMAL, LOW, MEDIUM or HIGH")
     if level in ("MINIMAL", "XHIGH"):

@@ -33,7 +33,7 @@ def tools(fields: Fields, notes: Notes) -> Iterator[Tool]:
             function.lose_others(_FUNCTION, notes)
             yield Tool(
                 name=function.word("name"),
-                description=function.optional_text("description"),
+                description=function.text_or_empty("description"),
                 parameters=_parameters(function),
             )
 
@@ -48,20 +48,20 @@ def _parameters(function: Fields) -> Mapping[str, object] | None:
 
 def choice(fields: Fields, names: frozenset[str], notes: Notes) -> ToolChoice | None:
     """The choice among functions of these `names`, None if nothing is said. Raises BadRequest."""
-    config = fields.optional("toolConfig")
+    config = fields.inner_or_none("toolConfig")
     if config is None:
         return None
     config.lose_others(_CONFIG, notes)
     for name in ("retrievalConfig", "includeServerSideToolInvocations"):
         if config.get(name):
             notes.only(config.at(name))
-    calling = config.optional("functionCallingConfig")
+    calling = config.inner_or_none("functionCallingConfig")
     return None if calling is None else _choice(calling, names, notes)
 
 
 def _choice(calling: Fields, names: frozenset[str], notes: Notes) -> ToolChoice:
     calling.lose_others(_CALLING, notes)
-    word = calling.optional_text("mode").upper()
+    word = calling.text_or_empty("mode").upper()
     if word not in _MODES:
         raise BadRequest(calling.at("mode"), "must be AUTO, ANY, NONE or VALIDATED")
     if word == "VALIDATED":

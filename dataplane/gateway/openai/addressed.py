@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from dataplane.gateway.fields import Fields, kind
 from dataplane.gateway.model import BadRequest, Received
-from dataplane.gateway.openai.fields import Fields, kind
 from dataplane.provider import json_text
 from dataplane.provider.model import Endpoint, Original
 
@@ -26,7 +26,7 @@ def addressed(body: Fields) -> Addressed:
     """Whom a request comes from and what it tells the router. Raises BadRequest."""
     hints: dict[str, str] = {}
     metadata: dict[str, str] = {}
-    for name, value in (body.json("metadata") or {}).items():
+    for name, value in (body.json_or_none("metadata") or {}).items():
         if not isinstance(value, str):
             raise BadRequest(f"metadata.{name[:64]}", f"must be a string, not {kind(value)}")
         if name.startswith(PREFIX):

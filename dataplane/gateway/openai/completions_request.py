@@ -5,10 +5,10 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from dataplane.chat.model import ChatRequest, Effort, Reasoning
+from dataplane.gateway.fields import Fields, Notes
 from dataplane.gateway.model import Asked, BadRequest, Received
 from dataplane.gateway.openai import settings, tooling
 from dataplane.gateway.openai.addressed import addressed, original
-from dataplane.gateway.openai.fields import Fields, Notes
 from dataplane.gateway.openai.messages import Reader
 from dataplane.provider.model import Endpoint
 from dataplane.snapshot.model import WireProtocol
@@ -80,7 +80,7 @@ def _reasoning(body: Fields, notes: Notes) -> Reasoning | None:
     asked = body.inner_or_none("reasoning")
     if asked is None:
         return None
-    asked.tell_unknown(_REASONING, notes)
+    asked.lose_others(_REASONING, notes)
     include = not asked.flag("exclude")
     if "enabled" in asked and not asked.flag("enabled"):
         return Reasoning(effort=Effort.NONE)
@@ -95,13 +95,11 @@ def _note(body: Fields, notes: Notes) -> None:
     _check(body)
     for name in body:
         value = body.get(name)
-        if value is None:
-            continue
         if name in _ALWAYS_ONLY or (name in _ONLY and value not in _ONLY[name]):
             notes.only(name)
         elif name in _MEANINGLESS and value not in _MEANINGLESS[name]:
             notes.lose(name)
-    body.tell_unknown(_KNOWN, notes)
+    body.lose_others(_KNOWN, notes)
 
 
 def _check(body: Fields) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from dataplane.chat.model import Image, Message, Part, Role, Text, ToolCall, ToolResult
+from dataplane.gateway.fields import Fields, Notes, kind
 from dataplane.gateway.model import BadRequest
-from dataplane.gateway.openai.fields import Fields, Notes, kind
 from dataplane.gateway.openai.picture import picture
 from dataplane.gateway.openai.sealed import thought_of
 
@@ -55,7 +55,7 @@ class Reader:
         role = ROLES.get(item.text("role"))
         if role is None:
             raise BadRequest(item.at("role"), f"must be one of {', '.join(ROLES)}")
-        item.tell_unknown(_MESSAGE, self._notes)
+        item.lose_others(_MESSAGE, self._notes)
         parts = self._content(item, "content", pictures=role is Role.USER)
         if role is Role.ASSISTANT:
             yield from self._next_answer()

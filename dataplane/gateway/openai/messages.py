@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from dataplane.chat.model import Image, Message, Part, Role, Text, Thinking, ToolCall, ToolResult
+from dataplane.gateway.fields import Fields, Notes, kind
 from dataplane.gateway.model import BadRequest
-from dataplane.gateway.openai.fields import Fields, Notes, kind
 from dataplane.gateway.openai.picture import picture
 from dataplane.gateway.openai.thought import thoughts
 
@@ -56,7 +56,7 @@ class Reader:
         role = ROLES.get(said)
         if role is None:
             raise BadRequest(fields.at("role"), f"must be one of {', '.join(ROLES)}")
-        fields.tell_unknown(_KNOWN[role], self._notes)
+        fields.lose_others(_KNOWN[role], self._notes)
         match role:
             case Role.ASSISTANT:
                 return Message(role=role, parts=tuple(self._spoken(fields)))
@@ -132,7 +132,7 @@ class Reader:
     def _text_part(self, part: Fields, name: str) -> Sequence[Part]:
         if name != "text":
             raise BadRequest(part.at("type"), "must be text: this role takes text parts only")
-        part.tell_unknown(_TEXT, self._notes)
+        part.lose_others(_TEXT, self._notes)
         return (Text(text=part.text("text")),)
 
     def _any_part(self, part: Fields, name: str) -> Sequence[Part]:
@@ -155,7 +155,7 @@ class Reader:
                 return self._any_part(part, name) if name != "image_url" else self._text_part(part, name)
 
     def _picture(self, part: Fields) -> Image:
-        part.tell_unknown(_PICTURE, self._notes)
+        part.lose_others(_PICTURE, self._notes)
         if isinstance(part.get("image_url"), str):  # as Mistral writes it
             return picture(part.text("image_url"), part.at("image_url"))
         image = part.inner("image_url")

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from dataplane.chat.model import ChatRequest, Message, Reasoning, Role, Text
+from dataplane.gateway.fields import Fields, Notes
 from dataplane.gateway.model import Asked, BadRequest, Received
 from dataplane.gateway.openai import settings, tooling
 from dataplane.gateway.openai.addressed import Addressed, addressed, original, replaced
-from dataplane.gateway.openai.fields import Fields, Notes
 from dataplane.gateway.openai.items import WHOLE, Reader
 from dataplane.gateway.openai.sealed import is_ours
 from dataplane.provider.model import Endpoint, Original
@@ -77,7 +77,7 @@ def _request(body: Fields, notes: Notes, metadata: Mapping[str, str]) -> ChatReq
     tools, choice = tooling.flat(body, notes)
     text = body.inner_or_none("text")
     if text is not None:
-        text.tell_unknown(_TEXT, notes)
+        text.lose_others(_TEXT, notes)
         if text.text_or_empty("verbosity") not in ("", "medium"):
             notes.lose("text.verbosity")
     return ChatRequest(
@@ -104,7 +104,7 @@ def _messages(body: Fields, notes: Notes) -> tuple[Message, ...]:
 def _reasoning(asked: Fields | None, notes: Notes) -> Reasoning | None:
     if asked is None:
         return None
-    asked.tell_unknown(_REASONING, notes)
+    asked.lose_others(_REASONING, notes)
     include = bool(asked.text_or_empty("summary") or asked.text_or_empty("generate_summary"))
     effort = asked.text_or_empty("effort")
     if effort:
@@ -117,13 +117,13 @@ def _note(body: Fields, notes: Notes) -> None:
     body.inner_or_none("prompt")
     for name in body:
         value = body.get(name)
-        if value is not None and name in _ONLY and value not in _ONLY[name]:
+        if name in _ONLY and value not in _ONLY[name]:
             notes.only(name)
-        elif value is not None and name in _MEANINGLESS and value not in _MEANINGLESS[name]:
+        elif name in _MEANINGLESS and value not in _MEANINGLESS[name]:
             notes.lose(name)
     for path, item in body.items("include"):
         if item == "message.output_text.logprobs":
             notes.only(f"{path}={item}")
         elif item != "reasoning.encrypted_content":
             notes.lose(f"{path}={str(item)[:64]}")
-    body.tell_unknown(_KNOWN, notes)
+    body.lose_others(_KNOWN, notes)

@@ -4,7 +4,7 @@ import base64
 import binascii
 
 from dataplane.chat.model import Thinking
-from dataplane.gateway.openai.fields import Fields
+from dataplane.gateway.fields import Fields
 from dataplane.provider import json_text
 
 Json = dict[str, object]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from dataplane.chat.model import Effort, FormatKind, Reasoning, ResponseFormat, Sampling
+from dataplane.gateway.fields import Fields, Notes
 from dataplane.gateway.model import BadRequest
-from dataplane.gateway.openai.fields import Fields, Notes
 
 EFFORTS: Mapping[str, Effort] = MappingProxyType(
     {
@@ -71,8 +71,8 @@ def answer_format(form: Fields | None, notes: Notes, *, nested: bool) -> Respons
 
 
 def _schema(inner: Fields, notes: Notes, *, nested: bool) -> ResponseFormat:
-    inner.tell_unknown(_SCHEMA if nested else _SCHEMA | {"type"}, notes)
-    schema = inner.json("schema")
+    inner.lose_others(_SCHEMA if nested else _SCHEMA | {"type"}, notes)
+    schema = inner.json_or_none("schema")
     if schema is None:
         raise BadRequest(inner.at("schema"), "is missing: send a JSON schema")
     return ResponseFormat(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from dataplane.chat.model import Thinking, ThinkingDelta
-from dataplane.gateway.openai.fields import Fields
+from dataplane.gateway.fields import Fields
 
 Json = dict[str, object]
 

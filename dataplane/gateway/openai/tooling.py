@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from dataplane.chat.model import Tool, ToolChoice, ToolMode
+from dataplane.gateway.fields import Fields, Notes, kind
 from dataplane.gateway.model import BadRequest
-from dataplane.gateway.openai.fields import Fields, Notes, kind
 
 MODES = {"auto": ToolMode.AUTO, "none": ToolMode.NONE, "required": ToolMode.REQUIRED, "any": ToolMode.REQUIRED}
 _FUNCTION = frozenset({"name", "description", "parameters", "strict"})
@@ -32,7 +32,7 @@ def flat(body: Fields, notes: Notes) -> Chosen:
 def _nested(body: Fields, notes: Notes) -> Iterator[Tool]:
     for tool in body.objects("tools"):
         if _is_function(tool, notes):
-            tool.tell_unknown(_TOOL, notes)
+            tool.lose_others(_TOOL, notes)
             yield _tool(tool.inner("function"), _FUNCTION, notes)
 
 
@@ -51,11 +51,11 @@ def _is_function(tool: Fields, notes: Notes) -> bool:
 
 
 def _tool(function: Fields, known: frozenset[str], notes: Notes) -> Tool:
-    function.tell_unknown(known, notes)
+    function.lose_others(known, notes)
     return Tool(
         name=function.word("name"),
         description=function.text_or_empty("description"),
-        parameters=function.json("parameters"),
+        parameters=function.json_or_none("parameters"),
         strict=function.flag("strict"),
     )
 

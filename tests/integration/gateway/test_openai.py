@@ -60,3 +60,19 @@ async def test_what_a_caller_says_wrongly_is_found_before_anything_is_decided(
     assert reply.status_code == 400
     assert reply.json()["error"]["param"] == header[0]
     assert gateway.planes.control.meter.total("turnout.decisions") == 0
+
+
+async def test_a_conversation_that_fits_into_no_window_is_too_long_in_the_sdks_own_words(gateway: Desk) -> None:
+    long: list[ChatCompletionMessageParam] = [{"role": "user", "content": "word " * 120_000}]
+    with pytest.raises(openai.BadRequestError) as refused:
+        await gateway.openai.chat.completions.create(model="auto", messages=long)
+    assert refused.value.code == "context_length_exceeded"
+    assert gateway.planes.providers.called() == []
+
+
+async def test_constraints_that_nothing_meets_are_a_bad_request(gateway: Desk) -> None:
+    with pytest.raises(openai.BadRequestError) as refused:
+        await gateway.openai.chat.completions.create(
+            model="auto", messages=ASKED, extra_headers={"x-turnout-max-cost-usd": "0.000000001"}
+        )
+    assert refused.value.code == "no_eligible_target"

@@ -25,13 +25,13 @@ RAISED = [
     ("RATE_LIMITED", "", openai.RateLimitError, "rate_limit_exceeded"),
     ("PROVIDER_THROTTLED", "", openai.RateLimitError, "rate_limit_exceeded"),
     ("OVERLOADED", "", openai.RateLimitError, "overloaded"),
-    ("NO_ELIGIBLE_TARGET", "", openai.InternalServerError, "no_eligible_target"),
+    ("NO_ELIGIBLE_TARGET", "", openai.BadRequestError, "no_eligible_target"),
     ("TARGETS_EXHAUSTED", Fault.CONNECT, openai.InternalServerError, "targets_exhausted"),
     ("DEADLINE_EXCEEDED", "", openai.InternalServerError, "deadline_exceeded"),
     ("SIGNATURE_INVALID", "", openai.InternalServerError, "signature_invalid"),
 ]
 STATUSES = {
-    ("NO_ELIGIBLE_TARGET", ""): 503,
+    ("NO_ELIGIBLE_TARGET", ""): 400,
     ("UNREACHABLE", ""): 503,
     ("DRAINING", ""): 503,
     ("SNAPSHOT_STALE", ""): 503,
