@@ -4,7 +4,7 @@ Those conventions are in development and their Python constants are marked depre
 table (github.com/open-telemetry/semantic-conventions-genai). Prompts and answers are never put on a span.
 """
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 
 from opentelemetry import trace
@@ -58,17 +58,19 @@ class _AttemptSpan:
 
     def current(self) -> AbstractContextManager[object]:
         """See AttemptScope."""
+        if self._span is INVALID_SPAN:
+            return nullcontext()
         # An exception's message is the provider's and may quote the prompt, so it stays off the span.
         return trace.use_span(self._span, end_on_exit=False, record_exception=False, set_status_on_exception=False)
 
     def end(self, ended: AttemptEnded) -> None:
         """See AttemptScope."""
         record = ended.record
-        for name, value in _facts(record).items():
-            self._span.set_attribute(name, value)
-        if record.outcome is not Verdict.SUCCEEDED:
-            self._span.set_status(Status(StatusCode.ERROR, record.error))
-        self._span.end()
+        if self._span.is_recording():
+            self._span.set_attributes(_facts(record))
+            if record.outcome is not Verdict.SUCCEEDED:
+                self._span.set_status(Status(StatusCode.ERROR, record.error))
+            self._span.end()
         self._measure(record)
 
     def _measure(self, record: AttemptRecord) -> None:
@@ -99,6 +101,8 @@ class RunTelemetry:
 
     def attempt_started(self, started: AttemptStarted) -> _AttemptSpan:
         """See RunObserver."""
+        if not self._telemetry.enabled:
+            return _AttemptSpan(INVALID_SPAN, started, self._telemetry)
         span = self._telemetry.tracer.start_span(
             f"chat {started.model}",
             context=_below(_CURRENT.get()),
@@ -139,9 +143,10 @@ class RunTelemetry:
     def run_ended(self, receipt: Receipt) -> None:
         """See RunObserver."""
         span = _CURRENT.get()
-        span.set_attribute("turnout.result", str(receipt.result))
-        span.set_attribute("turnout.attempts", len(receipt.attempts))
-        span.set_attribute("turnout.cost_nanousd", receipt.cost_nanousd)
+        if span.is_recording():
+            span.set_attribute("turnout.result", str(receipt.result))
+            span.set_attribute("turnout.attempts", len(receipt.attempts))
+            span.set_attribute("turnout.cost_nanousd", receipt.cost_nanousd)
         self._telemetry.metrics.count("turnout.runs", {"turnout.result": str(receipt.result)})
 
 
