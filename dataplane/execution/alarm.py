@@ -13,20 +13,21 @@ class Alarm:
     is told from one that comes from outside is as in `asyncio.Timeout`.
     """
 
-    __slots__ = ("_cancelling", "_reading", "_ringing", "_timer", "rung")
+    __slots__ = ("_cancelling", "_loop", "_reading", "_ringing", "_timer", "rung")
 
     def __init__(self, seconds: float) -> None:
         self.rung = False
         self._ringing = False
         self._cancelling = 0
         self._reading: asyncio.Task[object] | None = None
-        self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._ring)
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(max(seconds, 0.0), self._ring)
 
     def set(self, seconds: float) -> None:
         """Ring in `seconds` from now instead; no change if it rang."""
         self._timer.cancel()
         if not self.rung:
-            self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.0), self._ring)
+            self._timer = self._loop.call_later(max(seconds, 0.0), self._ring)
 
     def stop(self) -> None:
         """Never ring."""
@@ -35,7 +36,7 @@ class Alarm:
     def __enter__(self) -> Self:
         if self.rung:
             raise TimeoutError
-        self._reading = asyncio.current_task()
+        self._reading = asyncio.current_task(self._loop)
         self._cancelling = self._reading.cancelling() if self._reading else 0
         return self
 

@@ -183,7 +183,8 @@ class _Execution:
                     else:
                         async with call:
                             async for content in call:
-                                self._commit(call.attempt)
+                                if self._account.first_content is None:
+                                    self._commit(call.attempt)
                                 if self._gathered:
                                     self._gathered.add(content)
                                 yield content
@@ -313,8 +314,6 @@ class _Execution:
         return Done(now=now)
 
     def _commit(self, attempt: Attempt) -> None:
-        if self._account.first_content is not None:
-            return
         now = self._with.clock.monotonic()
         after = self._account.commit(now)
         self._serving(

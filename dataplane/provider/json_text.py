@@ -14,7 +14,9 @@ def parse(text: str) -> object:
     becomes U+FFFD, so that every string can be encoded.
     """
     try:
-        value: object = _READER.decode(text)
+        value, end = _READER.raw_decode(text) if text.startswith("{") else (None, -1)
+        if end != len(text):  # there is white space around it, which an event of a stream seldom has
+            value = _READER.decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return without_surrogates(value) if "\\ud" in text or "\\uD" in text else value

@@ -37,6 +37,7 @@ FINISH_REASONS: Mapping[str, FinishReason] = MappingProxyType(
 )
 FAILED_REASONS = ("error", "insufficient_system_resource")
 """Reasons of OpenRouter, Mistral and DeepSeek that are no end of an answer."""
+_PLAIN = frozenset(("role", "content"))
 
 
 def read_answer(body: object) -> ChatResponse:
@@ -127,6 +128,9 @@ class CompletionReader:
             raise malformed("an event of the stream is no JSON object")
         if event.name == "error" or chunk.get("error"):
             raise ErrorInAnswer(chunk)
+        text = self._text_alone(chunk)
+        if text is not None:
+            return (TextDelta(text=text),) if text else ()
         return list(self._chunk(chunk))
 
     def finish(self) -> Sequence[StreamEvent]:
@@ -137,6 +141,20 @@ class CompletionReader:
             raise stream_cut()
         self.done = True
         return (self._finished(),)
+
+    def _text_alone(self, chunk: dict[str, object]) -> str | None:
+        """The text of a chunk that says nothing else and follows others, as nearly all of a stream are; else None."""
+        choices = chunk.get("choices")
+        if not self._model or chunk.get("usage") or "x_groq" in chunk:
+            return None
+        if not isinstance(choices, list) or len(choices) != 1:
+            return None
+        choice = choices[0]
+        delta = choice.get("delta") if isinstance(choice, dict) else None
+        if not isinstance(delta, dict) or not delta.keys() <= _PLAIN or choice.get("finish_reason") is not None:
+            return None
+        text = delta.get("content")
+        return text if isinstance(text, str) and not choice.get("index") and not self._thinking.pending else None
 
     def _chunk(self, chunk: Mapping[str, object]) -> Iterator[StreamEvent]:
         self._id = self._id or as_text(chunk.get("id"))

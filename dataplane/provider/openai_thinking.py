@@ -34,6 +34,11 @@ class ThinkingPieces:
     def __init__(self) -> None:
         self._details: list[dict[str, object]] = []
 
+    @property
+    def pending(self) -> bool:
+        """Whether there are details that were not given yet."""
+        return bool(self._details)
+
     def read(self, delta: Mapping[str, object]) -> list[ThinkingDelta]:
         """The thinking of one chunk."""
         for detail in map(as_object, as_list(delta.get("reasoning_details"))):
