@@ -8,8 +8,7 @@ from dataplane.execution.run import Begun
 from dataplane.provider.model import Verdict
 from dataplane.rpc.chat_codec import FINISH_REASON, usage_message
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
-from turnout.trust.v1 import envelope_pb2
-from turnout_wire.times import duration
+from turnout_wire.times import duration, put_moment
 
 _RESULTS: Mapping[RunResult, receipt_pb2.RunResult.ValueType] = {
     result: receipt_pb2.RunResult.Value(f"RUN_RESULT_{result.name}") for result in RunResult
@@ -43,18 +42,18 @@ def receipt_message(receipt: Receipt, *, with_decision: bool) -> receipt_pb2.Rec
         output_check=_CHECKS[receipt.output_check],
         from_cache=receipt.from_cache,
     )
-    message.started_at.FromDatetime(receipt.started_at)
+    put_moment(message.started_at, receipt.started_at)
     if receipt.time_to_first_token is not None:
         message.time_to_first_token.FromTimedelta(receipt.time_to_first_token)
     if with_decision:
-        message.decision.CopyFrom(envelope_pb2.Envelope.FromString(receipt.envelope))
+        message.decision.MergeFromString(receipt.envelope)
     return message
 
 
 def started_message(begun: Begun) -> outcome_pb2.StartedRun:
     """A run that begins, for the wire."""
     message = outcome_pb2.StartedRun(decision_id=begun.decision_id, receipt_id=begun.receipt_id)
-    message.until.FromDatetime(begun.until)
+    put_moment(message.until, begun.until)
     return message
 
 
@@ -79,7 +78,7 @@ def _attempt(attempt: AttemptRecord) -> receipt_pb2.Attempt:
         provider_request_id=attempt.provider_request_id,
         hedged=attempt.hedged,
     )
-    message.started_at.FromDatetime(attempt.started_at)
+    put_moment(message.started_at, attempt.started_at)
     if attempt.time_to_first_token is not None:
         message.time_to_first_token.FromTimedelta(attempt.time_to_first_token)
     if attempt.retry_after is not None:
