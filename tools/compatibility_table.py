@@ -236,7 +236,7 @@ LANGCHAIN = _rows(
     "`bind_tools`",
     "tool results",
     "`with_structured_output`",
-    ("`with_structured_output` by a tool", ALWAYS_PARALLEL),
+    ("`with_structured_output` by a tool", dict.fromkeys(ALWAYS_PARALLEL, dropped("parallel_tool_calls"))),
     "image",
     "`use_responses_api`",
 )

@@ -186,7 +186,7 @@ def _tool(tool: Tool) -> Json:
 
 
 def _choice(choice: ToolChoice, kind: Family) -> Json:
-    if choice.disable_parallel:
+    if conversation.one_of_several(choice):
         reason = "this provider cannot keep a model from calling several tools at once"
         raise not_sent("tool_choice.disable_parallel", reason, fault=Fault.UNSUPPORTED)
     if choice.mode is not ToolMode.AUTO and choice.mode not in kind.choices:

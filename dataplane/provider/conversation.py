@@ -120,6 +120,11 @@ def chosen(request: ChatRequest) -> ToolChoice | None:
     return request.tool_choice if request.tools else None
 
 
+def one_of_several(choice: ToolChoice | None) -> bool:
+    """Whether a provider must keep the model from calling more than one tool; with one that is named there are no others."""
+    return choice is not None and choice.disable_parallel and choice.mode is not ToolMode.NAMED
+
+
 def must_call(choice: ToolChoice | None) -> bool:
     """Whether some tool must be called."""
     return choice is not None and choice.mode in (ToolMode.REQUIRED, ToolMode.NAMED)

@@ -54,6 +54,9 @@ def _dropped(request: ChatRequest, how: Carriage, kinds: Kinds) -> Iterator[str]
     for name in ("temperature", "top_p", "top_k", "frequency_penalty", "presence_penalty"):
         if getattr(request.sampling, name) is not None and name not in how.sampling:
             yield name
+    choice = conversation.chosen(request)
+    if choice is not None and choice.disable_parallel and not how.single_calls and not conversation.one_of_several(choice):
+        yield "parallel_tool_calls"
     if request.metadata and request.metadata.keys() - how.metadata:
         yield "metadata"
 
@@ -90,7 +93,7 @@ def _impossible_tools(request: ChatRequest, how: Carriage) -> Iterator[str]:
         yield "tool_choice"
     if how.offers_called and not offered and conversation.uses_tools(request):
         yield "tool_choice" if request.tools else "tools"
-    if choice is not None and choice.disable_parallel and not how.single_calls:
+    if conversation.one_of_several(choice) and not how.single_calls:
         yield "parallel_tool_calls"
     if how.argument_objects and not all(_has_object(call) for call in _parts(request, ToolCall)):
         yield "tool_arguments"

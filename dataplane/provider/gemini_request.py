@@ -171,7 +171,7 @@ def _put_tools(body: Json, request: ChatRequest) -> None:
     choice = conversation.chosen(request)
     if choice is None:
         return
-    if choice.disable_parallel:
+    if conversation.one_of_several(choice):
         reason = "this provider cannot keep a model from calling several tools at once"
         raise not_sent("tool_choice.disable_parallel", reason, fault=Fault.UNSUPPORTED)
     calling: Json = {"mode": _MODES[choice.mode]}

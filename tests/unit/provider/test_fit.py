@@ -147,3 +147,10 @@ def test_what_is_impossible_is_named_and_never_sent(
 def test_what_all_can_do_is_possible_everywhere(protocol: WireProtocol, request_: ChatRequest) -> None:
     assert lost(protocol, request_).impossible == ()
     assert body_of(call_of(protocol, request_))
+
+
+@pytest.mark.parametrize("protocol", [GEMINI, BEDROCK])
+def test_one_call_of_the_one_tool_that_is_named_needs_no_word_for_it(protocol: WireProtocol) -> None:
+    named = replace(SINGLE, tool_choice=ToolChoice(mode=ToolMode.NAMED, name=TOOLS[0].name, disable_parallel=True))
+    assert lost(protocol, named) == Losses(dropped=("parallel_tool_calls",))
+    assert body_of(call_of(protocol, named))
