@@ -78,6 +78,7 @@ class ReportReceipts:
         fresh = await self._write(report, fitting, rejected)
         accepted = tuple(receipt for receipt, new in zip(fitting, fresh, strict=True) if new)
         self._sight.timings(timing for receipt in accepted for timing in timings(receipt))
+        await self._hear(fitting)
         return Taken(accepted=accepted, duplicates=len(fitting) - len(accepted), rejected=tuple(rejected.items()))
 
     async def _write(
@@ -113,10 +114,14 @@ class ReportReceipts:
         if isinstance(result, Recorded) and result.fresh:
             told = {"late": result.late, "adopted": result.adopted}
             _log.info("receipt taken", extra={**log_fields(receipt), **told})
-        if decided is not None and decided.checkpoint:
-            with suppress(StoreUnavailable):
-                await self._witness(decided.checkpoint)
         return result
+
+    async def _hear(self, receipts: Iterable[ReceiptFacts]) -> None:
+        """Pass on the checkpoints that come back, each once: the decisions of a moment carry the same one."""
+        notes = {receipt.decided.checkpoint for receipt in receipts if receipt.decided is not None}
+        for note in sorted(notes - {""}):
+            with suppress(StoreUnavailable):
+                await self._witness(note)
 
 
 def _start(started: StartedRun) -> Start:

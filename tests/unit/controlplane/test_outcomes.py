@@ -357,6 +357,15 @@ async def test_checkpoints_that_come_back_are_witnessed() -> None:
     assert report.witnessed == ["note"]
 
 
+async def test_a_checkpoint_that_many_receipts_bring_is_witnessed_once() -> None:
+    report = Bench()
+    brought = [replace(receipt(number), decided=replace(DECIDED, checkpoint="note")) for number in (1, 2, 3)]
+    another = replace(receipt(4), decided=replace(DECIDED, checkpoint="another"))
+    taken = await report(*brought, another, receipt(5))
+    assert len(taken.accepted) == 5
+    assert sorted(report.witnessed) == ["another", "note"]
+
+
 def test_what_was_used_is_summed_by_model() -> None:
     other = replace(ATTEMPT, model="gpt-4o-mini", cost_nanousd=1)
     assert used_by(receipt(attempts=[ATTEMPT, other, ATTEMPT])) == (
