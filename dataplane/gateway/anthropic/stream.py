@@ -4,7 +4,7 @@ from dataplane.chat.model import Finished, TextDelta, ThinkingDelta, ToolCallDel
 from dataplane.execution.run import Content
 from dataplane.gateway.anthropic.answer import STOP_REASONS, Json, call_id, counted, message, redacted, wants_thinking
 from dataplane.gateway.anthropic.errors import error_body
-from dataplane.gateway.event_text import json_bytes, quoted
+from dataplane.gateway.event_text import named, quoted
 from dataplane.gateway.foreign import sealed
 from dataplane.gateway.model import Answering, Problem
 from dataplane.snapshot.model import WireProtocol
@@ -58,7 +58,7 @@ class MessageWriter:
             "delta": {"stop_reason": STOP_REASONS[finished.reason], "stop_sequence": None},
             "usage": counted(usage),
         }
-        return self._start() + self._close() + calls + _event("message_delta", last) + _STOP
+        return self._start() + self._close() + calls + named("message_delta", last) + _STOP
 
     def fail(self, problem: Problem) -> bytes:
         """The error event, which ends a stream without `message_stop`."""
@@ -68,9 +68,7 @@ class MessageWriter:
         if self._begun:
             return b""
         self._begun = True
-        return _event(
-            "message_start", {"type": "message_start", "message": message(self._answering, [], None, Usage())}
-        )
+        return named("message_start", {"type": "message_start", "message": message(self._answering, [], None, Usage())})
 
     def _begin(self, kind: str, block: Json, delta: str, member: str) -> bytes:
         """Close what is open, and begin the next block, whose pieces come as `member` of a `delta`."""
@@ -132,13 +130,9 @@ def _prefix(index: int, delta: str, member: str) -> bytes:
 
 
 def _started(index: int, block: Json) -> bytes:
-    return _event("content_block_start", {"type": "content_block_start", "index": index, "content_block": block})
+    return named("content_block_start", {"type": "content_block_start", "index": index, "content_block": block})
 
 
 def _stopped(index: int) -> bytes:
     event = f'{{"type":"content_block_stop","index":{index}}}'
     return f"event: content_block_stop\ndata: {event}\n\n".encode("ascii")
-
-
-def _event(name: str, value: Json) -> bytes:
-    return f"event: {name}\ndata: ".encode("ascii") + json_bytes(value) + b"\n\n"

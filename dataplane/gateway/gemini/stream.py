@@ -14,7 +14,7 @@ from dataplane.chat.model import (
     Verbatim,
 )
 from dataplane.execution.run import Content
-from dataplane.gateway.event_text import json_bytes, quoted
+from dataplane.gateway.event_text import event, json_bytes, quoted
 from dataplane.gateway.gemini.answer import Json, arguments, finish, rendered, response, wants_thoughts
 from dataplane.gateway.gemini.errors import error_body
 from dataplane.gateway.gemini.thoughts import seal
@@ -63,7 +63,7 @@ class ResponseWriter:
         parts = list(rendered((*self._held(), *calls), include=self._include))
         readable = all(arguments(call) is not None for call in calls)
         last = response(self._answering, parts, finish(finished.reason, readable=readable), usage)
-        return closed + b"data: " + json_bytes(last) + b"\n\n"
+        return closed + event(last)
 
     def fail(self, problem: Problem) -> bytes:
         """The error as a piece of its own, after which no reason to finish comes."""

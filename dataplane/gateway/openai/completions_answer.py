@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from dataplane.chat.model import ChatResponse, FinishReason, Text, Thinking, ToolCall, Usage
+from dataplane.gateway.event_text import json_bytes
 from dataplane.gateway.model import Answering, Asked
-from dataplane.gateway.openai.events import json_bytes
 from dataplane.gateway.openai.thought import detail
 from dataplane.gateway.openai.usage import of_completion
 

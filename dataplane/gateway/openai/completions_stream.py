@@ -14,11 +14,11 @@ from dataplane.chat.model import (
     Verbatim,
 )
 from dataplane.execution.run import Content
+from dataplane.gateway.event_text import event, quoted
 from dataplane.gateway.model import Answering, Problem
 from dataplane.gateway.openai.calls import CallOrder
 from dataplane.gateway.openai.completions_answer import FINISH_REASONS, answer_id, calls_functions, created
 from dataplane.gateway.openai.errors import error_of
-from dataplane.gateway.openai.events import event, quoted
 from dataplane.gateway.openai.thought import detail
 from dataplane.gateway.openai.usage import of_completion
 

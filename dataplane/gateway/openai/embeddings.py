@@ -4,11 +4,11 @@ import base64
 import struct
 
 from dataplane.chat.model import EmbedRequest, EmbedResponse, Usage
+from dataplane.gateway.event_text import json_bytes
 from dataplane.gateway.fields import Fields, Notes, kind
 from dataplane.gateway.model import Answering, Asked, BadRequest, Problem, Received, Refused
 from dataplane.gateway.openai import errors
 from dataplane.gateway.openai.addressed import addressed, original
-from dataplane.gateway.openai.events import json_bytes
 from dataplane.gateway.openai.usage import of_embedding
 from dataplane.provider.model import Endpoint
 from dataplane.snapshot.model import WireProtocol

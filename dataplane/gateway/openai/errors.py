@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from dataplane.gateway.event_text import json_bytes
 from dataplane.gateway.model import Problem, Refused
-from dataplane.gateway.openai.events import json_bytes
 from dataplane.provider.failure import Fault
 
 Json = dict[str, object]

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
+from dataplane.gateway.event_text import json_bytes
 from dataplane.gateway.model import Problem, Refused
 from dataplane.gateway.openai import errors
-from dataplane.gateway.openai.events import json_bytes
 from dataplane.snapshot.model import WorkerSnapshot
 
 Json = dict[str, object]
