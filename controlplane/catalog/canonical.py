@@ -32,7 +32,12 @@ def digest(value: object) -> bytes:
 
 def digest_as(kind: str, value: object) -> bytes:
     """The digest of a value, or of its plain form, of the type `kind`."""
-    return hashlib.sha256(f"turnout.{kind}.v1\0".encode() + canonical(value)).digest()
+    return digest_of(kind, canonical(value))
+
+
+def digest_of(kind: str, form: bytes) -> bytes:
+    """The digest of a value of the type `kind` whose canonical form is `form`."""
+    return hashlib.sha256(b"turnout.%b.v1\0%b" % (kind.encode(), form)).digest()
 
 
 def catalog_digest(catalog: Catalog) -> bytes:

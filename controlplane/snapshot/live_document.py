@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from controlplane.audit.model import Document
-from controlplane.catalog.canonical import canonical, digest_as
+from controlplane.catalog.canonical import canonical, digest_as, digest_of
 from controlplane.catalog.decode import FormInvalid, decode
 from controlplane.catalog.restore import DocumentInvalid, unpacked
 from controlplane.snapshot.model import Live
@@ -19,7 +19,8 @@ def live_document(live: Live) -> Document:
     """What was known of deployments, whatever its revision: JSON in canonical form, compressed by zlib, under its digest."""
     form: dict[str, object] = {"health": live.health, "statistics": live.statistics}
     form |= {name: found for name in _WHERE_KNOWN if (found := getattr(live, name))}
-    return Document(digest=digest_as("Live", form), kind=KIND, body=zlib.compress(canonical(form)))
+    text = canonical(form)
+    return Document(digest=digest_of("Live", text), kind=KIND, body=zlib.compress(text))
 
 
 def live_from(document: Document, revision: int) -> Live:
