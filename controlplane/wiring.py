@@ -58,7 +58,7 @@ from turnout_features import prepare_merges
 from turnout_wire.dev import SAID
 from turnout_wire.hosting import Host
 from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
-from turnout_wire.process import announce, die_with_parent, until_signal
+from turnout_wire.process import announce, collect_seldom, die_with_parent, until_signal
 from turnout_wire.server import Principal
 from turnout_wire.telemetry import RpcTelemetry, Telemetry, start_telemetry
 from turnout_wire.uuid7 import RANDOM_BITS, uuid7
@@ -184,6 +184,7 @@ class ControlPlane:
         if self._config.dev:
             facts["dev"] = SAID
             _log.warning("this control plane is %s", SAID)
+        collect_seldom()
         announce(address=address, state=str(self._config.state), snapshot=snapshot, **facts)
         await until_signal()
         _log.info("draining")

@@ -53,7 +53,7 @@ from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
 from turnout_wire.http_server import HttpServer
 from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
-from turnout_wire.process import announce, die_with_parent, until_signal
+from turnout_wire.process import announce, collect_seldom, die_with_parent, until_signal
 from turnout_wire.server import Principal
 from turnout_wire.telemetry import RpcTelemetry, Telemetry, start_telemetry
 
@@ -126,6 +126,7 @@ class Worker:
         if self._config.dev:
             facts["dev"] = SAID
             _log.warning("this worker is %s", SAID)
+        collect_seldom()
         announce(address=address, worker=self._config.worker, pool=self._config.pool, **facts)
         await until_signal()
         _log.info("draining", extra={"worker": self._config.worker})
