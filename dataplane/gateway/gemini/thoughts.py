@@ -6,29 +6,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from dataplane.chat.model import Part, Thinking
-from dataplane.gateway.foreign import opened, sealed
+from dataplane.gateway.foreign import packed, unpacked
 from dataplane.snapshot.model import WireProtocol
 
 _OWN = WireProtocol.GEMINI
-_SIGNATURE, _REDACTED = "s", "r"
 
 
 def seal(thinking: Thinking) -> str:
     """What goes into `thoughtSignature`: bytes in base64, which SDKs decode. Empty where there is nothing to keep."""
     if thinking.protocol in ("", _OWN):
         return thinking.signature
-    held = _REDACTED + thinking.redacted if thinking.redacted else _SIGNATURE + thinking.signature
-    return base64.b64encode(sealed(held, thinking.protocol, _OWN).encode("utf-8", "replace")).decode("ascii")
+    return base64.b64encode(packed(thinking, _OWN).encode("utf-8", "replace")).decode("ascii")
 
 
 def unsealed(text: str, signature: str) -> Thinking:
     """The thought that a part tells: its text, and what `seal` made."""
-    held, protocol = opened(_plain(signature), _OWN)
-    if protocol == _OWN:
-        return Thinking(text=text, signature=signature, protocol=_OWN)
-    if held.startswith(_REDACTED):
-        return Thinking(text=text, redacted=held[1:], protocol=protocol)
-    return Thinking(text=text, signature=held[1:], protocol=protocol)
+    return unpacked(text, _plain(signature)) or Thinking(text=text, signature=signature, protocol=_OWN)
 
 
 def merged(parts: Iterable[Part]) -> Iterator[Part]:

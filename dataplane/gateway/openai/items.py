@@ -6,7 +6,7 @@ from dataplane.chat.model import Image, Message, Part, Role, Text, ToolCall, Too
 from dataplane.gateway.fields import Fields, Notes, kind
 from dataplane.gateway.model import BadRequest
 from dataplane.gateway.openai.picture import picture
-from dataplane.gateway.openai.sealed import thought_of
+from dataplane.gateway.openai.reasoning import thought_of
 
 ROLES = {"system": Role.SYSTEM, "developer": Role.SYSTEM, "user": Role.USER, "assistant": Role.ASSISTANT}
 WHOLE = "send the whole conversation in `input` instead"

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from dataplane.chat.model import ChatResponse, FinishReason, Text, Thinking, ToolCall, Usage
 from dataplane.gateway.event_text import json_bytes
 from dataplane.gateway.model import Answering
-from dataplane.gateway.openai.sealed import reasoning_item
+from dataplane.gateway.openai.reasoning import reasoning_item
 from dataplane.gateway.openai.usage import of_response
 from dataplane.provider import json_text
 

@@ -9,7 +9,7 @@ from dataplane.gateway.model import Asked, BadRequest, Received
 from dataplane.gateway.openai import settings, tooling
 from dataplane.gateway.openai.addressed import Addressed, addressed, original, replaced
 from dataplane.gateway.openai.items import WHOLE, Reader
-from dataplane.gateway.openai.sealed import is_ours
+from dataplane.gateway.openai.reasoning import is_ours
 from dataplane.provider.model import Endpoint, Original
 from dataplane.snapshot.model import WireProtocol
 

@@ -19,8 +19,8 @@ from dataplane.gateway.event_text import named, quoted
 from dataplane.gateway.model import Answering, Problem
 from dataplane.gateway.openai.calls import CallOrder
 from dataplane.gateway.openai.errors import error_of
+from dataplane.gateway.openai.reasoning import reasoning_item
 from dataplane.gateway.openai.responses_answer import INCOMPLETE, base, call_item, ended, message_item, text_part
-from dataplane.gateway.openai.sealed import reasoning_item
 
 Json = dict[str, object]
 

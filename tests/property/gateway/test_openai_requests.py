@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from dataplane.chat.model import Finished, FinishReason, TextDelta, ToolCallDelta
 from dataplane.gateway.face import ChatFace, EmbedFace
+from dataplane.gateway.foreign import MARK
 from dataplane.gateway.model import Asked, BadRequest
 from dataplane.gateway.openai.calls import CallOrder
 from dataplane.gateway.openai.completions import ChatCompletions
 from dataplane.gateway.openai.embeddings import Embeddings
 from dataplane.gateway.openai.responses import Responses
-from dataplane.gateway.openai.sealed import PREFIX
 from tests.support.openai_gateway import USAGE, answering, received
 
 WORDS = """
@@ -32,7 +32,7 @@ LEAVES = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=5),
     NAMES,
-    st.sampled_from([f"{PREFIX}e30=", f"{PREFIX}x", "data:image/png;base64,aGk=", "https://x", "1e999"]),
+    st.sampled_from([f"{MARK}anthropic.sx", f"{MARK}x", "data:image/png;base64,aGk=", "https://x", "1e999"]),
 )
 JSON = st.recursive(
     LEAVES,
