@@ -60,7 +60,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert value.keys() == json.loads(text).keys()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '{"a":1,"a":2}', '{"a":}', '{"a":1}x', '{"a":NaN}', '{"a":1,}', "{,}"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"a":1,"a":2}', '{"a":}', '{"a":1}x', '{"a":NaN}', '{"a":1,}', "{,}"]
+)
 def test_what_is_no_single_object_is_refused(text: str) -> None:
     with pytest.raises(BadRequest):
         members(text)
