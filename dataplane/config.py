@@ -144,7 +144,11 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         help="repeatable",
     )
     add("--reflect", action="store_true", help="answer gRPC reflection")
-    add("--metrics-open", action="store_true", help="let everybody read /metrics; else it takes a token, but on loopback")
+    add(
+        "--metrics-open",
+        action="store_true",
+        help="let everybody read /metrics; else it takes a token, but on loopback",
+    )
     add("--dev", action="store_true", help="ask for no tokens; on loopback alone, for development")
     add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))
     add(

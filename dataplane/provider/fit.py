@@ -55,7 +55,12 @@ def _dropped(request: ChatRequest, how: Carriage, kinds: Kinds) -> Iterator[str]
         if getattr(request.sampling, name) is not None and name not in how.sampling:
             yield name
     choice = conversation.chosen(request)
-    if choice is not None and choice.disable_parallel and not how.single_calls and not conversation.one_of_several(choice):
+    if (
+        choice is not None
+        and choice.disable_parallel
+        and not how.single_calls
+        and not conversation.one_of_several(choice)
+    ):
         yield "parallel_tool_calls"
     if request.metadata and request.metadata.keys() - how.metadata:
         yield "metadata"

@@ -59,7 +59,9 @@ async def ask(session: aiohttp.ClientSession, peer: Peer, pieces: int = 0) -> No
     try:
         async with session.post(peer.url, json=body, headers=peer.headers) as reply:
             data = await reply.read()
-    except aiohttp.ClientOSError:  # a server that closes a kept connection just then is asked again, as every client does
+    except (
+        aiohttp.ClientOSError
+    ):  # a server that closes a kept connection just then is asked again, as every client does
         async with session.post(peer.url, json=body, headers=peer.headers) as reply:
             data = await reply.read()
     if reply.status != 200 or (pieces and b"[DONE]" not in data):
