@@ -10,7 +10,7 @@ from controlplane.rpc.enums import COMPLEXITY, DOMAIN, EXCLUSION, NOTICE, REASON
 from turnout.catalog.v1 import catalog_pb2
 from turnout.routing.v1 import decision_pb2, routing_pb2
 from turnout_wire.failure import Failure
-from turnout_wire.times import put_duration, put_timestamp
+from turnout_wire.times import put_duration, put_moment
 
 TABLE_BYTES = 3500
 """What the table of a failure may take: a status goes out as metadata, and gRPC takes 8 KiB of that, in base64."""
@@ -34,8 +34,8 @@ def decision_message(issued: IssuedDecision) -> decision_pb2.RouteDecision:
     message.audiences.extend(issued.audiences)
     message.tenant = issued.tenant
     message.presenter = issued.presenter
-    put_timestamp(message.issued_at, issued.issued_at)
-    put_timestamp(message.expires_at, issued.expires_at)
+    put_moment(message.issued_at, issued.issued_at)
+    put_moment(message.expires_at, issued.expires_at)
     message.request_digest = issued.request_digest
     message.snapshot_version = issued.snapshot_version
     message.snapshot_digest = issued.snapshot_digest

@@ -27,7 +27,7 @@ from turnout.routing.v1 import routing_pb2
 from turnout.trust.v1 import envelope_pb2
 from turnout_wire.conversation import features_from_proto, put_features
 from turnout_wire.payload_type import PayloadType
-from turnout_wire.times import duration, moment, put_timestamp
+from turnout_wire.times import duration, moment, put_moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ def _constraints(constraints: Constraints) -> routing_pb2.Constraints:
 
 
 def _put_basis(message: record_pb2.Basis, basis: Basis) -> None:
-    put_timestamp(message.decided_at, basis.decided_at)
+    put_moment(message.decided_at, basis.decided_at)
     message.draw = basis.draw
     message.snapshot_version = basis.snapshot_version
     message.snapshot_digest = basis.snapshot_digest

@@ -18,7 +18,7 @@ from turnout.audit.v1 import record_pb2
 from turnout.outcome.v1 import receipt_pb2
 from turnout.routing.v1 import decision_pb2
 from turnout_wire.failure import Failure
-from turnout_wire.times import moment, put_timestamp
+from turnout_wire.times import moment, put_moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class EntryMaker:
         record = record_pb2.ReceiptRecord(receipt=receipt, reporter=reporter)
         record.receipt.ClearField("decision")
         now = self.clock()
-        put_timestamp(record.taken_at, now)
+        put_moment(record.taken_at, now)
         return self._entry(
             Kind.RECEIPT, receipt.receipt_id, record.SerializeToString(), decision_id=receipt.decision_id, at=now
         )
@@ -68,7 +68,7 @@ class EntryMaker:
         """The entry of a receipt that fits no decision of ours; it keeps what came with it."""
         record = record_pb2.ReceiptRecord(receipt=receipt, reporter=reporter, rejected=reason)
         now = self.clock()
-        put_timestamp(record.taken_at, now)
+        put_moment(record.taken_at, now)
         return self._entry(
             Kind.STRAY, receipt.receipt_id, record.SerializeToString(), decision_id=receipt.decision_id, at=now
         )

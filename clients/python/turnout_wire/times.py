@@ -23,7 +23,7 @@ def put_duration(message: Duration, delta: timedelta) -> None:
 
 
 def put_moment(message: Timestamp, moment: datetime) -> None:
-    """Write a time with a zone into a field of a message; protobuf's own way takes six times as long."""
+    """Write a time with a zone into a field of a message, where a nested message that is passed in would be copied."""
     since = moment - _EPOCH
     message.seconds = since.days * _DAY + since.seconds
     message.nanos = since.microseconds * 1000
@@ -49,10 +49,3 @@ def timestamp(at: datetime) -> Timestamp:
     """A time for the wire, exact to the microsecond: what `Timestamp.FromDatetime` gives, in a tenth of its time."""
     since = at - _EPOCH
     return Timestamp(seconds=since.days * _DAY + since.seconds, nanos=since.microseconds * 1000)
-
-
-def put_timestamp(message: Timestamp, at: datetime) -> None:
-    """Write a time into a field of a message, where a nested message that is passed in would be copied."""
-    since = at - _EPOCH
-    message.seconds = since.days * _DAY + since.seconds
-    message.nanos = since.microseconds * 1000
