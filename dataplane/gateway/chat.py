@@ -161,7 +161,7 @@ class _Serving:
                 return account + writer.fail(of_failure(failure, receipt))
             case Failed() | UsageReport():
                 return b""
-            case Verbatim(tells=tells) if any(isinstance(each, Finished) for each in tells):
+            case Verbatim(tells=tells) if Finished in map(type, tells):
                 self._last = writer.content(event)  # the account goes before the end, behind which nobody reads
                 return b""
             case _:

@@ -127,4 +127,4 @@ def framed(event: ServerEvent) -> bytes:
 
 
 def _words(events: Sequence[StreamEvent]) -> tuple[Told, ...]:
-    return tuple(event for event in events if not isinstance(event, Verbatim))
+    return tuple([event for event in events if not isinstance(event, Verbatim)])
