@@ -105,8 +105,6 @@ class Gateway:
             if problem is not None:
                 watch.error = problem.reason
                 await refuse(exchange, served.face, problem)
-        except Gone:
-            return 0
         except asyncio.CancelledError:
             if exchange.left:
                 return 0
@@ -116,7 +114,7 @@ class Gateway:
         return exchange.status
 
     async def _problem(self, exchange: Exchange, served: Served, found: Found, watch: Watch) -> Problem | None:
-        """What kept the request from its answer; None if it was answered."""
+        """What kept the request from its answer; None if it was answered, or if there is nobody to tell."""
         try:
             caller = self._caller(exchange)
             received = await _received(exchange, found.parameters, reads=served.reads)
@@ -126,6 +124,8 @@ class Gateway:
             return of_request(bad)
         except Failure as failure:
             return of_failure(failure)
+        except Gone:
+            return None
         except Exception as error:  # noqa: BLE001 - whatever it is, its caller gets an end, and no text gets into the log
             log_crash("a request crashed", error, decision_id=watch.decision_id)
             if exchange.begun:  # the server hangs up on an answer without an end, which no SDK takes for whole
