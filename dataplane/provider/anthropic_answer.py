@@ -13,12 +13,12 @@ from dataplane.chat.model import (
     Thinking,
     ThinkingDelta,
     ToolCall,
-    ToolCallDelta,
     UsageReport,
 )
 from dataplane.provider import json_text
 from dataplane.provider.adapter import ErrorInAnswer
 from dataplane.provider.anthropic_usage import usage_of
+from dataplane.provider.blocks import ToolBlocks, ending, tool_part
 from dataplane.provider.failure import malformed, stream_cut
 from dataplane.provider.shape import as_count, as_list, as_object, as_text
 from dataplane.provider.sse import ServerEvent
@@ -59,7 +59,7 @@ def read_answer(body: object, answering: str) -> ChatResponse:
 def finish_reason(value: object, *, answering: str, called: bool) -> FinishReason:
     """Ours for theirs; a call of the answering tool alone is the end of the answer."""
     reason = FINISH_REASONS.get(as_text(value), FinishReason.UNKNOWN)
-    return FinishReason.STOP if reason is FinishReason.TOOL_CALLS and answering and not called else reason
+    return ending(reason, answering=answering, called=called)
 
 
 def _part(block: Mapping[str, object], answering: str) -> Text | ToolCall | Thinking | None:
@@ -74,19 +74,9 @@ def _part(block: Mapping[str, object], answering: str) -> Text | ToolCall | Thin
             text = as_text(block.get("text"))
             return Text(text=text) if text else None
         case "tool_use":
-            name, arguments = as_text(block.get("name")), _arguments(block.get("input"))
-            if answering and name == answering:
-                return Text(text=arguments)
-            return ToolCall(id=as_text(block.get("id")), name=name, arguments=arguments)
+            return tool_part(as_text(block.get("id")), as_text(block.get("name")), block.get("input"), answering)
         case _:
             return None
-
-
-def _arguments(value: object) -> str:
-    try:
-        return json_text.write(as_object(value))
-    except ValueError:
-        raise malformed("the arguments of a tool call are no JSON") from None
 
 
 class MessageReader:
@@ -99,9 +89,7 @@ class MessageReader:
         self._model = ""
         self._reason: object = None
         self._usage: dict[str, object] = {}
-        self._calls: dict[int, int] = {}
-        self._started: set[int] = set()
-        self._answer_block = -1
+        self._tools = ToolBlocks(answering)
 
     def read(self, event: ServerEvent) -> Sequence[StreamEvent]:
         """The text, tool calls and usage of one event; kinds that are not known are read over, as the API's rules say."""
@@ -115,7 +103,7 @@ class MessageReader:
             case "content_block_start":
                 return self._block(as_count(value.get("index")), as_object(value.get("content_block")))
             case "content_block_stop":
-                return self._block_end(as_count(value.get("index")))
+                return self._tools.end(as_count(value.get("index")))
             case "message_start":
                 return self._start(as_object(value.get("message")))
             case "message_delta":
@@ -151,12 +139,7 @@ class MessageReader:
             return _thinking(block)
         if block.get("type") != "tool_use":
             return ()
-        name = as_text(block.get("name"))
-        if self._answering and name == self._answering:
-            self._answer_block = index
-            return ()
-        number = self._calls[index] = len(self._calls)
-        return (ToolCallDelta(index=number, id=as_text(block.get("id")), name=name),)
+        return self._tools.begin(index, as_text(block.get("id")), as_text(block.get("name")))
 
     def _delta(self, index: int, delta: Mapping[str, object]) -> Sequence[StreamEvent]:
         kind = delta.get("type")
@@ -166,24 +149,11 @@ class MessageReader:
             return _thinking(delta)
         if kind != "input_json_delta":
             return ()
-        piece = as_text(delta.get("partial_json"))
-        if index == self._answer_block:
-            return _text(piece)
-        if not piece or index not in self._calls:
-            return ()
-        self._started.add(index)
-        return (ToolCallDelta(index=self._calls[index], arguments=piece),)
-
-    def _block_end(self, index: int) -> Sequence[StreamEvent]:
-        """A tool without arguments gets no piece of JSON at all."""
-        if index in self._calls and index not in self._started:
-            self._started.add(index)
-            return (ToolCallDelta(index=self._calls[index], arguments="{}"),)
-        return ()
+        return self._tools.piece(index, as_text(delta.get("partial_json")))
 
     def _stop(self) -> Sequence[StreamEvent]:
         self.done = True
-        reason = finish_reason(self._reason, answering=self._answering, called=bool(self._calls))
+        reason = finish_reason(self._reason, answering=self._answering, called=self._tools.called)
         return (Finished(reason=reason, provider_model=self._model, provider_response_id=self._id),)
 
 

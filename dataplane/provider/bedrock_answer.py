@@ -13,12 +13,12 @@ from dataplane.chat.model import (
     Thinking,
     ThinkingDelta,
     ToolCall,
-    ToolCallDelta,
     Usage,
     UsageReport,
 )
 from dataplane.provider import json_text
 from dataplane.provider.adapter import ErrorInAnswer
+from dataplane.provider.blocks import ToolBlocks, ending, tool_part
 from dataplane.provider.failure import malformed, stream_cut
 from dataplane.provider.shape import as_count, as_list, as_object, as_text
 from dataplane.provider.sse import ServerEvent
@@ -61,7 +61,7 @@ def finish_reason(value: object, *, answering: str, called: bool) -> FinishReaso
     if value in UNREADABLE:
         raise malformed(f"the model's output could not be read: {value}")
     reason = FINISH_REASONS.get(as_text(value), FinishReason.UNKNOWN)
-    return FinishReason.STOP if reason is FinishReason.TOOL_CALLS and answering and not called else reason
+    return ending(reason, answering=answering, called=called)
 
 
 def usage_of(value: object) -> Usage | None:
@@ -91,11 +91,7 @@ def _parts(block: Mapping[str, object], answering: str) -> Iterator[Text | ToolC
         yield _thinking(as_object(block.get("reasoningContent")))
     call = as_object(block.get("toolUse"))
     if call and call.get("type") != "server_tool_use":
-        name, arguments = as_text(call.get("name")), _arguments(call.get("input"))
-        if answering and name == answering:
-            yield Text(text=arguments)
-        else:
-            yield ToolCall(id=as_text(call.get("toolUseId")), name=name, arguments=arguments)
+        yield tool_part(as_text(call.get("toolUseId")), as_text(call.get("name")), call.get("input"), answering)
 
 
 def _thinking(block: Mapping[str, object]) -> Thinking:
@@ -108,13 +104,6 @@ def _thinking(block: Mapping[str, object]) -> Thinking:
     )
 
 
-def _arguments(value: object) -> str:
-    try:
-        return json_text.write(as_object(value))
-    except ValueError:
-        raise malformed("the arguments of a tool call are no JSON") from None
-
-
 class ConverseReader:
     """Reads a stream of Converse events: after the stop reason one event with the usage ends it."""
 
@@ -123,9 +112,7 @@ class ConverseReader:
         self._answering = answering
         self._model = model
         self._reason = ""
-        self._calls: dict[int, int] = {}
-        self._started: set[int] = set()
-        self._answer_block = -1
+        self._tools = ToolBlocks(answering)
 
     def read(self, event: ServerEvent) -> Sequence[StreamEvent]:
         """The text, thinking, tool calls and usage of one event; kinds that are not known are read over."""
@@ -140,7 +127,7 @@ class ConverseReader:
             case "contentBlockStart":
                 return self._block(index, as_object(as_object(value.get("start")).get("toolUse")))
             case "contentBlockStop":
-                return self._block_end(index)
+                return self._tools.end(index)
             case "messageStop":
                 self._reason = as_text(value.get("stopReason")) or self._reason
                 return ()
@@ -166,18 +153,13 @@ class ConverseReader:
         return told
 
     def _finished(self) -> Finished:
-        reason = finish_reason(self._reason, answering=self._answering, called=bool(self._calls))
+        reason = finish_reason(self._reason, answering=self._answering, called=self._tools.called)
         return Finished(reason=reason, provider_model=self._model)
 
     def _block(self, index: int, call: Mapping[str, object]) -> Sequence[StreamEvent]:
-        name = as_text(call.get("name"))
         if not call or call.get("type") == "server_tool_use":
             return ()
-        if self._answering and name == self._answering:
-            self._answer_block = index
-            return ()
-        number = self._calls[index] = len(self._calls)
-        return (ToolCallDelta(index=number, id=as_text(call.get("toolUseId")), name=name),)
+        return self._tools.begin(index, as_text(call.get("toolUseId")), as_text(call.get("name")))
 
     def _delta(self, index: int, delta: Mapping[str, object]) -> Sequence[StreamEvent]:
         text = as_text(delta.get("text"))
@@ -185,22 +167,7 @@ class ConverseReader:
             return (TextDelta(text=text),)
         if "reasoningContent" in delta:
             return _thought(as_object(delta.get("reasoningContent")))
-        piece = as_text(as_object(delta.get("toolUse")).get("input"))
-        if not piece:
-            return ()
-        if index == self._answer_block:
-            return (TextDelta(text=piece),)
-        if index not in self._calls:
-            return ()
-        self._started.add(index)
-        return (ToolCallDelta(index=self._calls[index], arguments=piece),)
-
-    def _block_end(self, index: int) -> Sequence[StreamEvent]:
-        """A tool without arguments may get no piece of JSON at all."""
-        if index in self._calls and index not in self._started:
-            self._started.add(index)
-            return (ToolCallDelta(index=self._calls[index], arguments="{}"),)
-        return ()
+        return self._tools.piece(index, as_text(as_object(delta.get("toolUse")).get("input")))
 
 
 def _thought(piece: Mapping[str, object]) -> Sequence[StreamEvent]:
