@@ -4,7 +4,6 @@ from base64 import b64encode
 from collections.abc import Iterator
 
 from dataplane.chat.model import (
-    ChatRequest,
     FormatKind,
     Image,
     Part,
@@ -19,7 +18,6 @@ from dataplane.chat.model import (
 from dataplane.provider import answering, anthropic_thinking, conversation, options
 from dataplane.provider.anthropic_model import has_structured_output, is_enforceable
 from dataplane.provider.anthropic_thinking import ThinkingPlan
-from dataplane.provider.failure import Fault, not_sent
 from dataplane.provider.model import Call
 from dataplane.snapshot.model import WireProtocol
 
@@ -40,7 +38,7 @@ def render(call: Call, *, stream: bool) -> Json:
     request, model = call.request, conversation.model_name(call.deployment)
     conversation.check_parts(request)
     thinking = _thinking_plan(call, model)
-    body: Json = {"model": model, "max_tokens": thinking.limit, "messages": _messages(request)}
+    body: Json = {"model": model, "max_tokens": thinking.limit, "messages": conversation.messages(request, _content)}
     system = conversation.system_texts(request)
     if system:
         body["system"] = system[0] if len(system) == 1 else [_text(text) for text in system]
@@ -82,17 +80,6 @@ def _is_enforced(call: Call) -> bool:
         and has_structured_output(conversation.model_name(call.deployment))
         and is_enforceable(form.schema)
     )
-
-
-def _messages(request: ChatRequest) -> list[Json]:
-    messages: list[Json] = [
-        {"role": "assistant" if by_model else "user", "content": content}
-        for by_model, parts in conversation.turns(request)
-        if (content := list(_content(parts)))
-    ]
-    if not messages:
-        raise not_sent("messages", "this provider needs a message of the user", fault=Fault.UNSUPPORTED)
-    return messages
 
 
 def _content(parts: list[Part]) -> Iterator[Json]:

@@ -48,7 +48,7 @@ def render(call: Call) -> Json:
     request, kind = call.request, family(call.deployment)
     conversation.check_parts(request)
     thinking = _thinking_plan(call, kind)
-    body: Json = {"messages": _messages(request)}
+    body: Json = {"messages": conversation.messages(request, _content)}
     system = conversation.system_texts(request)
     if system:
         body["system"] = [{"text": text} for text in system]
@@ -91,17 +91,6 @@ def _text_format(request: ChatRequest) -> Json:
     if form.description:
         schema["description"] = form.description
     return {"type": "json_schema", "structure": {"jsonSchema": schema}}
-
-
-def _messages(request: ChatRequest) -> list[Json]:
-    messages: list[Json] = [
-        {"role": "assistant" if by_model else "user", "content": content}
-        for by_model, parts in conversation.turns(request)
-        if (content := list(_content(parts)))
-    ]
-    if not messages:
-        raise not_sent("messages", "this provider needs a message of the user", fault=Fault.UNSUPPORTED)
-    return messages
 
 
 def _content(parts: list[Part]) -> Iterator[Json]:

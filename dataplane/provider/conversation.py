@@ -1,6 +1,6 @@
 """What all wire protocols need to know about a request."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 
 from dataplane.chat.model import (
@@ -20,6 +20,8 @@ from dataplane.provider import json_text
 from dataplane.provider.failure import Fault, not_sent
 from dataplane.provider.model import Call, CallFailure, EmbedCall
 from dataplane.snapshot.model import Deployment
+
+Json = dict[str, object]
 
 PARTS_BY_ROLE: Mapping[Role, tuple[type[Part], ...]] = {
     Role.SYSTEM: (Text,),
@@ -78,6 +80,18 @@ def turns(request: ChatRequest) -> Iterator[tuple[bool, list[Part]]]:
     spoken = (message for message in request.messages if message.role is not Role.SYSTEM)
     for by_model, messages in groupby(spoken, key=_is_by_model):
         yield by_model, [part for message in messages for part in message.parts]
+
+
+def messages(request: ChatRequest, content: Callable[[list[Part]], Iterable[Json]]) -> list[Json]:
+    """Turns as messages of content blocks, less those without any. Raises CallFailure `unsupported` where there is none."""
+    told: list[Json] = [
+        {"role": "assistant" if by_model else "user", "content": blocks}
+        for by_model, parts in turns(request)
+        if (blocks := list(content(parts)))
+    ]
+    if not told:
+        raise not_sent("messages", "this provider needs a message of the user", fault=Fault.UNSUPPORTED)
+    return told
 
 
 def uses_tools(request: ChatRequest) -> bool:
