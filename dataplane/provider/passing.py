@@ -8,7 +8,7 @@ from dataplane.provider.adapter import Adapter, EventDecoder, StreamReader
 from dataplane.provider.fit import losses
 from dataplane.provider.model import Call, EmbedCall, Endpoint, Original
 from dataplane.provider.openai_dialect import dialect
-from dataplane.provider.original import member, written
+from dataplane.provider.original import member, name_span, written
 from dataplane.provider.sse import ServerEvent
 from dataplane.snapshot.model import Deployment, WireProtocol
 
@@ -48,15 +48,23 @@ def _thoughts(request: ChatRequest) -> set[str]:
 
 
 def _names_fit(original: Original, deployment: Deployment) -> bool:
-    """Whether the limit of the answer has the name that the model takes."""
+    """Whether the limit of the answer has the name that the model takes, or can be given it."""
     if original.endpoint is not Endpoint.CHAT_COMPLETIONS:
         return True
     how = dialect(deployment)
     if "seed" in original.spans and how.seed != "seed":
         return False
-    return original.spans.keys().isdisjoint(_LIMITS) or all(
-        name == how.limit for name in _LIMITS if name in original.spans
-    )
+    given = [name for name in _LIMITS if name in original.spans]
+    return not given or given == [how.limit] or (len(given) == 1 and name_span(original, given[0]) is not None)
+
+
+def _renamed(original: Original, deployment: Deployment) -> dict[str, str]:
+    """The limit of the answer under the name that the model takes: SDKs and applications still say `max_tokens`."""
+    if original.endpoint is not Endpoint.CHAT_COMPLETIONS:
+        return {}
+    limit = dialect(deployment).limit
+    given = [name for name in _LIMITS if name in original.spans]
+    return {given[0]: limit} if len(given) == 1 and given != [limit] and name_span(original, given[0]) else {}
 
 
 def embedding(call: EmbedCall, original: Original) -> bytes:
@@ -66,7 +74,7 @@ def embedding(call: EmbedCall, original: Original) -> bytes:
 
 def passed(call: Call, original: Original, *, stream: bool) -> bytes:
     """The request with the model's name at the provider, the decision's limit of the answer, and usage asked for in streams."""
-    return written(original, dict(_members(call, original, stream=stream)))
+    return written(original, dict(_members(call, original, stream=stream)), _renamed(original, call.deployment))
 
 
 def _members(call: Call, original: Original, *, stream: bool) -> Iterator[tuple[str, object]]:

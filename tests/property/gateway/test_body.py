@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dataplane.gateway.body import members
 from dataplane.gateway.model import BadRequest
 from dataplane.provider.model import Endpoint, Original
-from dataplane.provider.original import member, written
+from dataplane.provider.original import member, name_span, written
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=12)
@@ -77,3 +77,15 @@ def test_a_member_is_read_alone() -> None:
     found = original('{"stream_options" : {"include_usage":false}, "x": 1}')
     assert member(found, "stream_options") == {"include_usage": False}
     assert member(found, "absent") is None
+
+
+@pytest.mark.parametrize("text", ['{"a": {"max": 1}, "max" :\n 5, "b": "max"}', '{"max":5}', '{"max":"\\"max\\":"}'])
+def test_a_member_gets_another_name_and_keeps_its_value(text: str) -> None:
+    before = original(text)
+    after = original(written(before, {}, {"max": "limit"}).decode())
+    assert after.text[slice(*after.spans["limit"])] == text[slice(*before.spans["max"])]
+    assert after.spans.keys() == {"limit" if name == "max" else name for name in before.spans}
+
+
+def test_a_name_that_is_written_with_escapes_is_left_alone() -> None:
+    assert name_span(original('{"m\\u0061x": 1, "b": {"max": 2}}'), "max") is None

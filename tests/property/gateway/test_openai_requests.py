@@ -14,7 +14,8 @@ from dataplane.gateway.openai.calls import CallOrder
 from dataplane.gateway.openai.completions import ChatCompletions
 from dataplane.gateway.openai.embeddings import Embeddings
 from dataplane.gateway.openai.responses import Responses
-from tests.support.openai_gateway import USAGE, answering, received
+from tests.support.faces import received
+from tests.support.openai_gateway import USAGE, answering
 
 WORDS = """
     model messages input role content type text user assistant system developer tool function name arguments id call_id
