@@ -65,7 +65,7 @@ class Admission:
         # All that the caller may have said wrongly is read before money is held for it.
         limit, kept = time_limit(said), wants_kept(said)
         question, body, kind = self._question(caller, asked, said, operation, traceparent)
-        answer = await keeper.decide(question)
+        answer = await self._decided(question, asked)
         shown = Presented(
             sealed=answer.sealed, content_type=kind, body=body, tenant=caller.tenant, presenter=caller.name
         )
@@ -82,6 +82,15 @@ class Admission:
             original=replace(asked.original, headers=_offered(received), sole=bool(asked.only)),
         )
         return Admitted(run=run, session=question.hints.session, kept=kept)
+
+    async def _decided(self, question: Question, asked: Asked) -> Answered:
+        try:
+            return await self._keeper.decide(question)
+        except Failure as failure:
+            if not asked.only or failure.reason != "NO_ELIGIBLE_TARGET":
+                raise
+            told = f"{', '.join(asked.only)}: only deployments that speak {asked.protocol} can be asked for that; {failure.message}"
+            raise Failure(failure.reason, told, field=asked.only[0], metadata=failure.metadata) from failure
 
     def release(self, decision: PermittedDecision) -> None:
         """Give back the run of a decision that does not begin."""
