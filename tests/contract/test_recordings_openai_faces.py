@@ -14,7 +14,7 @@ from dataplane.gateway.openai.completions import ChatCompletions
 from dataplane.gateway.openai.embeddings import Embeddings
 from dataplane.gateway.openai.responses import Responses
 from dataplane.provider import openai_request
-from tests.support.openai_gateway import received
+from tests.support.faces import received
 from tests.support.recordings import Recording, read_recordings
 
 STATEFUL = {"previous_response_id", "conversation", "background"}

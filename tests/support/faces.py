@@ -13,16 +13,33 @@ from dataplane.execution.run import Content
 from dataplane.gateway.body import members
 from dataplane.gateway.face import ChatFace
 from dataplane.gateway.model import Answering, Asked, BadRequest, Received
+from dataplane.snapshot.model import Listed, WorkerSnapshot
 
 CREATED = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ANSWER_ID = "0192f0c1aaaa7bbb8cccddddeeeeffff"
 USAGE = Usage(input_tokens=100, cached_input_tokens=60, cache_write_tokens=10, output_tokens=30, reasoning_tokens=12)
 STOP = Finished(reason=FinishReason.STOP)
+LISTED = WorkerSnapshot(
+    version=1,
+    digest=b"",
+    created_at=CREATED,
+    issuer="i",
+    deployments={},
+    keys={},
+    callers={},
+    models={
+        "m-1": Listed(name="m-1", provider="p", as_of="2026-03-01", context_window=9000, max_output_tokens=900),
+        "e-1": Listed(name="e-1", provider="p", as_of="", context_window=9000, max_output_tokens=0, embeds=True),
+    },
+    aliases={"best": "m-1"},
+    workloads=("chat",),
+)
+"""A model for conversations, one for vectors, an alias and a workload."""
 
 
 def received(body: object, **parameters: str) -> Received:
-    """A request with `body`, read as the gateway reads it."""
-    text = json.dumps(body)
+    """A request with `body`, or with that text, read as the gateway reads it."""
+    text = body if isinstance(body, str) else json.dumps(body)
     value, spans = members(text)
     return Received(headers={}, parameters=parameters, text=text, value=value, spans=spans)
 

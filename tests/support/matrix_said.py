@@ -3,6 +3,8 @@
 import base64
 from typing import Any
 
+from pydantic import BaseModel
+
 BRIEF = "Name a colour in one word."
 LONG = "Explain step by step why trains need signals."
 ONE = "Use get_weather for Paris."
@@ -22,6 +24,13 @@ CITY_SCHEMA: dict[str, Any] = {
     "required": ["city"],
     "additionalProperties": False,
 }
+
+
+class City(BaseModel):
+    """What is asked for by schema."""
+
+    name: str
+    inhabitants: int
 
 
 def functions() -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """The official SDK in front of OpenAI's faces, with a scripted answer behind them, and no network."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,14 +9,14 @@ from openai import AsyncOpenAI, OpenAI
 
 from dataplane.chat.model import ChatResponse, EmbedResponse, Finished, FinishReason, TextDelta, Usage
 from dataplane.execution.run import Content
-from dataplane.gateway.body import members
 from dataplane.gateway.face import ChatFace
-from dataplane.gateway.model import Answering, Asked, BadRequest, Problem, Received, Refused
+from dataplane.gateway.model import Answering, Asked, BadRequest, Problem, Refused
 from dataplane.gateway.openai.completions import ChatCompletions
 from dataplane.gateway.openai.embeddings import Embeddings
 from dataplane.gateway.openai.models import Models
 from dataplane.gateway.openai.responses import Responses
 from dataplane.snapshot.model import Listed, WorkerSnapshot
+from tests.support.faces import received
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 USAGE = Usage(input_tokens=11, cached_input_tokens=3, output_tokens=7, reasoning_tokens=2)
@@ -36,13 +35,6 @@ SNAPSHOT = WorkerSnapshot(
     aliases={"best": "gpt-x"},
     workloads=("support",),
 )
-
-
-def received(body: object) -> Received:
-    """A request with this body."""
-    text = body if isinstance(body, str) else json.dumps(body)
-    value, spans = members(text)
-    return Received(headers={}, text=text, value=value, spans=spans)
 
 
 def answering(asked: Asked) -> Answering:

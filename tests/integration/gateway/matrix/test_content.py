@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from google import genai
 from google.genai import errors, types
-from pydantic import BaseModel
 
 from tests.support.matrix import Scenario, cells, hold
-from tests.support.matrix_said import BOTH, BRIEF, CITY_TOOLS, LONG, ONE, PICTURE, SYSTEM, functions
+from tests.support.matrix_said import BOTH, BRIEF, CITY_TOOLS, LONG, ONE, PICTURE, SYSTEM, City, functions
 from tests.support.matrix_stage import Heard, Stage
 from tools.compatibility_table import Client, Kind, Row
 
@@ -31,13 +30,6 @@ TOOLS: dict[str, Any] = {
 }
 THINK = types.ThinkingConfig(include_thoughts=True, thinking_budget=1024)
 SHOWING = (Kind.ANTHROPIC, Kind.GEMINI, Kind.BEDROCK)
-
-
-class City(BaseModel):
-    """What is asked for by schema."""
-
-    name: str
-    inhabitants: int
 
 
 def get_weather(city: str) -> str:

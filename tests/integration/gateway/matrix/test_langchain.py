@@ -8,19 +8,12 @@ import openai
 import pytest
 from langchain_core.messages import AIMessageChunk, HumanMessage, SystemMessage, ToolMessage
 from langchain_openai import ChatOpenAI
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from tests.support.matrix import Scenario, cells, hold
-from tests.support.matrix_said import BOTH, BRIEF, CITY_TOOLS, ONE, PICTURE, PICTURE_URL, SYSTEM, chat_tools
+from tests.support.matrix_said import BOTH, BRIEF, CITY_TOOLS, ONE, PICTURE, PICTURE_URL, SYSTEM, City, chat_tools
 from tests.support.matrix_stage import Heard, Stage
 from tools.compatibility_table import Client, Kind, Row
-
-
-class City(BaseModel):
-    """What is asked for by schema."""
-
-    name: str
-    inhabitants: int
 
 
 def _chat(heard: Heard, **more: Any) -> ChatOpenAI:

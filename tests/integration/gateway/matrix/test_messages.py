@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import anthropic
-from pydantic import BaseModel
 
 from tests.support.matrix import Scenario, cells, hold
 from tests.support.matrix_said import (
@@ -18,6 +17,7 @@ from tests.support.matrix_said import (
     PICTURE,
     PICTURE_TEXT,
     SYSTEM,
+    City,
     functions,
 )
 from tests.support.matrix_stage import Heard, Stage
@@ -29,13 +29,6 @@ TOOLS: list[Any] = [
 THINK = {"type": "enabled", "budget_tokens": 1024}
 ROOM = 2048
 FOREIGN = {"type": "thinking", "thinking": "Hm.", "signature": "c2lnbmVk"}
-
-
-class City(BaseModel):
-    """What is asked for by schema."""
-
-    name: str
-    inhabitants: int
 
 
 def _client(heard: Heard) -> anthropic.Anthropic:

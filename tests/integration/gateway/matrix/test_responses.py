@@ -8,7 +8,6 @@ from typing import Any
 
 import openai
 import pytest
-from pydantic import BaseModel
 
 from tests.support.matrix import Scenario, cells, hold
 from tests.support.matrix_said import (
@@ -21,19 +20,13 @@ from tests.support.matrix_said import (
     PICTURE,
     PICTURE_URL,
     SYSTEM,
+    City,
     functions,
 )
 from tests.support.matrix_stage import Heard, Stage
 from tools.compatibility_table import Client, Kind, Row
 
 TOOLS: list[Any] = [{"type": "function", "strict": False, **function} for function in functions()]
-
-
-class City(BaseModel):
-    """What is asked for by schema."""
-
-    name: str
-    inhabitants: int
 
 
 def _client(heard: Heard) -> openai.OpenAI:

@@ -29,8 +29,7 @@ from dataplane.gateway.anthropic.models import Models
 from dataplane.gateway.body import members
 from dataplane.gateway.model import Asked, Problem, Received
 from dataplane.provider.failure import Fault
-from dataplane.snapshot.model import Listed, WorkerSnapshot
-from tests.support.faces import ANSWER_ID, STOP, USAGE, answering, streamed
+from tests.support.faces import ANSWER_ID, LISTED, STOP, USAGE, answering, streamed
 
 HELLO: Any = [{"role": "user", "content": "Hello"}]
 THINK: Any = {"type": "enabled", "budget_tokens": 2048}
@@ -307,24 +306,9 @@ def test_every_reason_has_a_type_that_the_sdk_knows(reason: str) -> None:
 
 
 def test_the_list_of_models_and_one_of_them() -> None:
-    listed = Listed(name="m-1", provider="p", as_of="2026-03-01", context_window=9000, max_output_tokens=900)
-    vectors = Listed(name="e-1", provider="p", as_of="", context_window=9000, max_output_tokens=0, embeds=True)
-    snapshot = WorkerSnapshot(
-        version=1,
-        digest=b"",
-        created_at=datetime(2026, 11, 21, tzinfo=UTC),
-        issuer="i",
-        deployments={},
-        keys={},
-        callers={},
-        models={"m-1": listed, "e-1": vectors},
-        aliases={"best": "m-1"},
-        workloads=("chat",),
-    )
-
     def handle(request: httpx2.Request) -> httpx2.Response:
         name = request.url.path.removeprefix("/v1/models").strip("/")
-        body = Models().one(snapshot, name) if name else Models().all(snapshot)
+        body = Models().one(LISTED, name) if name else Models().all(LISTED)
         if body is None:
             refused = Models().refuse(Problem(reason="MODEL_UNKNOWN", message="there is no such model"))
             return httpx2.Response(refused.status, content=refused.body)

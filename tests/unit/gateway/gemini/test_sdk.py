@@ -3,7 +3,6 @@
 import base64
 import ssl
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -34,8 +33,7 @@ from dataplane.gateway.gemini.models import Models
 from dataplane.gateway.model import Asked, Problem, Received
 from dataplane.gateway.routes import Found, find
 from dataplane.provider.failure import Fault
-from dataplane.snapshot.model import Listed, WorkerSnapshot
-from tests.support.faces import ANSWER_ID, STOP, USAGE, answering, streamed
+from tests.support.faces import ANSWER_ID, LISTED, STOP, USAGE, answering, streamed
 
 CALLED = Finished(reason=FinishReason.TOOL_CALLS)
 Respond = Callable[[Asked], tuple[int, bytes]]
@@ -371,24 +369,9 @@ def test_each_error_raises_the_class_that_fits(reason: str, error: str, code: in
 
 
 def test_the_list_of_models_and_one_of_them() -> None:
-    listed = Listed(name="m-1", provider="p", as_of="2026-03-01", context_window=9000, max_output_tokens=900)
-    vectors = Listed(name="e-1", provider="p", as_of="", context_window=9000, max_output_tokens=0, embeds=True)
-    snapshot = WorkerSnapshot(
-        version=1,
-        digest=b"",
-        created_at=datetime(2026, 11, 21, tzinfo=UTC),
-        issuer="i",
-        deployments={},
-        keys={},
-        callers={},
-        models={"m-1": listed, "e-1": vectors},
-        aliases={"best": "m-1"},
-        workloads=("chat",),
-    )
-
     def handle(request: httpx.Request) -> httpx.Response:
         name = request.url.path.removeprefix("/v1beta/models").strip("/")
-        body = Models().one(snapshot, name) if name else Models().all(snapshot)
+        body = Models().one(LISTED, name) if name else Models().all(LISTED)
         if body is None:
             refused = Models().refuse(Problem(reason="MODEL_UNKNOWN", message="there is no such model"))
             return httpx.Response(refused.status, content=refused.body)

@@ -24,7 +24,7 @@ from dataplane.chat.model import (
 from dataplane.gateway.body import members
 from dataplane.gateway.model import Asked, BadRequest
 from dataplane.gateway.openai.completions import ChatCompletions
-from tests.support.openai_gateway import received
+from tests.support.faces import received
 
 USER = {"role": "user", "content": "Hi"}
 TOOLS = [{"type": "function", "function": {"name": name}} for name in ("f", "g")]

@@ -12,7 +12,8 @@ from dataplane.chat.model import EmbedRequest, EmbedResponse
 from dataplane.gateway.model import Asked, BadRequest
 from dataplane.gateway.openai.embeddings import Embeddings
 from dataplane.provider.model import Endpoint
-from tests.support.openai_gateway import USAGE, Gateway, answering, received
+from tests.support.faces import received
+from tests.support.openai_gateway import USAGE, Gateway, answering
 
 VECTORS = ((0.5, -1.25, 3.0), (1.0, 0.0, 0.125))
 

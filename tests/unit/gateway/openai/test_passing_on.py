@@ -9,7 +9,8 @@ from dataplane.gateway.model import Problem
 from dataplane.gateway.openai.completions import ChatCompletions
 from dataplane.gateway.openai.completions_stream import CompletionWriter
 from dataplane.gateway.openai.responses import Responses
-from tests.support.openai_gateway import USAGE, answering, received
+from tests.support.faces import received
+from tests.support.openai_gateway import USAGE, answering
 
 STOP = Finished(reason=FinishReason.STOP)
 BROKEN = Problem(reason="STREAM_BROKEN", message="it broke off")
