@@ -224,7 +224,7 @@ NO_VECTORS = {
 }
 EMBEDDINGS = _rows(
     Client.EMBEDDINGS,
-    ("vectors", {**NO_VECTORS, Kind.GEMINI: but("usage is 0, for Gemini tells none")}),
+    ("vectors", {**NO_VECTORS, Kind.GEMINI: but("usage is an estimate, for Gemini tells none")}),
     ("as floats", NO_VECTORS),
     ("dimensions", NO_VECTORS),
 )
