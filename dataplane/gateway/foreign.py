@@ -1,7 +1,4 @@
-"""What a model of one protocol thought, in the mouth of another protocol: it comes back as what it was.
-
-SDKs hand seals back unread. So the next request tells which deployments can take the thinking, and with what seal.
-"""
+"""What a model of one protocol thought, in the mouth of another protocol: it comes back as what it was."""
 
 from dataplane.chat.model import Thinking
 from dataplane.snapshot.model import WireProtocol
@@ -13,7 +10,10 @@ _SIGNATURE, _REDACTED = "s", "r"
 
 
 def sealed(signature: str, protocol: str, own: WireProtocol) -> str:
-    """`signature` as the face of `own` hands it out: its own as it is, another's with the name of its protocol before it."""
+    """`signature` as the face of `own` hands it out: its own as it is, another's with the name of its protocol before it.
+
+    SDKs hand seals back unread. So the next request tells which deployments can take the thinking, and with what seal.
+    """
     return signature if protocol in ("", own) else _marked(protocol, signature)
 
 
