@@ -225,12 +225,12 @@ _NONE: tuple[str, ...] = ()
 
 def _serve(progress: "_Progress", index: int, *, forced: bool = False) -> Generator[Step, Report, Ending | None]:
     """Call one target until it is done with; the ending if the run is over with it."""
-    tries, tried = 0, _NONE
+    tried = _NONE
     while (ending := progress.stop()) is None:
         if not progress.affords(index):
             progress.hear((yield progress.pass_over(index)))
             return None
-        attempt = progress.attempt(index, tries=tries, forced=forced, tried=tried)
+        attempt = progress.attempt(index, forced=forced, tried=tried)
         report = yield attempt
         progress.hear(report)
         if isinstance(report, Raced):
@@ -243,7 +243,7 @@ def _serve(progress: "_Progress", index: int, *, forced: bool = False) -> Genera
         if not isinstance(report, Called):
             progress.refuse(index, report)
             return None
-        tries += 1
+        tries = progress.tries[index] = attempt.tries + 1
         end = report.end
         if report.spare and not forced and progress.may_rotate(index):
             tried += (report.reference,)
@@ -288,7 +288,7 @@ class _Progress:
 
     __slots__ = (
         "alone", "attempts", "beyond", "bounds", "called", "done", "hedge_after", "incompatible", "last", "limits", "now",
-        "refusals", "settings", "spent", "targets", "unfit",
+        "refusals", "settings", "spent", "targets", "tries", "unfit",
     )  # fmt: skip
 
     def __init__(
@@ -315,6 +315,7 @@ class _Progress:
         self.refusals: dict[int, Refusal] = {}
         self.unfit: set[str] = set()
         self.called: dict[int, int] = {}
+        self.tries: dict[int, int] = {}
         self.beyond: set[int] = set()
         self.alone = False
 
@@ -389,9 +390,9 @@ class _Progress:
             return True
         return not self.called.get(index) and self.spent + self.targets[index].max_cost_nanousd <= reserved
 
-    def attempt(self, index: int, *, tries: int, forced: bool, tried: tuple[str, ...]) -> Attempt:
+    def attempt(self, index: int, *, forced: bool, tried: tuple[str, ...]) -> Attempt:
         """The next call, with its even share of what is left of the time."""
-        left = self.bounds.end_by - self.now
+        left, tries = self.bounds.end_by - self.now, self.tries.get(index, 0)
         sharers = min(self.others(index) + 1, self.limits.max_attempts - self.attempts)
         return Attempt(
             number=self.attempts + 1,

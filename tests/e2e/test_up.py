@@ -119,7 +119,7 @@ async def test_nothing_eligible_is_the_answer_of_explain_and_an_error_of_route(u
     explained, refused = up.results["explain, impossible"], up.results["route, impossible"]
     assert explained.code == 1
     assert explained.json["plan"] is None
-    assert {one["exclusion"] for one in explained.json["candidates"]} == {"cost"}
+    assert {one["exclusion"] for one in explained.json["candidates"]} == {"capability", "cost"}
     assert refused.code == 1
     assert refused.out == ""
     assert "NO_ELIGIBLE_TARGET" in refused.err

@@ -121,8 +121,13 @@ async def test_an_api_key_that_one_makes_opens_the_other_and_ends_there_too(repl
 async def test_keys_that_two_make_at_the_same_moment_are_both_there(replicas: Replicas) -> None:
     lines = (replicas.first.control.line("operator"), replicas.second.line("operator"))
     made = await asyncio.gather(*(created(lines[turn % 2], f"app-{turn}") for turn in range(8)))
-    found = await lines[0](access_pb2.ListApiKeysRequest())
-    assert {key.key_id for key in found.api_keys} == {one.api_key.key_id for one in made}
+    both = (replicas.first.control, replicas.second)
+    latest = max([(await published(control)).version for control in both])
+    for control in both:
+        await taken(control, latest)
+    for line in lines:
+        found = await line(access_pb2.ListApiKeysRequest())
+        assert {key.key_id for key in found.api_keys} == {one.api_key.key_id for one in made}
 
 
 async def test_a_configuration_that_is_changed_back_is_a_new_version_everywhere(replicas: Replicas) -> None:
