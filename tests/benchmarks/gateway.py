@@ -64,7 +64,7 @@ async def ask(session: aiohttp.ClientSession, peer: Peer, pieces: int = 0) -> No
     ):  # a server that closes a kept connection just then is asked again, as every client does
         async with session.post(peer.url, json=body, headers=peer.headers) as reply:
             data = await reply.read()
-    if reply.status != 200 or (pieces and b"[DONE]" not in data):
+    if reply.status != 200 or (pieces and b'"finish_reason"' not in data):
         raise RuntimeError(f"{peer.name}: {reply.status} {data[:300]!r}")
 
 
