@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager, suppress
 from controlplane.store.entries import SqlEntries
 from controlplane.store.ledger import SqlLedger
 from controlplane.store.postgres_database import PostgresDatabase
-from controlplane.store.postgres_session import Connection, Patience, Server, Session
+from controlplane.store.postgres_session import Connection, Patience, Server, Session, unavailable
 from controlplane.store.postgres_topics import CHANNEL, Topics
 from controlplane.store.postgres_writer import PostgresWriter
+from controlplane.store.protocols import StoreUnavailable
 from controlplane.store.schema import CURRENT, creation, demand
 from controlplane.store.tree import SqlTree
 
@@ -41,11 +42,20 @@ class Leadership:
                 yield got
             finally:
                 if got and not connection.is_closed():
-                    await connection.execute("SELECT pg_advisory_unlock($1)", _TREE_LOCK)
+                    await _unlock(connection)
 
     async def close(self) -> None:
         """Let somebody else lead."""
         await self._session.close()
+
+
+async def _unlock(connection: Connection) -> None:
+    """Give the lock back, with the whole connection if need be: a lost one has lost it already, and that is no failure."""
+    try:
+        with unavailable(connection):
+            await connection.execute("SELECT pg_advisory_unlock($1)", _TREE_LOCK)
+    except StoreUnavailable:
+        connection.terminate()
 
 
 async def ensure_schema(connection: Connection) -> None:

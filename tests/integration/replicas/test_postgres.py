@@ -63,6 +63,18 @@ async def test_one_leads_and_another_one_follows_it_when_its_connection_is_lost(
     await asyncio.gather(one.close(), two.close())
 
 
+async def test_who_leads_leaves_in_peace_when_its_connection_was_lost_and_it_has_not_heard_of_it() -> None:
+    with running_postgres() as server:
+        store = await open_postgres(await server.database(), quick=QUICK)
+        async with store.tree.lead() as leading:
+            assert leading
+            server.kill()  # blocks: this loop reads nothing of it before it leaves
+        server.start()
+        async with store.tree.lead() as again:
+            assert again
+        await store.close()
+
+
 async def test_a_place_is_given_once_whoever_believes_to_lead(empty_postgres: str) -> None:
     one, two = await open_postgres(empty_postgres), await open_postgres(empty_postgres)
     await one.writer.run([append(Kind.KEYS, "a"), append(Kind.KEYS, "b")])
