@@ -1,13 +1,14 @@
 """Facts about a request that routing depends on, found in linear time."""
 
 from turnout_features.extraction import extract
-from turnout_features.model import Conversation, Features, OutputFormat, Patterns, Speaker, Utterance
+from turnout_features.model import Conversation, Embedding, Features, OutputFormat, Patterns, Speaker, Utterance
 from turnout_features.patterns import PatternError, RulePatterns
 from turnout_features.tokens import CountTokens, o200k_tokens, prepare_merges
 
 __all__ = [
     "Conversation",
     "CountTokens",
+    "Embedding",
     "Features",
     "OutputFormat",
     "PatternError",

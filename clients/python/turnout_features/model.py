@@ -47,6 +47,17 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """Where a text lies among others: one signed byte for each dimension, in `values`.
+
+    `encoder` names what made it; vectors of different encoders cannot be compared.
+    """
+
+    encoder: str
+    values: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
     """Facts about a request, none of them its text; the same as turnout.routing.v1.Features.
 
@@ -74,6 +85,7 @@ class Features:
     signals: tuple[str, ...] = field(default=())
     rule_set_digest: bytes = b""
     truncated: bool = False
+    embedding: Embedding | None = None
 
 
 class Patterns(Protocol):

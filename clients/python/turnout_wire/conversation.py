@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from turnout.inference.v1 import chat_pb2
 from turnout.routing.v1 import routing_pb2
-from turnout_features.model import Conversation, Features, OutputFormat, Speaker, Utterance
+from turnout_features.model import Conversation, Embedding, Features, OutputFormat, Speaker, Utterance
 from turnout_wire.chat_payload import json_value
 
 _SPEAKERS: Mapping[int, Speaker] = {
@@ -83,6 +83,9 @@ def put_features(message: routing_pb2.Features, features: Features) -> None:
         setattr(message, name, getattr(features, name))
     message.output_format = _FORMAT_NUMBERS[features.output_format]
     message.signals.extend(features.signals)
+    if features.embedding is not None:
+        message.embedding.encoder = features.embedding.encoder
+        message.embedding.values = features.embedding.values
 
 
 def features_from_proto(message: routing_pb2.Features) -> Features:
@@ -91,4 +94,9 @@ def features_from_proto(message: routing_pb2.Features) -> Features:
         **{name: getattr(message, name) for name in _SAME},
         output_format=_FORMATS.get(message.output_format, OutputFormat.TEXT),
         signals=tuple(message.signals),
+        embedding=_embedding(message.embedding) if message.HasField("embedding") else None,
     )
+
+
+def _embedding(message: routing_pb2.Embedding) -> Embedding:
+    return Embedding(encoder=message.encoder, values=message.values)

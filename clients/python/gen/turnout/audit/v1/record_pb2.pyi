@@ -212,6 +212,7 @@ class Basis(_message.Message):
     LIVE_DIGEST_FIELD_NUMBER: _builtins.int
     LIVE_REVISION_FIELD_NUMBER: _builtins.int
     PURSES_FIELD_NUMBER: _builtins.int
+    LEARNED_DIGEST_FIELD_NUMBER: _builtins.int
     draw: _builtins.float
     """The uniform number in [0, 1) that chance was taken from."""
     snapshot_version: _builtins.int
@@ -224,6 +225,8 @@ class Basis(_message.Message):
     """Digest of the health and statistics that were read; they are kept under this."""
     live_revision: _builtins.int
     """The revision of health and statistics."""
+    learned_digest: _builtins.bytes
+    """Digest of the learned quality that estimates came from; empty if none was in use."""
     @_builtins.property
     def decided_at(self) -> _timestamp_pb2.Timestamp:
         """When it was decided."""
@@ -243,10 +246,11 @@ class Basis(_message.Message):
         live_digest: _builtins.bytes = ...,
         live_revision: _builtins.int = ...,
         purses: _abc.Iterable[Global___Purse] | None = ...,
+        learned_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_digest", b"catalog_digest", "decided_at", b"decided_at", "draw", b"draw", "live_digest", b"live_digest", "live_revision", b"live_revision", "purses", b"purses", "snapshot_digest", b"snapshot_digest", "snapshot_version", b"snapshot_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["catalog_digest", b"catalog_digest", "decided_at", b"decided_at", "draw", b"draw", "learned_digest", b"learned_digest", "live_digest", b"live_digest", "live_revision", b"live_revision", "purses", b"purses", "snapshot_digest", b"snapshot_digest", "snapshot_version", b"snapshot_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

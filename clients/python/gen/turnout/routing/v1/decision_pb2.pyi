@@ -68,6 +68,8 @@ class _ReasonCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReasonCode
     """The caller named it."""
     REASON_CODE_AFFINITY: _ReasonCode.ValueType  # 9
     """It has the conversation in its prompt cache, and to change would cost more than it saves."""
+    REASON_CODE_SEMANTIC: _ReasonCode.ValueType  # 10
+    """The semantic route of the request names it."""
 
 class ReasonCode(_ReasonCode, metaclass=_ReasonCodeEnumTypeWrapper):
     """Why a target was chosen, in one word."""
@@ -92,6 +94,8 @@ REASON_CODE_PINNED: ReasonCode.ValueType  # 8
 """The caller named it."""
 REASON_CODE_AFFINITY: ReasonCode.ValueType  # 9
 """It has the conversation in its prompt cache, and to change would cost more than it saves."""
+REASON_CODE_SEMANTIC: ReasonCode.ValueType  # 10
+"""The semantic route of the request names it."""
 Global___ReasonCode: _TypeAlias = ReasonCode  # noqa: Y015
 
 class _Notice:
@@ -387,6 +391,8 @@ class Estimate(_message.Message):
     QUALITY_PPM_FIELD_NUMBER: _builtins.int
     INPUT_TOKENS_FIELD_NUMBER: _builtins.int
     OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    QUALITY_LOW_PPM_FIELD_NUMBER: _builtins.int
+    QUALITY_HIGH_PPM_FIELD_NUMBER: _builtins.int
     cost_nanousd: _builtins.int
     """Cost."""
     quality_ppm: _builtins.int
@@ -395,6 +401,10 @@ class Estimate(_message.Message):
     """Input tokens, counted."""
     output_tokens: _builtins.int
     """Output tokens, expected."""
+    quality_low_ppm: _builtins.int
+    """The quality is between this and the next, in millionths, with nine chances in ten; both 0 if that is not known."""
+    quality_high_ppm: _builtins.int
+    """See quality_low_ppm."""
     @_builtins.property
     def latency(self) -> _duration_pb2.Duration:
         """Time to the whole answer."""
@@ -407,10 +417,12 @@ class Estimate(_message.Message):
         quality_ppm: _builtins.int = ...,
         input_tokens: _builtins.int = ...,
         output_tokens: _builtins.int = ...,
+        quality_low_ppm: _builtins.int = ...,
+        quality_high_ppm: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_nanousd", b"cost_nanousd", "input_tokens", b"input_tokens", "latency", b"latency", "output_tokens", b"output_tokens", "quality_ppm", b"quality_ppm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_nanousd", b"cost_nanousd", "input_tokens", b"input_tokens", "latency", b"latency", "output_tokens", b"output_tokens", "quality_high_ppm", b"quality_high_ppm", "quality_low_ppm", b"quality_low_ppm", "quality_ppm", b"quality_ppm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -498,6 +510,7 @@ class ClassificationSummary(_message.Message):
     COMPLEXITY_FIELD_NUMBER: _builtins.int
     DOMAIN_FIELD_NUMBER: _builtins.int
     CONFIDENCE_PPM_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
     task_type: _catalog_pb2.TaskType.ValueType
     """The kind of work."""
     complexity: _catalog_pb2.Complexity.ValueType
@@ -506,6 +519,8 @@ class ClassificationSummary(_message.Message):
     """High-stakes field, if any."""
     confidence_ppm: _builtins.int
     """Chance that task type and complexity are right, in millionths."""
+    route: _builtins.str
+    """The semantic route, if any."""
     def __init__(
         self,
         *,
@@ -513,10 +528,11 @@ class ClassificationSummary(_message.Message):
         complexity: _catalog_pb2.Complexity.ValueType = ...,
         domain: _catalog_pb2.Domain.ValueType = ...,
         confidence_ppm: _builtins.int = ...,
+        route: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["complexity", b"complexity", "confidence_ppm", b"confidence_ppm", "domain", b"domain", "task_type", b"task_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complexity", b"complexity", "confidence_ppm", b"confidence_ppm", "domain", b"domain", "route", b"route", "task_type", b"task_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

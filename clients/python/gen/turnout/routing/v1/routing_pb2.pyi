@@ -431,6 +431,7 @@ class ExplainRouteResponse(_message.Message):
     FEATURES_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     WHY_NOT_FIELD_NUMBER: _builtins.int
+    DISTRIBUTION_FIELD_NUMBER: _builtins.int
     snapshot_version: _builtins.int
     """The snapshot that was used."""
     @_builtins.property
@@ -461,6 +462,10 @@ class ExplainRouteResponse(_message.Message):
     def why_not(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """For each model of the request's `why_not`, in that order, what keeps it from coming first."""
 
+    @_builtins.property
+    def distribution(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelShare]:
+        """How likely each model was to be taken, over everything that chance and uncertainty leave open; the likeliest first."""
+
     def __init__(
         self,
         *,
@@ -472,14 +477,41 @@ class ExplainRouteResponse(_message.Message):
         features: Global___Features | None = ...,
         steps: _abc.Iterable[_builtins.str] | None = ...,
         why_not: _abc.Iterable[_builtins.str] | None = ...,
+        distribution: _abc.Iterable[Global___ModelShare] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["classification", b"classification", "decision", b"decision", "features", b"features", "quality_floor", b"quality_floor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "classification", b"classification", "decision", b"decision", "features", b"features", "quality_floor", b"quality_floor", "snapshot_version", b"snapshot_version", "steps", b"steps", "why_not", b"why_not"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "classification", b"classification", "decision", b"decision", "distribution", b"distribution", "features", b"features", "quality_floor", b"quality_floor", "snapshot_version", b"snapshot_version", "steps", b"steps", "why_not", b"why_not"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainRouteResponse: _TypeAlias = ExplainRouteResponse  # noqa: Y015
+
+@_typing.final
+class ModelShare(_message.Message):
+    """A model's part of something."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    SHARE_PPM_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model."""
+    share_ppm: _builtins.int
+    """Its part, in millionths."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        share_ppm: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "share_ppm", b"share_ppm"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelShare: _TypeAlias = ModelShare  # noqa: Y015
 
 @_typing.final
 class QualityFloor(_message.Message):
@@ -719,6 +751,7 @@ class Features(_message.Message):
     SIGNALS_FIELD_NUMBER: _builtins.int
     RULE_SET_DIGEST_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
+    EMBEDDING_FIELD_NUMBER: _builtins.int
     input_tokens: _builtins.int
     """Input tokens over all messages and tools, o200k."""
     last_user_tokens: _builtins.int
@@ -761,6 +794,10 @@ class Features(_message.Message):
     def signals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the rule set's patterns that matched."""
 
+    @_builtins.property
+    def embedding(self) -> Global___Embedding:
+        """Where the text lies among others; unset if the sender made none."""
+
     def __init__(
         self,
         *,
@@ -784,14 +821,41 @@ class Features(_message.Message):
         signals: _abc.Iterable[_builtins.str] | None = ...,
         rule_set_digest: _builtins.bytes = ...,
         truncated: _builtins.bool = ...,
+        embedding: Global___Embedding | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["characters", b"characters", "code_blocks", b"code_blocks", "code_lines", b"code_lines", "images", b"images", "input_tokens", b"input_tokens", "instructions", b"instructions", "language", b"language", "last_user_tokens", b"last_user_tokens", "max_output_tokens", b"max_output_tokens", "output_format", b"output_format", "questions", b"questions", "retrieved_chunks", b"retrieved_chunks", "rule_set_digest", b"rule_set_digest", "signals", b"signals", "structured_lines", b"structured_lines", "tool_required", b"tool_required", "tool_results", b"tool_results", "tools", b"tools", "truncated", b"truncated", "turns", b"turns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["characters", b"characters", "code_blocks", b"code_blocks", "code_lines", b"code_lines", "embedding", b"embedding", "images", b"images", "input_tokens", b"input_tokens", "instructions", b"instructions", "language", b"language", "last_user_tokens", b"last_user_tokens", "max_output_tokens", b"max_output_tokens", "output_format", b"output_format", "questions", b"questions", "retrieved_chunks", b"retrieved_chunks", "rule_set_digest", b"rule_set_digest", "signals", b"signals", "structured_lines", b"structured_lines", "tool_required", b"tool_required", "tool_results", b"tool_results", "tools", b"tools", "truncated", b"truncated", "turns", b"turns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Features: _TypeAlias = Features  # noqa: Y015
+
+@_typing.final
+class Embedding(_message.Message):
+    """A vector of a text. The text cannot be read back from it, but what it is about can be guessed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENCODER_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    encoder: _builtins.str
+    """What made it. Vectors of different encoders cannot be compared, and one that the control plane does not know says nothing."""
+    values: _builtins.bytes
+    """One signed byte for each dimension."""
+    def __init__(
+        self,
+        *,
+        encoder: _builtins.str = ...,
+        values: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["encoder", b"encoder", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Embedding: _TypeAlias = Embedding  # noqa: Y015
 
 @_typing.final
 class Hints(_message.Message):
@@ -964,6 +1028,8 @@ class Classification(_message.Message):
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     CLASSIFIER_FIELD_NUMBER: _builtins.int
     SIGNALS_FIELD_NUMBER: _builtins.int
+    RUNGS_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
     task_type: _catalog_pb2.TaskType.ValueType
     """The kind of work."""
     complexity: _catalog_pb2.Complexity.ValueType
@@ -974,9 +1040,15 @@ class Classification(_message.Message):
     """Chance that task type and complexity are right, 0 to 1."""
     classifier: _builtins.str
     """Which classifier answered: `rules`, `hint`."""
+    route: _builtins.str
+    """The semantic route that it belongs to; empty if it belongs to none, or the policy has none."""
     @_builtins.property
     def signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Signal]:
         """What moved it."""
+
+    @_builtins.property
+    def rungs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rung]:
+        """Every classifier that was asked, in order; filled by Classify and ExplainRoute."""
 
     def __init__(
         self,
@@ -987,14 +1059,72 @@ class Classification(_message.Message):
         confidence: _builtins.float = ...,
         classifier: _builtins.str = ...,
         signals: _abc.Iterable[Global___Signal] | None = ...,
+        rungs: _abc.Iterable[Global___Rung] | None = ...,
+        route: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["classifier", b"classifier", "complexity", b"complexity", "confidence", b"confidence", "domain", b"domain", "signals", b"signals", "task_type", b"task_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classifier", b"classifier", "complexity", b"complexity", "confidence", b"confidence", "domain", b"domain", "route", b"route", "rungs", b"rungs", "signals", b"signals", "task_type", b"task_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Classification: _TypeAlias = Classification  # noqa: Y015
+
+@_typing.final
+class Rung(_message.Message):
+    """What one classifier said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASSIFIER_FIELD_NUMBER: _builtins.int
+    TASK_TYPE_FIELD_NUMBER: _builtins.int
+    COMPLEXITY_FIELD_NUMBER: _builtins.int
+    DOMAIN_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    TOOK_FIELD_NUMBER: _builtins.int
+    SILENCE_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    SIMILARITY_FIELD_NUMBER: _builtins.int
+    classifier: _builtins.str
+    """Its name."""
+    task_type: _catalog_pb2.TaskType.ValueType
+    """The kind of work."""
+    complexity: _catalog_pb2.Complexity.ValueType
+    """How much it asks."""
+    domain: _catalog_pb2.Domain.ValueType
+    """High-stakes field, if any."""
+    confidence: _builtins.float
+    """How sure it is, 0 to 1."""
+    silence: _builtins.str
+    """Why it said nothing; empty if it answered."""
+    route: _builtins.str
+    """The semantic route, from the one that looks for routes."""
+    similarity: _builtins.float
+    """How near the request is to that route, -1 to 1."""
+    @_builtins.property
+    def took(self) -> _duration_pb2.Duration:
+        """How long it took."""
+
+    def __init__(
+        self,
+        *,
+        classifier: _builtins.str = ...,
+        task_type: _catalog_pb2.TaskType.ValueType = ...,
+        complexity: _catalog_pb2.Complexity.ValueType = ...,
+        domain: _catalog_pb2.Domain.ValueType = ...,
+        confidence: _builtins.float = ...,
+        took: _duration_pb2.Duration | None = ...,
+        silence: _builtins.str = ...,
+        route: _builtins.str = ...,
+        similarity: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["took", b"took"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classifier", b"classifier", "complexity", b"complexity", "confidence", b"confidence", "domain", b"domain", "route", b"route", "silence", b"silence", "similarity", b"similarity", "task_type", b"task_type", "took", b"took"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rung: _TypeAlias = Rung  # noqa: Y015
 
 @_typing.final
 class Signal(_message.Message):
