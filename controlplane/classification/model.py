@@ -1,6 +1,7 @@
 """What a request was taken for, as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from controlplane.catalog.model import Complexity, Domain, TaskType
 
@@ -15,11 +16,43 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Nearness:
+    """How near a request is to the semantic route that it is nearest to. `similarity` and `threshold` are -1 to 1."""
+
+    route: str
+    similarity: float
+    threshold: float
+
+    @property
+    def reached(self) -> bool:
+        """Whether it is near enough to belong to the route."""
+        return self.similarity >= self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Why a classifier says nothing."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """What one classifier said and how long it took. The answer is None where it was silent, and `silence` says why."""
+
+    classifier: str
+    took: timedelta
+    answer: "Classification | None" = None
+    silence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
     """What a request was taken for.
 
     `confidence` is the estimated chance, 0 to 1, that both task type and complexity are right; `classifier` is the rung that
-    answered: `rules` or `hint`.
+    answered: `rules`, `learned` or `hint`. `rungs` are all that were asked, where somebody wants to know. `votes` are what
+    the rules counted, in thousandths, for the next rung to go on from; they are no part of what was found.
     """
 
     task_type: TaskType
@@ -28,3 +61,12 @@ class Classification:
     confidence: float
     classifier: str
     signals: tuple[Signal, ...] = ()
+    rungs: tuple[Rung, ...] = ()
+    votes: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    nearest: Nearness | None = None
+    """The semantic route that it is nearest to; None if it was compared with none."""
+
+    @property
+    def route(self) -> str:
+        """The semantic route that it belongs to; empty if it belongs to none."""
+        return self.nearest.route if self.nearest is not None and self.nearest.reached else ""

@@ -62,6 +62,7 @@ def classify(features: Features, table: VoteTable, hint: Hint = NoHint()) -> Cla
         confidence=sure_of_task * sure_of_complexity,
         classifier="hint" if hint.task_type and hint.complexity else "rules",
         signals=told,
+        votes=tuple(scores),
     )
 
 

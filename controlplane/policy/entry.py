@@ -26,6 +26,7 @@ from controlplane.catalog.model import Capability, Complexity, DeploymentName, D
 from controlplane.policy.model import (
     Access,
     Balancing,
+    ClassifierKind,
     Durability,
     ExecutionLimits,
     NearEnd,
@@ -272,6 +273,15 @@ def _pinned_fallbacks(at: At) -> PinnedFallbacks:
     return PinnedFallbacks(anyone=flag(at))
 
 
+def _classifiers(at: At) -> tuple[ClassifierKind, ...]:
+    """In the order of the ladder, whatever the order in the document."""
+    named = each(word_of(ClassifierKind, "classifier"), limit=len(ClassifierKind))(at)
+    if ClassifierKind.RULES not in named:
+        reason = "the rules are what every other classifier falls back to, and are not in this list"
+        raise at.refuse(ProblemKind.NO_EFFECT, reason, f"add `{ClassifierKind.RULES}`, or remove `classifiers`")
+    return tuple(kind for kind in ClassifierKind if kind in named)
+
+
 POLICY_FIELDS: Mapping[str, Field] = {
     "name": required(policy_name),
     "strategy": required(read_strategy),
@@ -290,6 +300,7 @@ POLICY_FIELDS: Mapping[str, Field] = {
     "embeddings": optional(model_name),
     "balancing": optional(word_of(Balancing, "balancing")),
     "affinity": optional(flag),
+    "classifiers": optional(_classifiers),
 }
 
 _WITH_DEFAULTS = (
@@ -304,6 +315,7 @@ _WITH_DEFAULTS = (
     "embeddings",
     "balancing",
     "affinity",
+    "classifiers",
 )
 
 

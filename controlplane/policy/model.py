@@ -139,6 +139,14 @@ class NearEnd:
     quality_step: float = 0.1
 
 
+class ClassifierKind(StrEnum):
+    """A rung of the ladder of classifiers."""
+
+    RULES = "rules"
+    LEARNED = "learned"
+    """Weights over the embedding of the text, the structure of the request and the votes of the rules."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How a workload's requests are routed. `digest` is SHA-256 of its canonical form."""
@@ -164,6 +172,8 @@ class Policy:
     balancing: Balancing = Balancing.WEIGHTED
     affinity: bool = True
     """Whether a conversation stays where it is in the prompt cache while that costs less."""
+    classifiers: tuple[ClassifierKind, ...] = tuple(ClassifierKind)
+    """The classifiers that may be asked, in the order of the ladder; the rules are always among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

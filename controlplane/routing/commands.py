@@ -1,6 +1,6 @@
 """The use cases of routing that give no decision: read, explain, classify."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -13,7 +13,7 @@ from controlplane.decision.index import SnapshotIndex
 from controlplane.decision.model import Decision, Request
 from controlplane.policy.model import RuleSet
 from controlplane.routing.model import Ask, Shown
-from controlplane.routing.rules import rule_set_for
+from controlplane.routing.rules import policy_for
 from controlplane.snapshot.model import Snapshot
 from turnout_features import extract
 from turnout_features.model import Features, Patterns
@@ -23,8 +23,10 @@ from turnout_wire.failure import Failure
 class Classify(Protocol):
     """The ladder of classifiers."""
 
-    def __call__(self, features: Features, rule_set: RuleSet, hint: Hint) -> Classification:
-        """What the request is taken for; never an error."""
+    def __call__(
+        self, features: Features, rule_set: RuleSet, hint: Hint, classifiers: Collection[str], *, told: bool = False
+    ) -> Classification:
+        """What the request is taken for by `classifiers`, and with `told` what each said; never an error."""
         ...
 
 
@@ -57,11 +59,15 @@ class ReadRequest:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
 
-    def __call__(self, ask: Ask, snapshot: Snapshot) -> Reading:
-        """Raises Failure RULE_SET_OUTDATED when a client's features were made with another rule set."""
-        rules = rule_set_for(ask.origin, ask.policy, snapshot.catalog, ask.model)
+    def __call__(self, ask: Ask, snapshot: Snapshot, *, told: bool = False) -> Reading:
+        """With `told`, the classification has what each classifier said.
+
+        Raises Failure RULE_SET_OUTDATED when a client's features were made with another rule set.
+        """
+        reads = policy_for(ask.origin, ask.policy, snapshot.catalog, ask.model)
+        rules = snapshot.catalog.rule_sets[reads.rule_set]
         features = self._features(ask, rules)
-        taken = self._around.classify(features, rules, ask.hint)
+        taken = self._around.classify(features, rules, ask.hint, reads.classifiers, told=told)
         ask.trace.event(
             "turnout.classify",
             {"task_type": taken.task_type, "complexity": taken.complexity, "confidence": taken.confidence},
@@ -104,7 +110,7 @@ class ExplainRoute:
 
     def __call__(self, ask: Ask) -> tuple[Decision, Reading]:
         """The plan and what it was made from. Raises Failure."""
-        reading = self._read(ask, self._around.snapshot())
+        reading = self._read(ask, self._around.snapshot(), told=True)
         around = self._around
         indexed = around.index(reading.snapshot)
         plan = explain(
@@ -127,4 +133,4 @@ class ClassifyRequest:
 
     def __call__(self, ask: Ask) -> Reading:
         """Features and classification. Raises Failure."""
-        return self._read(ask, self._around.snapshot())
+        return self._read(ask, self._around.snapshot(), told=True)

@@ -2,12 +2,18 @@
 
 from controlplane.decision.matching import selects_origin, workload_asked
 from controlplane.decision.model import Origin
-from controlplane.policy.model import PolicyName, RuleSet, Workload
+from controlplane.policy.model import Policy, PolicyName, RuleSet, Workload
 from controlplane.snapshot.model import Catalog
 
 
 def rule_set_for(origin: Origin, policy: str, catalog: Catalog, model: str = "") -> RuleSet:
-    """The rule set of the policy that the request names, or of the workload that it names, or of the first that its origin fits.
+    """The rule set of the policy that `policy_for` finds."""
+    return catalog.rule_sets[policy_for(origin, policy, catalog, model).rule_set]
+
+
+def policy_for(origin: Origin, policy: str, catalog: Catalog, model: str = "") -> Policy:
+    """The policy that says how a request is read: the one that it names, or that of the workload that it names, or that of
+    the first whose origin it fits.
 
     `model` is what it asks for by name: `auto:WORKLOAD` names a workload.
 
@@ -15,9 +21,7 @@ def rule_set_for(origin: Origin, policy: str, catalog: Catalog, model: str = "")
     fall through to the last workload; the decision refuses them afterwards, with its own reason.
     """
     named = catalog.policies.get(PolicyName(policy))
-    if named is None:
-        named = catalog.policies[_workload(model, origin, catalog).policy]
-    return catalog.rule_sets[named.rule_set]
+    return named or catalog.policies[_workload(model, origin, catalog).policy]
 
 
 def _workload(model: str, origin: Origin, catalog: Catalog) -> Workload:

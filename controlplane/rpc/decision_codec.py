@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from controlplane.catalog.model import Price
-from controlplane.classification.model import Classification
+from controlplane.classification.model import Classification, Rung
 from controlplane.decision.model import Baseline, Candidate, Decision, Estimate, Exclusion, Limits, Target
 from controlplane.routing.model import IssuedDecision, NoEligibleTarget
 from controlplane.rpc.enums import COMPLEXITY, DOMAIN, EXCLUSION, NOTICE, REASON_CODE, TASK_TYPE
@@ -138,10 +138,23 @@ def _put_price(message: catalog_pb2.Price, price: Price) -> None:
 
 
 def classification_message(taken: Classification) -> routing_pb2.Classification:
-    """A classification with its signals."""
+    """A classification with its signals, and what each classifier said."""
     message = routing_pb2.Classification()
     put_classification(message, taken)
+    for rung in taken.rungs:
+        _put_rung(message.rungs.add(), rung)
     return message
+
+
+def _put_rung(message: routing_pb2.Rung, rung: Rung) -> None:
+    message.classifier = rung.classifier
+    message.silence = rung.silence
+    put_duration(message.took, rung.took)
+    if (answer := rung.answer) is not None:
+        message.task_type = TASK_TYPE[answer.task_type]
+        message.complexity = COMPLEXITY[answer.complexity]
+        message.domain = DOMAIN[answer.domain] if answer.domain else catalog_pb2.DOMAIN_UNSPECIFIED
+        message.confidence = answer.confidence
 
 
 def put_classification(message: routing_pb2.Classification, taken: Classification) -> None:

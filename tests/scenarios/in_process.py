@@ -16,7 +16,7 @@ from controlplane.classification.ladder import Ladder
 from controlplane.decision.engine import decide, explain
 from controlplane.decision.model import Affinity, Constraints, Decision, Operation, Origin, Request
 from controlplane.routing.model import Known
-from controlplane.routing.rules import rule_set_for
+from controlplane.routing.rules import policy_for
 from controlplane.routing.worked_out import compiled
 from controlplane.snapshot.model import Headroom, Health, HealthState, Live, Room, Snapshot
 from tests.scenarios.scenario import ANEW, Asked, Scenario, Seen
@@ -91,7 +91,8 @@ def request_of(scenario: Scenario) -> Request:
         endpoint=asked.endpoint,
         labels=MappingProxyType({**asked.labels}),
     )
-    rules = rule_set_for(origin, asked.policy, catalog, asked.model)
+    reads = policy_for(origin, asked.policy, catalog, asked.model)
+    rules = catalog.rule_sets[reads.rule_set]
     features = extract(conversation_of(asked), _patterns(scenario.catalog, rules.name))
     hint = Known(
         task_type=TaskType(asked.task_type) if asked.task_type else None,
@@ -99,7 +100,7 @@ def request_of(scenario: Scenario) -> Request:
     )
     return Request(
         features=features,
-        classification=Ladder()(features, rules, hint),
+        classification=Ladder()(features, rules, hint, reads.classifiers),
         origin=origin,
         constraints=constraints_of(asked.constraints),
         policy=asked.policy,

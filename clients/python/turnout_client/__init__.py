@@ -45,7 +45,7 @@ from turnout_client.errors import (
     TurnoutError,
     Unavailable,
 )
-from turnout_client.explanation import Candidate, Classification, Explanation, Signal
+from turnout_client.explanation import Candidate, Classification, Explanation, Rung, Signal
 from turnout_client.options import ChatLike, ChatOptions, ClassifyOptions, RouteOptions
 from turnout_client.pool import Patience
 from turnout_client.rotation import Rest
@@ -121,6 +121,7 @@ __all__ = [
     "Rest",
     "RouteOptions",
     "RunResult",
+    "Rung",
     "ServerFault",
     "Signal",
     "SkippedTarget",

@@ -18,8 +18,21 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """What one classifier said, and how long it took. Where it said nothing, `silence` is why, and its answers are None."""
+
+    classifier: str
+    task_type: TaskType | None
+    complexity: Complexity | None
+    domain: Domain | None
+    confidence: float
+    took: timedelta
+    silence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    """What a request is taken for, and why. `confidence` 0 to 1; `classifier` is the one that answered."""
+    """What a request is taken for, and why. `confidence` 0 to 1; `classifier` is the one that answered, of `rungs`."""
 
     task_type: TaskType
     complexity: Complexity
@@ -27,6 +40,7 @@ class Classification:
     confidence: float
     classifier: str
     signals: tuple[Signal, ...]
+    rungs: tuple[Rung, ...]
     features: Features
     snapshot_version: int
 

@@ -2,7 +2,7 @@
 
 from turnout.routing.v1 import routing_pb2
 from turnout_client.decision_codec import complexity, domain, plan, task_type
-from turnout_client.explanation import Candidate, Classification, Explanation, Signal
+from turnout_client.explanation import Candidate, Classification, Explanation, Rung, Signal
 from turnout_client.words import Exclusion, reader
 from turnout_wire.conversation import features_from_proto
 
@@ -34,8 +34,21 @@ def classification(message: routing_pb2.ClassifyResponse | routing_pb2.ExplainRo
         confidence=taken.confidence,
         classifier=taken.classifier,
         signals=tuple(Signal(name=one.name, votes_for=one.votes_for, weight=one.weight) for one in taken.signals),
+        rungs=tuple(map(_rung, taken.rungs)),
         features=features_from_proto(message.features),
         snapshot_version=message.snapshot_version,
+    )
+
+
+def _rung(message: routing_pb2.Rung) -> Rung:
+    return Rung(
+        classifier=message.classifier,
+        task_type=task_type(message.task_type) if message.task_type else None,
+        complexity=complexity(message.complexity) if message.complexity else None,
+        domain=domain(message.domain),
+        confidence=message.confidence,
+        took=message.took.ToTimedelta(),
+        silence=message.silence,
     )
 
 
