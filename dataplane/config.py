@@ -126,23 +126,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         prog="python -m dataplane", description="Turnout's worker: verifies decisions and runs them."
     )
     add = parser.add_argument
-    add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7421"), metavar="HOST:PORT", help="port 0 takes any")
-    add(
-        "--control",
-        default=env.get("TURNOUT_CONTROL", "127.0.0.1:7411"),
-        metavar="HOST:PORT[,…]",
-        help="the control plane, or several that share a store",
-    )
-    add("--token-file", default=env.get("TURNOUT_TOKEN_FILE", ".turnout/tokens/worker"), metavar="FILE")
-    add("--worker", default=env.get("TURNOUT_WORKER") or f"{socket.gethostname()}-{os.getpid()}", metavar="NAME")
-    add("--pool", default=env.get("TURNOUT_POOL", "default"), help="the pool that decisions must be for")
-    add(
-        "--trust-key",
-        action="append",
-        default=env.get("TURNOUT_TRUST_KEYS", "").split(),
-        metavar="KEY_ID",
-        help="repeatable",
-    )
+    _add_places(add, env)
     add("--reflect", action="store_true", help="answer gRPC reflection")
     add(
         "--metrics-open",
@@ -161,6 +145,26 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     _add_gateway(add, env)
     _add_bounds(add, env)
     return parser
+
+
+def _add_places(add: Callable[..., object], env: Mapping[str, str]) -> None:
+    add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7421"), metavar="HOST:PORT", help="port 0 takes any")
+    add(
+        "--control",
+        default=env.get("TURNOUT_CONTROL", "127.0.0.1:7411"),
+        metavar="HOST:PORT[,…]",
+        help="the control plane, or several that share a store",
+    )
+    add("--token-file", default=env.get("TURNOUT_TOKEN_FILE", ".turnout/tokens/worker"), metavar="FILE")
+    add("--worker", default=env.get("TURNOUT_WORKER") or f"{socket.gethostname()}-{os.getpid()}", metavar="NAME")
+    add("--pool", default=env.get("TURNOUT_POOL", "default"), help="the pool that decisions must be for")
+    add(
+        "--trust-key",
+        action="append",
+        default=env.get("TURNOUT_TRUST_KEYS", "").split(),
+        metavar="KEY_ID",
+        help="repeatable",
+    )
 
 
 def _add_gateway(add: Callable[..., object], env: Mapping[str, str]) -> None:

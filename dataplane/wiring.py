@@ -15,12 +15,13 @@ from dataplane.execution.budget import BudgetSettings, RetryBudgets
 from dataplane.execution.bulkhead import Bulkheads
 from dataplane.execution.clock import Clock, SystemClock
 from dataplane.execution.compatibility import fits_by_protocol
+from dataplane.execution.equipment import Equipment, RunnerSettings
 from dataplane.execution.gate import Gate
 from dataplane.execution.hedge import HedgeSettings
 from dataplane.execution.output import Answer, judge
 from dataplane.execution.receipt import Receipt
 from dataplane.execution.run import Begun
-from dataplane.execution.runner import Equipment, Runner, RunnerSettings
+from dataplane.execution.runner import Runner
 from dataplane.execution.schema_fit import SchemaFit
 from dataplane.execution.wait import Waiting, WaitSettings
 from dataplane.gateway.assembly import Parts, gateway, opened_cache

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from dataplane.chat.model import FinishReason
 from dataplane.execution.clock import Clock
-from dataplane.execution.plan import Refusal
 from dataplane.execution.receipt import AttemptRecord, Receipt, RunResult, SkippedTarget
 from dataplane.execution.run import Run
+from dataplane.execution.step import Refusal
 
 
 class Account:

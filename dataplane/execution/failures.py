@@ -7,8 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from dataplane.execution.account import Account
-from dataplane.execution.plan import Ending, EndKind, Refusal
 from dataplane.execution.receipt import AttemptRecord, Receipt, SkipReason
+from dataplane.execution.step import Ending, EndKind, Refusal
 from dataplane.execution.verdict import ADDRESS_REFUSED, TIMEOUTS, CallEnd
 from dataplane.provider.model import Verdict
 from turnout_wire.failure import Failure

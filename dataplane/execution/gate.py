@@ -14,8 +14,8 @@ from dataplane.execution.budget import RetryBudgets
 from dataplane.execution.bulkhead import Bulkheads, Slot
 from dataplane.execution.clock import Clock
 from dataplane.execution.keys import KeyRing, references, target_key, target_keys
-from dataplane.execution.plan import Attempt, Refusal
 from dataplane.execution.receipt import SkipReason
+from dataplane.execution.step import Attempt, Refusal
 from dataplane.provider.headroom import Headroom
 from dataplane.snapshot.model import Deployment, WorkerSnapshot
 

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from dataplane.execution.live import LiveCall
-from dataplane.execution.plan import Attempt, Called, Raced, Refusal
 from dataplane.execution.run import Content
+from dataplane.execution.step import Attempt, Called, Raced, Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

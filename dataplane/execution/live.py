@@ -30,12 +30,13 @@ from dataplane.execution.account import Account
 from dataplane.execution.alarm import Alarm
 from dataplane.execution.clock import Clock
 from dataplane.execution.cost import Charge, charge
+from dataplane.execution.crash import log_crash
 from dataplane.execution.gate import Admitted
 from dataplane.execution.observer import AttemptEnded, AttemptScope
 from dataplane.execution.output import utf8_size
-from dataplane.execution.plan import Attempt, Called
 from dataplane.execution.receipt import AttemptRecord
 from dataplane.execution.run import Content
+from dataplane.execution.step import Attempt, Called
 from dataplane.execution.verdict import ADDRESS_REFUSED, TIMEOUTS, CallEnd, end_of_cut, end_of_failure
 from dataplane.provider.model import Call, CallFailure, EmbedCall, Embedder, Provider, Verdict
 
@@ -376,16 +377,6 @@ class LiveCall:
             retry_after=None if end.retry_after is None else timedelta(seconds=end.retry_after),
             hedged=self._attempt.hedged,
         )
-
-
-def log_crash(what: str, error: BaseException, *, decision_id: str) -> None:
-    """Log where `error` was raised, without its message, which may quote content."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    code = trace.tb_frame.f_code if trace else None
-    where = f"{code.co_filename}:{trace.tb_lineno}" if trace and code else "unknown"
-    LOG.error("%s: %s at %s, decision %s", what, type(error).__name__, where, decision_id)
 
 
 def _said(part: Text | ToolCall | Thinking) -> str:

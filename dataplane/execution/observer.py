@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from dataplane.execution.board import BreakerChanged
-from dataplane.execution.plan import WaitFor
 from dataplane.execution.receipt import AttemptRecord, Receipt, SkipReason
+from dataplane.execution.step import WaitFor
 from dataplane.snapshot.model import Deployment
 
 

@@ -8,7 +8,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from dataplane.execution.budget import RetryBudgets
 from dataplane.execution.clock import Clock
-from dataplane.execution.plan import Done, Wait, WaitFor
+from dataplane.execution.step import Done, Wait, WaitFor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dataplane.execution.live import log_crash
+from dataplane.execution.crash import log_crash
 from dataplane.gateway.body import members
 from dataplane.gateway.exchange import Exchange, Gone, Scope
 from dataplane.gateway.face import Errors

@@ -1,20 +1,17 @@
 """Calls deployments over HTTP: a transport in front, an adapter for each wire protocol behind."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 
 from dataplane.chat.model import ChatRequest, Image, StreamEvent
 from dataplane.provider import json_text
-from dataplane.provider.adapter import Adapter, ErrorInAnswer, EventDecoder, Outgoing, StreamReader
+from dataplane.provider.adapter import Adapter, ErrorInAnswer, Outgoing
 from dataplane.provider.anthropic import AnthropicAdapter
 from dataplane.provider.bedrock import BedrockAdapter
 from dataplane.provider.conversation import options_of
 from dataplane.provider.endpoint import same_origin
-from dataplane.provider.error_body import has_error
 from dataplane.provider.failure import (
     Exchange,
     Fault,
@@ -39,16 +36,12 @@ from dataplane.provider.model import (
 )
 from dataplane.provider.openai import OpenAIAdapter
 from dataplane.provider.passing import embedding, passed, passes, verbatim
-from dataplane.provider.sse import EventTooLarge
+from dataplane.provider.reading import READING_FAILURES, Refused, check_stream, drain, events_of, whole_answer
 from dataplane.provider.transport import Limits, Reply, Transport, TransportFailure, Trouble
 from dataplane.snapshot.model import Deployment, WireProtocol
 
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-MAX_ERROR_BYTES = 256 * 1024
 KEPT = 4096
 """Addresses that are kept."""
-DRAIN_S = 0.25
-"""How long to wait for the end of the HTTP body after the end of the answer, so that the connection can be used again."""
 
 ADAPTERS: Mapping[WireProtocol, Adapter] = MappingProxyType(
     {
@@ -100,9 +93,9 @@ class HttpProvider:
         endpoint = original.endpoint if original else None
         reply = await self._send(adapter, call, _body(adapter, call, original, stream=False), stream=False, by=original)
         try:
-            value, body = await _whole_answer(reply)
+            value, body = await whole_answer(reply)
             answer = adapter.answer(call, value, endpoint=endpoint)
-        except _READING_FAILURES as error:
+        except READING_FAILURES as error:
             raise self._failure(error, call, reply) from error
         finally:
             reply.close()
@@ -120,17 +113,17 @@ class HttpProvider:
         original = self._passing(adapter, call)
         reply = await self._send(adapter, call, _body(adapter, call, original, stream=True), stream=True, by=original)
         reader, decoder = adapter.reader(call, endpoint=original.endpoint if original else None), adapter.decoder()
-        read = verbatim if original else _told
+        read = verbatim if original else events_of
         try:
-            await _check_stream(reply, adapter.stream_type)
+            await check_stream(reply, adapter.stream_type)
             while True:
                 chunk = await reply.read()
                 for told in read(reader, decoder, chunk):
                     yield told
                 if not chunk or reader.done:
                     break
-            await _drain(reply)
-        except _READING_FAILURES as error:
+            await drain(reply)
+        except READING_FAILURES as error:
             raise self._failure(error, call, reply, streaming=True) from error
         finally:
             reply.close()
@@ -142,9 +135,9 @@ class HttpProvider:
         body = embedding(call, original) if original else _encoded(adapter.embed_body(call))
         reply = await self._send(adapter, call, body, stream=False, endpoint=Endpoint.EMBEDDINGS)
         try:
-            value, answer = await _whole_answer(reply)
+            value, answer = await whole_answer(reply)
             response = adapter.embed_answer(call, value)
-        except _READING_FAILURES as error:
+        except READING_FAILURES as error:
             raise self._failure(error, call, reply) from error
         finally:
             reply.close()
@@ -207,7 +200,7 @@ class HttpProvider:
             credential=call.credential,
         )
         match error:
-            case _Refused(body=body):
+            case Refused(body=body):
                 return refused(exchange, body)
             case ErrorInAnswer(body=body):
                 return error_event(exchange, body)
@@ -219,17 +212,6 @@ class HttpProvider:
                 return in_exchange(error, exchange)
             case _:
                 return in_exchange(malformed(str(error)), exchange)
-
-
-class _Refused(Exception):
-    """The status is not one of success; `body` is the parsed JSON, or the text."""
-
-    def __init__(self, body: object) -> None:
-        super().__init__("refused")
-        self.body = body
-
-
-_READING_FAILURES = (_Refused, ErrorInAnswer, TransportFailure, CallFailure, EventTooLarge)
 
 
 def _reading_cause(trouble: Trouble, *, streaming: bool) -> tuple[Verdict, Fault]:
@@ -282,85 +264,5 @@ def _has_references(call: Call | EmbedCall) -> bool:
     return bool(options_of(call)) or any(isinstance(part, Image) and part.url for part in parts)
 
 
-async def _read_up_to(reply: Reply, limit: int) -> bytes:
-    """The body. Raises CallFailure `malformed` if it is longer than `limit` bytes."""
-    pieces: list[bytes] = []
-    length = 0
-    while piece := await reply.read():
-        pieces.append(piece)
-        length += len(piece)
-        if length > limit:
-            raise malformed(f"the answer is longer than {limit} bytes")
-    return b"".join(pieces)
-
-
 def _body(adapter: Adapter, call: Call, original: Original | None, *, stream: bool) -> bytes:
     return passed(call, original, stream=stream) if original else _encoded(adapter.body(call, stream=stream))
-
-
-async def _whole_answer(reply: Reply) -> tuple[object, bytes]:
-    """The JSON of a successful answer, and its bytes."""
-    await _check_status(reply)
-    if "json" not in _content_type(reply):
-        raise malformed(f"the answer is {_content_type(reply) or 'of no content type'}, not JSON")
-    data = await _read_up_to(reply, MAX_ANSWER_BYTES)
-    return _answer_value(data), data
-
-
-def _answer_value(data: bytes) -> object:
-    try:
-        value = json_text.parse(data.decode())
-    except ValueError as error:
-        raise malformed(f"the answer is no JSON: {error}") from None
-    if has_error(value):
-        raise ErrorInAnswer(value)
-    return value
-
-
-async def _check_stream(reply: Reply, expected: str) -> None:
-    """Raises what the reply is if it is no stream of events: an error, even with status 200."""
-    await _check_status(reply)
-    kind = _content_type(reply)
-    if kind in (expected, ""):
-        return
-    if "json" in kind:
-        _answer_value(await _read_up_to(reply, MAX_ANSWER_BYTES))
-    raise malformed(f"the answer is {kind}, not {expected}")
-
-
-async def _check_status(reply: Reply) -> None:
-    if not 200 <= reply.status < 300:
-        raise _Refused(await _error_body(reply))
-
-
-async def _error_body(reply: Reply) -> object:
-    """The error as JSON, else as text; whatever came of it, if it broke off."""
-    try:
-        text = (await _read_up_to(reply, MAX_ERROR_BYTES)).decode("utf-8", "replace")
-    except (TransportFailure, CallFailure):
-        return None
-    try:
-        return json_text.parse(text)
-    except ValueError:
-        return {"error": text} if "html" not in _content_type(reply) else None
-
-
-def _content_type(reply: Reply) -> str:
-    return reply.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _told(reader: StreamReader, decoder: EventDecoder, chunk: bytes) -> Iterator[StreamEvent]:
-    """What `chunk` tells, one by one: what came before a fault is still to be told. An empty chunk is the end."""
-    for event in decoder.feed(chunk) if chunk else decoder.end():
-        if reader.done:
-            return
-        yield from reader.read(event)
-    if not chunk and not reader.done:
-        yield from reader.finish()
-
-
-async def _drain(reply: Reply) -> None:
-    with suppress(TimeoutError, TransportFailure):
-        async with asyncio.timeout(DRAIN_S):
-            while await reply.read():
-                pass

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from dataplane.execution.live import log_crash
+from dataplane.execution.crash import log_crash
 from dataplane.execution.output import Answer, OutputCheck, utf8_size
 from dataplane.execution.receipt import Receipt
 

@@ -28,6 +28,7 @@ from dataplane.execution.budget import BudgetSettings, RetryBudgets
 from dataplane.execution.bulkhead import Bulkheads
 from dataplane.execution.clock import Clock
 from dataplane.execution.compatibility import Fits, anything_fits
+from dataplane.execution.equipment import Equipment, RunnerSettings
 from dataplane.execution.gate import Gate
 from dataplane.execution.observer import (
     AttemptEnded,
@@ -41,7 +42,7 @@ from dataplane.execution.observer import (
 from dataplane.execution.output import Answer
 from dataplane.execution.receipt import Receipt
 from dataplane.execution.run import Begun, Run, RunEvent
-from dataplane.execution.runner import Equipment, Runner, RunnerSettings
+from dataplane.execution.runner import Runner
 from dataplane.execution.wait import Waiting, WaitSettings
 from dataplane.permit.model import Limits, PermittedDecision, Target
 from dataplane.provider.model import Call, CallFailure, Provider, ProviderResponse, Verdict

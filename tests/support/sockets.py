@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from dataplane.execution.clock import SystemClock
-from dataplane.execution.runner import RunnerSettings
+from dataplane.execution.equipment import RunnerSettings
 from dataplane.provider.address import Network, read_network
 from dataplane.provider.aiohttp_transport import AiohttpTransport
 from dataplane.provider.http_provider import HttpProvider

@@ -8,7 +8,9 @@ from itertools import pairwise
 from hypothesis import assume, find, given, settings
 from hypothesis import strategies as st
 
-from dataplane.execution.plan import (
+from dataplane.execution.plan import advance, run_plan
+from dataplane.execution.receipt import SkipReason
+from dataplane.execution.step import (
     Attempt,
     Bounds,
     Called,
@@ -23,10 +25,7 @@ from dataplane.execution.plan import (
     Step,
     Wait,
     WaitFor,
-    run_plan,
 )
-from dataplane.execution.receipt import SkipReason
-from dataplane.execution.runner import advance
 from dataplane.execution.verdict import CallEnd, Next, is_of_the_key, next_step
 from dataplane.permit.model import Limits, Target
 from dataplane.provider.model import Verdict

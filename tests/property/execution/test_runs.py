@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from dataplane.chat.model import Finished, FinishReason, TextDelta, ToolCallDelta, Usage, UsageReport
 from dataplane.execution.breaker import BreakerSettings, BreakerState
+from dataplane.execution.equipment import RunnerSettings
 from dataplane.execution.hedge import HedgeSettings
 from dataplane.execution.keys import target_key
 from dataplane.execution.receipt import RunResult
 from dataplane.execution.run import Broken, Completed, Failed, RunEvent
-from dataplane.execution.runner import RunnerSettings
 from dataplane.provider.model import Verdict
 from tests.support.runs import Rig, Script, call_failure, deployment, target
 from tests.support.virtual_time import pause, run

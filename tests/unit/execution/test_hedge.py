@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from dataplane.chat.model import TextDelta, Usage, UsageReport
+from dataplane.execution.equipment import RunnerSettings
 from dataplane.execution.hedge import HedgeBudget, HedgeSettings
 from dataplane.execution.receipt import AttemptRecord, RunResult
 from dataplane.execution.run import Broken, Completed, RunEvent
-from dataplane.execution.runner import RunnerSettings
 from dataplane.permit.model import Target
 from dataplane.provider.model import Verdict
 from tests.support.runs import DONE, SILENCE, Rig, Script, answer, call_failure, failure, target

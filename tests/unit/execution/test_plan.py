@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from dataplane.execution.plan import (
+from dataplane.execution.plan import advance, run_plan
+from dataplane.execution.receipt import SkipReason
+from dataplane.execution.step import (
     Attempt,
     Bounds,
     Called,
@@ -19,10 +21,7 @@ from dataplane.execution.plan import (
     Step,
     Wait,
     WaitFor,
-    run_plan,
 )
-from dataplane.execution.receipt import SkipReason
-from dataplane.execution.runner import advance
 from dataplane.execution.verdict import CallEnd
 from dataplane.permit.model import Limits, Target
 from dataplane.provider.model import Verdict

@@ -10,12 +10,13 @@ import pytest
 from dataplane.chat.model import Text
 from dataplane.execution.breaker import BreakerSettings
 from dataplane.execution.budget import BudgetSettings
+from dataplane.execution.equipment import RunnerSettings
 from dataplane.execution.gate import TargetHealth, TargetState
 from dataplane.execution.output import Answer
-from dataplane.execution.plan import WaitFor
 from dataplane.execution.receipt import AttemptRecord, Receipt, RunResult, SkippedTarget, SkipReason
 from dataplane.execution.run import Run, RunOutcome
-from dataplane.execution.runner import Runner, RunnerSettings
+from dataplane.execution.runner import Runner
+from dataplane.execution.step import WaitFor
 from dataplane.permit.model import Target
 from dataplane.provider.headroom import Headroom
 from dataplane.provider.model import Verdict

@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 
 from dataplane.chat.model import Finished, FinishReason, StreamEvent, TextDelta, ToolCallDelta, Usage, UsageReport
+from dataplane.execution.equipment import Equipment, RunnerSettings
 from dataplane.execution.observer import AttemptEnded, AttemptScope, AttemptStarted, Unobserved
 from dataplane.execution.receipt import RunResult
 from dataplane.execution.run import Broken, Completed, Failed
-from dataplane.execution.runner import Equipment, Runner, RunnerSettings
+from dataplane.execution.runner import Runner
 from dataplane.provider.model import Call, ProviderResponse, Verdict
 from dataplane.snapshot.model import Timeouts
 from tests.support.runs import DONE, SILENCE, Rig, answer, call_failure, deployment, failure

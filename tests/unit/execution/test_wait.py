@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dataplane.execution.budget import BudgetSettings, RetryBudget, RetryBudgets
 from dataplane.execution.bulkhead import Bulkheads
-from dataplane.execution.plan import Done, Wait, WaitFor
+from dataplane.execution.step import Done, Wait, WaitFor
 from dataplane.execution.wait import Waiting, WaitSettings
 from tests.support.runs import target
 from tests.support.virtual_time import VirtualClock, pause, run

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dataplane.chat.model import ChatRequest, Image, Role, TextDelta
-from dataplane.provider import http_provider
+from dataplane.provider import reading
 from dataplane.provider.http_provider import ADAPTERS, CAUSES
 from dataplane.provider.model import Call, CallFailure, Verdict
 from dataplane.provider.transport import Limits, Trouble
@@ -91,7 +91,7 @@ async def test_nothing_is_told_after_the_end() -> None:
 
 
 async def test_an_answer_without_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_provider, "MAX_ANSWER_BYTES", 100)
+    monkeypatch.setattr(reading, "MAX_ANSWER_BYTES", 100)
     failure = await failure_of(transport(b" " * 101), call_of(OPENAI), streaming=False)
     assert (failure.verdict, failure.error) == (Verdict.FAILED, "malformed")
 

@@ -1,8 +1,8 @@
-"""Adapters turn values into JSON and back; only the transport and HttpProvider wait for anything."""
+"""Adapters turn values into JSON and back; only the transport and the reading of answers wait for anything."""
 
 from tests.architecture.source import imported, modules
 
-WAITING = {"aiohttp_transport", "http_provider", "credential"}
+WAITING = {"aiohttp_transport", "reading", "credential"}
 IMPURE = ("asyncio", "aiohttp", "os", "pathlib", "random", "socket", "ssl", "time", "logging", "uuid", "secrets")
 
 
