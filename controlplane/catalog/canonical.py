@@ -41,9 +41,9 @@ def digest_of(kind: str, form: bytes) -> bytes:
 
 
 def catalog_digest(catalog: Catalog) -> bytes:
-    """SHA-256 of the canonical form of a catalog, in which policies and rule sets stand by their own digests.
+    """SHA-256 of the canonical form of a catalog, in which policies, rule sets and route sets stand by their own digests.
 
-    One without budgets or aliases has the digest that it had before there were any.
+    One without budgets, aliases or route sets has the digest that it had before there were any.
     """
     form: dict[str, object] = {
         "models": catalog.models,
@@ -56,6 +56,8 @@ def catalog_digest(catalog: Catalog) -> bytes:
         form["budgets"] = catalog.budgets
     if catalog.aliases:
         form["aliases"] = catalog.aliases
+    if catalog.route_sets:
+        form["route_sets"] = {name: routes.digest.hex() for name, routes in catalog.route_sets.items()}
     return digest_as("Catalog", form)
 
 

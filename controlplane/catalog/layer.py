@@ -15,7 +15,8 @@ from controlplane.catalog.document.scalar import text
 from controlplane.catalog.entry import read_alias, read_deployment, read_model
 from controlplane.catalog.model import Alias, Deployment, ManagedBy, Model
 from controlplane.policy.entry import read_policy, read_workload
-from controlplane.policy.model import Policy, RuleSet, Workload
+from controlplane.policy.model import Policy, RouteSet, RuleSet, Workload
+from controlplane.policy.route_set_entry import read_route_set
 from controlplane.policy.rule_set_entry import check_together, read_rule_set
 
 VERSION = "1"
@@ -55,6 +56,7 @@ class Layer:
     rule_sets: tuple[Placed[RuleSet], ...] = ()
     budgets: tuple[Placed[Budget], ...] = ()
     aliases: tuple[Placed[Alias], ...] = ()
+    route_sets: tuple[Placed[RouteSet], ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -66,6 +68,7 @@ SECTIONS: Mapping[str, tuple[str, Reader[Any], int]] = {
     "rule_sets": ("rule set", read_rule_set, 50),
     "budgets": ("budget", read_budget, MAX_BUDGETS),
     "aliases": ("alias", read_alias, 1_000),
+    "route_sets": ("route set", read_route_set, 50),
 }
 """What an entry of each section is called, how it is read, and how many there may be."""
 

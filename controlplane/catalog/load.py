@@ -106,6 +106,9 @@ def _catalog(merged: Merged) -> Catalog:
         aliases=MappingProxyType(
             {placed.value.name: placed.value for _, placed in sorted(merged.aliases.items()) if placed.value}
         ),
+        route_sets=MappingProxyType(
+            {placed.value.name: placed.value for _, placed in sorted(merged.route_sets.items()) if placed.value}
+        ),
     )
     return replace(catalog, digest=catalog_digest(catalog))
 

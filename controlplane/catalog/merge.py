@@ -9,7 +9,7 @@ from controlplane.catalog.document.node import At
 from controlplane.catalog.document.problem import Problem, ProblemKind
 from controlplane.catalog.layer import Layer, Origin, Placed
 from controlplane.catalog.model import Alias, Deployment, Model
-from controlplane.policy.model import Policy, RuleSet, Selector, Workload
+from controlplane.policy.model import Policy, RouteSet, RuleSet, Selector, Workload
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ class Merged:
     rule_sets: Mapping[str, Placed[RuleSet]]
     budgets: Mapping[str, Placed[Budget]]
     aliases: Mapping[str, Placed[Alias]]
+    route_sets: Mapping[str, Placed[RouteSet]]
 
     @property
     def complete(self) -> bool:
@@ -38,6 +39,7 @@ class Merged:
             *self.rule_sets.values(),
             *self.budgets.values(),
             *self.aliases.values(),
+            *self.route_sets.values(),
         )
         return all(one.value is not None for one in placed)
 
@@ -54,6 +56,7 @@ def merge(layers: Sequence[Layer]) -> Merged:
         rule_sets=_by_name(layer.rule_sets for layer in layers),
         budgets=_by_name(layer.budgets for layer in layers),
         aliases=_by_name(layer.aliases for layer in layers),
+        route_sets=_by_name(layer.route_sets for layer in layers),
     )
 
 

@@ -1,6 +1,6 @@
 """What entries of a catalog say about each other: every name that they use exists."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 
 from controlplane.budget.model import Budget
 from controlplane.catalog.document.node import At, Items, Scalar
@@ -9,7 +9,7 @@ from controlplane.catalog.document.read import nearest
 from controlplane.catalog.entry import AUTO
 from controlplane.catalog.merge import Merged, matches_all
 from controlplane.catalog.model import Alias, Capability
-from controlplane.policy.model import Policy, Workload
+from controlplane.policy.model import Policy, Selector, Strategy, Workload
 
 
 def dangling(merged: Merged) -> Iterator[Problem]:
@@ -29,6 +29,7 @@ def dangling(merged: Merged) -> Iterator[Problem]:
     for alias in merged.aliases.values():
         if alias.value is not None:
             yield from _of_alias(merged, alias.at.down("target"), alias.value)
+    yield from _routes_named_twice(merged)
     if merged.complete and not any(one.value is not None and matches_all(one.value) for one in merged.workloads):
         way_out = "add one without `when` at the end, or write `extends: default`"
         yield merged.root.down("workloads").problem(
@@ -63,16 +64,52 @@ def _of_alias(merged: Merged, here: At, alias: Alias) -> Iterator[Problem]:
 def _of_workload(merged: Merged, at: At, workload: Workload) -> Iterator[Problem]:
     yield from _unknown(at.down("policy"), workload.policy, merged.policies, ProblemKind.UNKNOWN_POLICY, "policy")
     yield from _model(merged, at.down("baseline"), workload.baseline)
+    policy = merged.policies.get(workload.policy)
+    if policy is not None and policy.value is not None:
+        yield from _of_selector(merged, at.down("when"), workload.when, policy.value)
+
+
+def _of_selector(merged: Merged, at: At, selector: Selector, policy: Policy) -> Iterator[Problem]:
+    """The routes of a selector are those of the policy that reads the request: no other could be found."""
+    if not selector.routes:
+        return
+    if policy.routes is None:
+        reason = f"the policy `{policy.name}` compares requests with no routes"
+        yield at.down("routes").problem(ProblemKind.NO_EFFECT, reason, "name a route set under its `routes`")
+    elif (known := _routes(merged, policy.routes)) is not None:
+        for here, name in _named(at.down("routes"), selector.routes):
+            yield from _route(here, name, known)
+
+
+def _routes(merged: Merged, of: str) -> Collection[str] | None:
+    """The routes of a set, None if the set is not there or refused."""
+    placed = merged.route_sets.get(of)
+    return None if placed is None or placed.value is None else [route.name for route in placed.value.routes]
+
+
+def _route(here: At, name: str, known: Collection[str]) -> Iterator[Problem]:
+    return _unknown(here, name, known, ProblemKind.UNKNOWN_ROUTE, "route")
+
+
+def _routes_named_twice(merged: Merged) -> Iterator[Problem]:
+    """A route's name stands alone in selectors and records, so that no two sets may share one."""
+    first: dict[str, tuple[str, At]] = {}
+    for placed in merged.route_sets.values():
+        for index, route in enumerate(placed.value.routes if placed.value else ()):
+            here = placed.at.down("routes", index, "name")
+            whose, before = first.setdefault(route.name, (placed.name, here))
+            if whose != placed.name:
+                reason = f"the route set `{whose}` has a route `{route.name}` already, on line {before.line}"
+                yield here.problem(ProblemKind.DUPLICATE_NAME, reason, "give one of them another name")
 
 
 def _of_policy(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
     rule_set = at.down("rule_set")
     yield from _unknown(rule_set, policy.rule_set, merged.rule_sets, ProblemKind.UNKNOWN_RULE_SET, "rule set")
-    for index, name in enumerate(policy.strategy.models):
-        yield from _model(merged, at.down("strategy", "models", index), name)
-    for name, _ in policy.strategy.weights:
-        yield from _model(merged, at.down("strategy", "weights", name), name)
+    yield from _of_strategy(merged, at.down("strategy"), policy.strategy)
+    yield from _of_routes(merged, at, policy)
     for index, override in enumerate(policy.overrides):
+        yield from _of_selector(merged, at.down("overrides", index, "when"), override.when, policy)
         if override.model is not None:
             yield from _model(merged, at.down("overrides", index, "model"), override.model)
     for index, name in enumerate(policy.pinned_fallbacks.models):
@@ -84,6 +121,31 @@ def _of_policy(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
         here = at.down("last_resort")
         yield from _unknown(here, policy.last_resort, known, ProblemKind.UNKNOWN_DEPLOYMENT, "deployment")
     yield from _of_access(merged, at.down("access"), policy)
+
+
+def _of_strategy(merged: Merged, at: At, strategy: Strategy) -> Iterator[Problem]:
+    for index, name in enumerate(strategy.models):
+        yield from _model(merged, at.down("models", index), name)
+    for name, _ in strategy.weights:
+        yield from _model(merged, at.down("weights", name), name)
+    tiers = {one.value.tier for one in merged.models.values() if one.value}
+    for route, target in strategy.routes:
+        here = at.down("routes", route)
+        for index, name in enumerate(target.models):
+            yield from _model(merged, here.down("models", index), name)
+        if target.tier and merged.complete:
+            yield from _unknown(here.down("tier"), target.tier, tiers, ProblemKind.UNKNOWN_TIER, "tier")
+    if strategy.otherwise is not None:
+        yield from _of_strategy(merged, at.down("otherwise"), strategy.otherwise)
+
+
+def _of_routes(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
+    if policy.routes is None:
+        return
+    yield from _unknown(at.down("routes"), policy.routes, merged.route_sets, ProblemKind.UNKNOWN_ROUTE_SET, "route set")
+    if (known := _routes(merged, policy.routes)) is not None:
+        for name, _ in policy.strategy.routes:
+            yield from _route(at.down("strategy", "routes", name), name, known)
 
 
 def _of_embeddings(merged: Merged, here: At, name: str) -> Iterator[Problem]:

@@ -21,7 +21,7 @@ class DocumentInvalid(Exception):
 
 
 def catalog_document(catalog: Catalog) -> Document:
-    """The whole catalog: its canonical form with policies and rule sets in full, compressed by zlib, under its digest."""
+    """The whole catalog: its canonical form with policies, rule sets and route sets in full, compressed by zlib, under its digest."""
     return Document(digest=catalog.digest, kind=KIND, body=zlib.compress(canonical(catalog)))
 
 
@@ -33,7 +33,8 @@ def catalog_from(document: Document) -> Catalog:
     except FormInvalid as error:
         raise DocumentInvalid(f"the catalog {document.digest.hex()} cannot be read: {error}") from error
     policies, rule_sets = _digests(form, "policies", "Policy"), _digests(form, "rule_sets", "RuleSet")
-    found = digest_as("Catalog", _by_digest(form, policies, rule_sets))
+    route_sets = _digests(form, "route_sets", "RouteSet")
+    found = digest_as("Catalog", _by_digest(form, policies=policies, rule_sets=rule_sets, route_sets=route_sets))
     if found != document.digest:
         raise DocumentInvalid(
             f"the catalog kept as {document.digest.hex()} has the digest {found.hex()}: it was altered"
@@ -46,6 +47,9 @@ def catalog_from(document: Document) -> Catalog:
         ),
         rule_sets=MappingProxyType(
             {name: replace(rules, digest=rule_sets[name]) for name, rules in catalog.rule_sets.items()}
+        ),
+        route_sets=MappingProxyType(
+            {name: replace(routes, digest=route_sets[name]) for name, routes in catalog.route_sets.items()}
         ),
     )
 
@@ -66,17 +70,14 @@ def unpacked(document: Document, kind: str) -> dict[str, Any]:
 
 def _digests(form: dict[str, Any], section: str, kind: str) -> dict[str, bytes]:
     """Digests of what was written, so that they hold for what older software wrote too."""
-    return {name: digest_as(kind, entry) for name, entry in form[section].items()}
+    return {name: digest_as(kind, entry) for name, entry in form.get(section, {}).items()}
 
 
-def _by_digest(form: dict[str, Any], policies: dict[str, bytes], rule_sets: dict[str, bytes]) -> dict[str, Any]:
+def _by_digest(form: dict[str, Any], **digests: dict[str, bytes]) -> dict[str, Any]:
     """The form that the digest of a catalog is taken of: see `catalog_digest`."""
-    short = {
-        name: {one: digest.hex() for one, digest in found.items()}
-        for name, found in (("policies", policies), ("rule_sets", rule_sets))
-    }
+    short = {name: {one: digest.hex() for one, digest in found.items()} for name, found in digests.items()}
     return {name: section for name, section in {**form, **short}.items() if name not in _LEFT_OUT or section}
 
 
-_LEFT_OUT = frozenset({"budgets", "aliases"})
+_LEFT_OUT = frozenset({"budgets", "aliases", "route_sets"})
 """Sections that have no part in the digest where they are empty."""

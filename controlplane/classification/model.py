@@ -38,12 +38,16 @@ class Silence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """What one classifier said and how long it took. The answer is None where it was silent, and `silence` says why."""
+    """What one classifier said and how long it took. The answer is None where it was silent, and `silence` says why.
+
+    `nearest` is from the one that looks for semantic routes, near enough or not.
+    """
 
     classifier: str
     took: timedelta
     answer: "Classification | None" = None
     silence: str = ""
+    nearest: Nearness | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,8 @@ def _comparison(decision: Decision, candidate: Candidate, first: Candidate) -> s
             return f"the request asks for {first.model} by name"
         case ReasonCode.WEIGHTED:
             return f"it was drawn, with a chance of {decision.propensity:.1%}"
+        case ReasonCode.SEMANTIC:
+            return f"the semantic route of the request names {first.model} before"
         case ReasonCode.FIXED:
             return "the policy's order has it before"
         case ReasonCode.BEST_AVAILABLE:

@@ -21,7 +21,7 @@ from controlplane.decision.means import Means, means, most
 from controlplane.decision.model import Exclusion, Operation, QualityFloor, ReasonCode, Request
 from controlplane.decision.plan import Plan, plan
 from controlplane.decision.requirements import Requirements, requirements
-from controlplane.decision.strategies import Ranking, rank
+from controlplane.decision.strategies import Ranking, on_route, rank
 from controlplane.policy.model import Policy, Strategy, StrategyKind
 
 
@@ -105,10 +105,11 @@ def deliberate(
     paying = means(request, matched, index.catalog, balances, now)
     needs = requirements(request, matched, index.catalog, paying)
     found = survey(needs, index.live, now)
-    strategy = _strategy(needs, matched.policy)
+    strategy = _strategy(needs, matched.policy, request.classification.route)
     split = splitter(matched.policy.balancing, found.field, index.live, now)
     ranking = rank(found, strategy, split, _spent(found, index, now))
     kept = stay(request.affinity, ranking, found, strategy, needs, matched, index.catalog)
+    planned = _planned(ranking, matched.policy.limits.fallbacks, draw, alone=needs.alone, kept=kept)
     deliberation = Deliberation(
         request=request,
         index=index,
@@ -117,8 +118,8 @@ def deliberate(
         needs=needs,
         survey=found,
         ranking=ranking,
-        plan=_planned(ranking, matched.policy.limits.fallbacks, draw, alone=needs.alone, kept=kept),
-        reason=_reason(ranking, strategy, needs),
+        plan=planned,
+        reason=None if planned is None else _reason(ranking, strategy, needs, planned),
         stay=kept,
     )
     if deliberation.stays and deliberation.reason not in _NAMING:
@@ -147,22 +148,32 @@ def _spent(found: Survey, index: SnapshotIndex, now: datetime) -> Sequence[float
     return [1 - left(rooms.get(offer.deployment), now) for offer in found.field.offers] if rooms else None
 
 
-def _strategy(needs: Requirements, policy: Policy) -> Strategy:
+def _strategy(needs: Requirements, policy: Policy, route: str) -> Strategy:
     """How those who may serve are compared: the policy's way, unless a name or a budget that comes to its end says another."""
     low = needs.means is not None and needs.means.low is not None
     if needs.operation is Operation.EMBED:
         return _THRIFTY if policy.embeddings is None else Strategy(kind=StrategyKind.FIXED, models=(policy.embeddings,))
     if needs.named is not None and policy.pinned_fallbacks.models:
         return Strategy(kind=StrategyKind.FIXED, models=(needs.named, *policy.pinned_fallbacks.models))
-    return _THRIFTY if low else policy.strategy
+    return _THRIFTY if low else _by_route(policy.strategy, route)
 
 
-def _reason(ranking: Ranking, strategy: Strategy, needs: Requirements) -> ReasonCode | None:
-    if not ranking.order:
-        return None
+def _by_route(strategy: Strategy, route: str) -> Strategy:
+    """A `semantic` strategy with the one route of the request, or what chooses where none fits; another as it is."""
+    if strategy.kind is not StrategyKind.SEMANTIC:
+        return strategy
+    fitting = tuple(each for each in strategy.routes if each[0] == route)
+    return replace(strategy, routes=fitting) if fitting else strategy.otherwise or _THRIFTY
+
+
+def _reason(ranking: Ranking, strategy: Strategy, needs: Requirements, planned: Plan) -> ReasonCode:
     if needs.named is not None and ranking.field.tiers[ranking.order[0]] is Tier.PINNED:
         return ReasonCode.PINNED
-    return _BY_TIER.get(ranking.field.tiers[ranking.order[0]]) or _BY_STRATEGY[strategy.kind]
+    if by_tier := _BY_TIER.get(ranking.field.tiers[ranking.order[0]]):
+        return by_tier
+    if strategy.otherwise is not None and not on_route(strategy, ranking.field.offers[planned.places[0]]):
+        return _BY_STRATEGY[strategy.otherwise.kind]
+    return _BY_STRATEGY[strategy.kind]
 
 
 def _paid(chosen: Deliberation, paying: Means) -> Deliberation:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from controlplane.budget.wording import nearly_used, shortfall
+from controlplane.classification.model import Classification
 from controlplane.decision.deliberation import Deliberation
 from controlplane.decision.model import Baseline, Notice, ReasonCode
-from controlplane.decision.wording import apart, clipped, dollars, floor_source, quality, seconds
-from controlplane.policy.model import Override
+from controlplane.decision.wording import apart, clipped, dollars, figure, floor_source, quality, seconds
+from controlplane.policy.model import Override, RouteName, Strategy, StrategyKind
 
 LONGEST_REASON = 300
 """Characters of a reason; a signed decision takes 512."""
@@ -37,7 +38,15 @@ def reason_text(of: Deliberation, baseline: Baseline | None) -> str:
 def steps(of: Deliberation) -> tuple[str, ...]:
     """How the decision came about: what matched, what set the floor, what had to give way."""
     overrides = map(_override_step, of.match.overrides)
-    return (*_name_steps(of), _workload_step(of), _policy_step(of), *overrides, _floor_step(of), *_concessions(of))
+    return (
+        *_name_steps(of),
+        *_route_steps(of),
+        _workload_step(of),
+        _policy_step(of),
+        *overrides,
+        _floor_step(of),
+        *_concessions(of),
+    )
 
 
 def notices(of: Deliberation) -> tuple[Notice, ...]:
@@ -94,6 +103,20 @@ def _balanced(of: Deliberation, primary: int, _: Baseline | None) -> str:
 
 def _fixed(of: Deliberation, primary: int, _: Baseline | None) -> str:
     return f"first in the policy's order of {_bar(of)}: {_figures(of, primary)}"
+
+
+def _semantic(of: Deliberation, primary: int, _: Baseline | None) -> str:
+    found = of.request.classification
+    near = f", because route {found.route} matched {_nearness(found)}" if found.nearest is not None else ""
+    return f"{of.field.offers[primary].model}{near}: {_figures(of, primary)}"
+
+
+def _nearness(found: Classification) -> str:
+    """How near the request is, with the threshold beside it."""
+    if found.nearest is None:
+        return ""
+    similarity, threshold = apart(figure, found.nearest.similarity, found.nearest.threshold)
+    return f"at {similarity}, threshold {threshold}"
 
 
 def _weighted(of: Deliberation, primary: int, _: Baseline | None) -> str:
@@ -153,6 +176,17 @@ def _name_steps(of: Deliberation) -> Iterator[str]:
         yield f"model {named.model}: the request asks for it by name"
 
 
+def _route_steps(of: Deliberation) -> Iterator[str]:
+    """Which semantic route the request belongs to, or was nearest to; nothing where no route has a say."""
+    found = of.request.classification
+    if found.route:
+        yield f"route {found.route}: matched {_nearness(found)}"
+    elif found.nearest is not None:
+        yield f"route: none is near enough; the nearest is {found.nearest.route} {_nearness(found)}"
+    elif of.match.policy.routes is not None:
+        yield "route: the request has no vector that could be compared with the examples"
+
+
 def _workload_step(of: Deliberation) -> str:
     workload = of.match.workload
     if of.match.named.workload:
@@ -194,6 +228,8 @@ def _concessions(of: Deliberation) -> Iterator[str]:
         yield f"override {pin.name}: the request asks for {named} by name, so {pin.model} is not taken"
     elif pin is not None and named is None and of.reason is not ReasonCode.OVERRIDE:
         yield f"override {pin.name}: {pin.model} may not serve this request, so the strategy decides"
+    if (strategy := of.match.policy.strategy).kind is StrategyKind.SEMANTIC and of.reason is not None:
+        yield from _beside_the_route(of, strategy)
     if of.survey.forced and of.targets:
         yield "breakers: all that may serve have an open one, so they are taken all the same"
     if of.stays:
@@ -203,6 +239,19 @@ def _concessions(of: Deliberation) -> Iterator[str]:
     if of.reason in _CONCEDING:
         yield _CONCEDING[of.reason](of)
     yield from _thrift(of)
+
+
+def _beside_the_route(of: Deliberation, strategy: Strategy) -> Iterator[str]:
+    """Why a `semantic` strategy left the choice to another, if it did."""
+    if strategy.otherwise is None or of.reason is not ReasonCode(strategy.otherwise.kind):
+        return
+    route = of.request.classification.route
+    if RouteName(route) in dict(strategy.routes):
+        yield f"route {route}: none of its models may serve, so `{of.reason}` decides"
+    elif route:
+        yield f"route {route}: the strategy names no model for it, so `{of.reason}` decides"
+    else:
+        yield f"route: out of scope, so `{of.reason}` decides"
 
 
 def _thrift(of: Deliberation) -> Iterator[str]:
@@ -252,6 +301,7 @@ _REASONS: Mapping[ReasonCode, Callable[[Deliberation, int, Baseline | None], str
         ReasonCode.LAST_RESORT: _last_resort,
         ReasonCode.PINNED: _pinned,
         ReasonCode.AFFINITY: _affinity,
+        ReasonCode.SEMANTIC: _semantic,
     }
 )
 

@@ -61,6 +61,7 @@ def _selects_class(selector: Selector, request: Request) -> bool:
         (not selector.task_types or found.task_type in selector.task_types)
         and (not selector.complexities or found.complexity in selector.complexities)
         and (not selector.domains or found.domain in selector.domains)
+        and (not selector.routes or found.route in selector.routes)
     )
 
 

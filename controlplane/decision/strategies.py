@@ -12,6 +12,7 @@ from controlplane.catalog.model import ModelName
 from controlplane.decision.balancing import Split
 from controlplane.decision.eligibility import Survey
 from controlplane.decision.field import BELOW, PINNED, Field, by_model, shares
+from controlplane.decision.offer import Offer
 from controlplane.policy.model import Strategy, StrategyKind
 
 Terms = tuple[tuple[str, float], ...]
@@ -68,7 +69,7 @@ def rank(found: Survey, strategy: Strategy, split: Split, spent: Column | None =
     paces = _paces(field, able)
     good = [place for place in able if tiers[place] is not BELOW]
     more = () if spent is None else (spent,)
-    order = _ORDERS[strategy.kind](strategy, field, paces, good)
+    order = _order(strategy, field, paces, good)
     if more:
         order = replace(order, columns=(*order.columns, *more))
     ranked = order.sort(good)
@@ -142,9 +143,39 @@ def _weighted(strategy: Strategy, field: Field, paces: Column, good: Sequence[in
     return _by_model_value("weight", {model: weight / total for model, weight in strategy.weights}, field, paces)
 
 
+def _semantic(strategy: Strategy, field: Field, paces: Column, good: Sequence[int]) -> Order:
+    """One over the place among the models of the route, then what is left as `otherwise` compares it."""
+    after = _order(strategy.otherwise or _CHEAPEST, field, paces, good)
+    lost = [-_worth(strategy, offer) for offer in field.offers]
+
+    def terms(place: int) -> Terms:
+        return (("route", -lost[place]),) if lost[place] else after.terms(place)
+
+    return Order(columns=(lost, *after.columns), terms=terms)
+
+
+def on_route(strategy: Strategy, offer: Offer) -> bool:
+    """Whether the route of a `semantic` strategy names the model of `offer` or its tier."""
+    return _worth(strategy, offer) > 0
+
+
+def _worth(strategy: Strategy, offer: Offer) -> float:
+    ((_, target),) = strategy.routes
+    if target.tier:
+        return float(offer.tier == target.tier)
+    return 1 / (target.models.index(offer.model) + 1) if offer.model in target.models else 0.0
+
+
 def _by_model_value(name: str, values: Mapping[ModelName, float], field: Field, paces: Column) -> Order:
     lost = [-values.get(offer.model, 0.0) for offer in field.offers]
     return Order(columns=(lost, field.shortfalls, field.costs, paces), terms=lambda place: ((name, -lost[place]),))
+
+
+_CHEAPEST = Strategy(kind=StrategyKind.CHEAPEST)
+
+
+def _order(strategy: Strategy, field: Field, paces: Column, good: Sequence[int]) -> Order:
+    return _ORDERS[strategy.kind](strategy, field, paces, good)
 
 
 _ORDERS: Mapping[StrategyKind, Callable[[Strategy, Field, Column, Sequence[int]], Order]] = MappingProxyType(
@@ -153,5 +184,6 @@ _ORDERS: Mapping[StrategyKind, Callable[[Strategy, Field, Column, Sequence[int]]
         StrategyKind.WEIGHTED: _weighted,
         StrategyKind.CHEAPEST: _cheapest,
         StrategyKind.BALANCED: _balanced,
+        StrategyKind.SEMANTIC: _semantic,
     }
 )

@@ -31,6 +31,11 @@ def quality(value: float, digits: int = 2) -> str:
     return text.removesuffix("0")
 
 
+def figure(value: float, digits: int = 2) -> str:
+    """A number with so many decimals: `0.83`."""
+    return f"{value:.{digits}f}"
+
+
 def apart(worded: Callable[[Value, int], str], one: Value, other: Value) -> tuple[str, str]:
     """Two figures with just enough digits, two or more, that they do not look alike."""
     digits = 2

@@ -35,6 +35,9 @@ from controlplane.policy.model import (
     PinnedFallbacks,
     Policy,
     PolicyName,
+    RouteName,
+    RouteSetName,
+    RouteTarget,
     RuleSetName,
     Selector,
     StoreFailure,
@@ -46,6 +49,8 @@ from controlplane.policy.model import (
 
 MAX_NAMES = 1_000
 MAX_OVERRIDES = 200
+MAX_ROUTES = 1_000
+"""Routes of all sets of a document together."""
 MAX_USD_PER_REQUEST = 1_000_000
 
 STANDARD_FLOORS: Mapping[Complexity, float] = MappingProxyType(
@@ -66,6 +71,8 @@ _ALLOWED = "lower case letters, digits, `.`, `_` and `-`, a letter or digit firs
 policy_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "policy", _ALLOWED)
 workload_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "workload", _ALLOWED)
 rule_set_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "rule set", _ALLOWED)
+route_set_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "route set", _ALLOWED)
+route_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "route", _ALLOWED)
 _override_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "override", _ALLOWED)
 
 
@@ -90,6 +97,7 @@ SELECTOR_FIELDS: Mapping[str, Field] = {
     "task_types": optional(each(_task_type, limit=len(TaskType))),
     "complexities": optional(each(_complexity, limit=len(Complexity))),
     "domains": optional(each(word_of(Domain, "domain"), limit=len(Domain))),
+    "routes": optional(each(route_name, limit=MAX_ROUTES)),
 }
 
 
@@ -103,6 +111,7 @@ def read_selector(at: At) -> Selector:
         task_types=frozenset(fields.get("task_types", ())),
         complexities=frozenset(fields.get("complexities", ())),
         domains=frozenset(fields.get("domains", ())),
+        routes=frozenset(RouteName(name) for name in fields.get("routes", ())),
     )
 
 
@@ -114,6 +123,27 @@ def _unordered(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
 _SHARES = ("quality_share", "cost_share", "latency_share")
 _kind = word_of(StrategyKind, "strategy")
 
+TARGET_FIELDS: Mapping[str, Field] = {"models": optional(_models), "tier": optional(text)}
+
+
+def _route_target(at: At) -> RouteTarget:
+    fields = record(at, TARGET_FIELDS, noun="target of a route")
+    models = tuple(dict.fromkeys(ModelName(name) for name in fields.get("models", ())))
+    if bool(models) == ("tier" in fields):
+        way_out = "give it `models`, best first, or else `tier`"
+        raise at.refuse(ProblemKind.NO_EFFECT, "a route takes either models or a tier", way_out)
+    return RouteTarget(models=models, tier=fields.get("tier", ""))
+
+
+def _otherwise(at: At) -> Strategy:
+    """What chooses out of scope: every kind but `semantic` itself, which would ask the same again."""
+    strategy = read_strategy(at)
+    if strategy.kind is StrategyKind.SEMANTIC:
+        others = ", ".join(kind for kind in StrategyKind if kind is not StrategyKind.SEMANTIC)
+        raise at.refuse(ProblemKind.NO_EFFECT, "`semantic` cannot stand in for itself", f"write one of {others}")
+    return strategy
+
+
 STRATEGY_FIELDS: Mapping[StrategyKind, Mapping[str, Field]] = {
     StrategyKind.FIXED: {"kind": required(_kind), "models": required(_models)},
     StrategyKind.WEIGHTED: {
@@ -122,6 +152,11 @@ STRATEGY_FIELDS: Mapping[StrategyKind, Mapping[str, Field]] = {
     },
     StrategyKind.CHEAPEST: {"kind": required(_kind)},
     StrategyKind.BALANCED: {"kind": required(_kind), **dict.fromkeys(_SHARES, optional(share))},
+    StrategyKind.SEMANTIC: {
+        "kind": required(_kind),
+        "routes": required(mapped(route_name, _route_target, limit=MAX_ROUTES)),
+        "otherwise": required(_otherwise),
+    },
 }
 """Each kind of strategy with its own parameters: those of another one would say nothing."""
 
@@ -144,6 +179,7 @@ def read_strategy(at: At) -> Strategy:
 _WAYS_OUT = {
     StrategyKind.FIXED: "list at least one model under `models`, best first",
     StrategyKind.WEIGHTED: "give at least one model a weight under `weights`",
+    StrategyKind.SEMANTIC: "give at least one route its models under `routes`, and say under `otherwise` what chooses for the rest",
     StrategyKind.BALANCED: "give at least one of quality_share, cost_share and latency_share a value above 0",
 }
 
@@ -153,11 +189,14 @@ def _strategy(at: At, kind: StrategyKind, fields: Mapping[str, Any]) -> Strategy
         kind=kind,
         models=tuple(ModelName(name) for name in fields.get("models", ())),
         weights=tuple(sorted((ModelName(name), weight) for name, weight in fields.get("weights", {}).items())),
+        routes=tuple(sorted((RouteName(name), target) for name, target in fields.get("routes", {}).items())),
+        otherwise=fields.get("otherwise"),
         **{name: fields[name] for name in _SHARES if name in fields},
     )
     chooses = {
         StrategyKind.FIXED: bool(strategy.models),
         StrategyKind.WEIGHTED: bool(strategy.weights),
+        StrategyKind.SEMANTIC: bool(strategy.routes),
         StrategyKind.BALANCED: any(getattr(strategy, name) for name in _SHARES),
     }
     if not chooses.get(kind, True):
@@ -301,6 +340,7 @@ POLICY_FIELDS: Mapping[str, Field] = {
     "balancing": optional(word_of(Balancing, "balancing")),
     "affinity": optional(flag),
     "classifiers": optional(_classifiers),
+    "routes": optional(route_set_name),
 }
 
 _WITH_DEFAULTS = (
@@ -322,15 +362,20 @@ _WITH_DEFAULTS = (
 def read_policy(at: At) -> Policy:
     """The policy at `at`, with its digest. Raises Refused."""
     fields = record(at, POLICY_FIELDS, noun="policy")
-    last_resort = fields.get("last_resort")
+    last_resort, routes = fields.get("last_resort"), fields.get("routes")
+    strategy: Strategy = fields["strategy"]
+    if strategy.kind is StrategyKind.SEMANTIC and routes is None:
+        way_out = "name under `routes` the route set that requests are compared with"
+        raise at.refuse(ProblemKind.MISSING_FIELD, "a `semantic` strategy needs the policy's `routes`", way_out)
     policy = Policy(
         name=PolicyName(fields["name"]),
         digest=b"",
-        strategy=fields["strategy"],
+        strategy=strategy,
         rule_set=RuleSetName(fields.get("rule_set", "default")),
         quality_floors=MappingProxyType(fields.get("quality_floors", dict(STANDARD_FLOORS))),
         task_capabilities=MappingProxyType(fields.get("task_capabilities", dict(STANDARD_CAPABILITIES))),
         last_resort=None if last_resort is None else DeploymentName(last_resort),
+        routes=None if routes is None else RouteSetName(routes),
         **{name: fields[name] for name in _WITH_DEFAULTS if name in fields},
     )
     return replace(policy, digest=digest(policy))

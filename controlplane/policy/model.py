@@ -11,6 +11,8 @@ from controlplane.catalog.model import Capability, Complexity, DeploymentName, D
 PolicyName = NewType("PolicyName", str)
 WorkloadName = NewType("WorkloadName", str)
 RuleSetName = NewType("RuleSetName", str)
+RouteSetName = NewType("RouteSetName", str)
+RouteName = NewType("RouteName", str)
 
 
 class StrategyKind(StrEnum):
@@ -20,6 +22,15 @@ class StrategyKind(StrEnum):
     WEIGHTED = "weighted"
     CHEAPEST = "cheapest"
     BALANCED = "balanced"
+    SEMANTIC = "semantic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteTarget:
+    """What a semantic route takes: `models` in order of preference, or any of a `tier`."""
+
+    models: tuple[ModelName, ...] = ()
+    tier: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +39,8 @@ class Strategy:
 
     `models` is the order of preference for `fixed`; `weights` (model → weight) are for `weighted`;
     the three shares are for `balanced`, where utility = quality·q − cost·c − latency·l, each term scaled to 0..1 over
-    the candidates.
+    the candidates. `routes` (route → target) are for `semantic`; `otherwise` chooses where no route of them fits the request,
+    and among what the route leaves equal.
     """
 
     kind: StrategyKind
@@ -37,6 +49,8 @@ class Strategy:
     quality_share: float = 0.5
     cost_share: float = 0.35
     latency_share: float = 0.15
+    routes: tuple[tuple[RouteName, RouteTarget], ...] = ()
+    otherwise: "Strategy | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +58,7 @@ class Selector:
     """Which requests are meant. Every part that is set must hold; one with nothing set matches all.
 
     `features`, `endpoints`: any of them (`*` at the end matches a prefix); `labels`: all of them;
-    `task_types`, `complexities`, `domains`: any of them.
+    `task_types`, `complexities`, `domains`, `routes`: any of them.
     """
 
     features: tuple[str, ...] = ()
@@ -53,6 +67,7 @@ class Selector:
     task_types: frozenset[TaskType] = frozenset()
     complexities: frozenset[Complexity] = frozenset()
     domains: frozenset[Domain] = frozenset()
+    routes: frozenset[RouteName] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +189,8 @@ class Policy:
     """Whether a conversation stays where it is in the prompt cache while that costs less."""
     classifiers: tuple[ClassifierKind, ...] = tuple(ClassifierKind)
     """The classifiers that may be asked, in the order of the ladder; the rules are always among them."""
+    routes: RouteSetName | None = None
+    """The semantic routes that requests are compared with; none if None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,3 +242,25 @@ class RuleSet:
     patterns: tuple[PatternRule, ...]
     conditions: tuple[FeatureRule, ...]
     priors: tuple[Vote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A kind of request, told by examples.
+
+    `counter_examples` are near and yet do not belong. `threshold` is the least similarity, -1 to 1; fitted from the examples if None.
+    """
+
+    name: RouteName
+    examples: tuple[str, ...]
+    counter_examples: tuple[str, ...] = ()
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteSet:
+    """Routes that a request is compared with together. `digest` is SHA-256 of the canonical form."""
+
+    name: RouteSetName
+    digest: bytes
+    routes: tuple[Route, ...]

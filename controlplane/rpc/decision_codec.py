@@ -113,6 +113,7 @@ def _put_summary(message: decision_pb2.ClassificationSummary, taken: Classificat
     message.complexity = COMPLEXITY[taken.complexity]
     message.domain = DOMAIN[taken.domain] if taken.domain else catalog_pb2.DOMAIN_UNSPECIFIED
     message.confidence_ppm = _ppm(taken.confidence)
+    message.route = taken.route
 
 
 def _put_baseline(message: decision_pb2.Baseline, baseline: Baseline) -> None:
@@ -155,6 +156,9 @@ def _put_rung(message: routing_pb2.Rung, rung: Rung) -> None:
         message.complexity = COMPLEXITY[answer.complexity]
         message.domain = DOMAIN[answer.domain] if answer.domain else catalog_pb2.DOMAIN_UNSPECIFIED
         message.confidence = answer.confidence
+    if rung.nearest is not None:
+        message.route = rung.nearest.route
+        message.similarity = rung.nearest.similarity
 
 
 def put_classification(message: routing_pb2.Classification, taken: Classification) -> None:
@@ -164,6 +168,11 @@ def put_classification(message: routing_pb2.Classification, taken: Classificatio
     message.domain = DOMAIN[taken.domain] if taken.domain else catalog_pb2.DOMAIN_UNSPECIFIED
     message.confidence = taken.confidence
     message.classifier = taken.classifier
+    message.route = taken.route
+    if (nearest := taken.nearest) is not None:
+        message.nearest.route = nearest.route
+        message.nearest.similarity = nearest.similarity
+        message.nearest.threshold = nearest.threshold
     for signal in taken.signals:
         message.signals.add(name=signal.name, votes_for=signal.votes_for, weight=signal.weight)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from controlplane.budget.model import Account, AccountId, Balance, BudgetName, Measure, Purse
 from controlplane.catalog.model import Complexity, TaskType
-from controlplane.classification.model import Classification, Signal
+from controlplane.classification.model import Classification, Nearness, Signal
 from controlplane.decision.model import UNCONSTRAINED, Constraints, Operation, Request
 from controlplane.routing.model import Ask, Basis, Known, SignedDecision
 from controlplane.rpc.decision_codec import put_classification
@@ -216,4 +216,9 @@ def _classification(message: routing_pb2.Classification) -> Classification:
         signals=tuple(
             Signal(name=signal.name, votes_for=signal.votes_for, weight=signal.weight) for signal in message.signals
         ),
+        nearest=_nearness(message.nearest) if message.HasField("nearest") else None,
     )
+
+
+def _nearness(message: routing_pb2.RouteNearness) -> Nearness:
+    return Nearness(route=message.route, similarity=message.similarity, threshold=message.threshold)

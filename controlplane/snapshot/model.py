@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from controlplane.budget.model import Budget
 from controlplane.catalog.model import Alias, Deployment, DeploymentName, Model, ModelName
-from controlplane.policy.model import Policy, PolicyName, RuleSet, RuleSetName, Workload
+from controlplane.policy.model import Policy, PolicyName, RouteSet, RouteSetName, RuleSet, RuleSetName, Workload
 
 
 class HealthState(StrEnum):
@@ -93,6 +93,7 @@ class Catalog:
     rule_sets: Mapping[RuleSetName, RuleSet]
     budgets: tuple[Budget, ...] = ()
     aliases: Mapping[str, Alias] = field(default_factory=lambda: MappingProxyType({}))
+    route_sets: Mapping[RouteSetName, RouteSet] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,8 +68,9 @@ def show_decision(decision: Decision, console: Console) -> None:
     """A decision for people."""
     plan = decision.plan
     console.print(f"[bold green]{decision.model}[/bold green] at {decision.deployment}: {escape(decision.reason)}")
+    route = f" · route {escape(plan.route)}" if plan.route else ""
     console.print(
-        f"[dim]{plan.task_type.value}, {plan.complexity.value} (confidence {plan.confidence:.2f}) · workload "
+        f"[dim]{plan.task_type.value}, {plan.complexity.value} (confidence {plan.confidence:.2f}){route} · workload "
         f"{plan.workload} · policy {plan.policy} · about {dollars(decision.cost_nanousd)}[/dim]",
         highlight=False,
     )

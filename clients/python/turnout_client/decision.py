@@ -75,6 +75,8 @@ class Plan:
     confidence: float
     propensity: float
     baseline: Baseline | None
+    route: str = ""
+    """The semantic route of the request, if it has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

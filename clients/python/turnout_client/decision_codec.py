@@ -76,6 +76,7 @@ def plan(message: decision_pb2.RouteDecision) -> Plan:
         confidence=taken.confidence_ppm / _PPM,
         propensity=message.propensity_ppm / _PPM,
         baseline=_baseline(message),
+        route=taken.route,
     )
 
 

@@ -19,7 +19,10 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """What one classifier said, and how long it took. Where it said nothing, `silence` is why, and its answers are None."""
+    """What one classifier said, and how long it took. Where it said nothing, `silence` is why, and its answers are None.
+
+    `route` is the semantic route that the request is nearest to, from the one that looks for routes; `similarity` is -1 to 1.
+    """
 
     classifier: str
     task_type: TaskType | None
@@ -28,11 +31,16 @@ class Rung:
     confidence: float
     took: timedelta
     silence: str
+    route: str = ""
+    similarity: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    """What a request is taken for, and why. `confidence` 0 to 1; `classifier` is the one that answered, of `rungs`."""
+    """What a request is taken for, and why. `confidence` 0 to 1; `classifier` is the one that answered, of `rungs`.
+
+    `route` is the semantic route that it belongs to, empty if it belongs to none.
+    """
 
     task_type: TaskType
     complexity: Complexity
@@ -43,6 +51,7 @@ class Classification:
     rungs: tuple[Rung, ...]
     features: Features
     snapshot_version: int
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ def classification(message: routing_pb2.ClassifyResponse | routing_pb2.ExplainRo
         rungs=tuple(map(_rung, taken.rungs)),
         features=features_from_proto(message.features),
         snapshot_version=message.snapshot_version,
+        route=taken.route,
     )
 
 
@@ -49,6 +50,8 @@ def _rung(message: routing_pb2.Rung) -> Rung:
         confidence=message.confidence,
         took=message.took.ToTimedelta(),
         silence=message.silence,
+        route=message.route,
+        similarity=message.similarity,
     )
 
 

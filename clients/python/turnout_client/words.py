@@ -79,6 +79,7 @@ class ReasonCode(StrEnum):
     LAST_RESORT = "last_resort"
     PINNED = "pinned"
     AFFINITY = "affinity"
+    SEMANTIC = "semantic"
 
 
 class Notice(StrEnum):

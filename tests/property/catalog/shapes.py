@@ -23,27 +23,29 @@ _SIMPLE: Mapping[Any, st.SearchStrategy[Any]] = MappingProxyType(
 )
 
 
-def of(kind: Any) -> st.SearchStrategy[Any]:
-    """Values of `kind`; digests are empty."""
+def of(kind: Any, within: tuple[Any, ...] = ()) -> st.SearchStrategy[Any]:
+    """Values of `kind`; digests are empty. A kind that stands `within` itself has it twice at most, and then None."""
     while isinstance(kind, NewType):
         kind = kind.__supertype__
     if kind in _SIMPLE:
         return _SIMPLE[kind]
     if isinstance(kind, type) and is_dataclass(kind):
-        hints = get_type_hints(kind)
-        return st.builds(kind, **{field.name: of(hints[field.name]) for field in fields(kind)})
+        hints, around = get_type_hints(kind), (*within, kind)
+        return st.builds(kind, **{field.name: of(hints[field.name], around) for field in fields(kind)})
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return st.sampled_from(kind)
-    return _collection(get_origin(kind), get_args(kind))
+    return _collection(get_origin(kind), get_args(kind), within)
 
 
-def _collection(origin: Any, arguments: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+def _collection(origin: Any, arguments: tuple[Any, ...], within: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     if origin in (Union, UnionType):
-        return st.none() | of(next(argument for argument in arguments if argument is not NoneType))
+        inner = next(argument for argument in arguments if argument is not NoneType)
+        return st.none() if within.count(inner) > 1 else st.none() | of(inner, within)
+    parts = [of(argument, within) for argument in arguments if argument is not Ellipsis]
     if origin is Mapping:
-        return st.dictionaries(of(arguments[0]), of(arguments[1]), max_size=2).map(MappingProxyType)
+        return st.dictionaries(*parts, max_size=2).map(MappingProxyType)
     if origin is frozenset:
-        return st.frozensets(of(arguments[0]), max_size=2)
+        return st.frozensets(*parts, max_size=2)
     if arguments[1:] == (Ellipsis,):
-        return st.lists(of(arguments[0]), max_size=2).map(tuple)
-    return st.tuples(*map(of, arguments))
+        return st.lists(*parts, max_size=2).map(tuple)
+    return st.tuples(*parts)

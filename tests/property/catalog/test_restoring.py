@@ -14,12 +14,12 @@ from controlplane.catalog.decode import FormInvalid, decode
 from controlplane.catalog.load import load
 from controlplane.catalog.model import Deployment, Model
 from controlplane.catalog.restore import DocumentInvalid, catalog_document, catalog_from
-from controlplane.policy.model import Policy, RuleSet, Selector, Workload
+from controlplane.policy.model import Policy, RouteSet, RuleSet, Selector, Workload
 from controlplane.snapshot.live_document import live_document, live_from
 from controlplane.snapshot.model import Catalog, Health, Live, Statistics
 from tests.property.catalog.shapes import of
 
-KINDS = (Model, Deployment, Workload, Selector, Budget, Health, Statistics, Policy, RuleSet)
+KINDS = (Model, Deployment, Workload, Selector, Budget, Health, Statistics, Policy, RuleSet, RouteSet)
 
 
 @st.composite
@@ -30,6 +30,7 @@ def catalogs(draw: st.DrawFn) -> Catalog:
         found,
         policies=MappingProxyType({name: replace(one, digest=digest(one)) for name, one in found.policies.items()}),
         rule_sets=MappingProxyType({name: replace(one, digest=digest(one)) for name, one in found.rule_sets.items()}),
+        route_sets=MappingProxyType({name: replace(one, digest=digest(one)) for name, one in found.route_sets.items()}),
     )
     return replace(found, digest=catalog_digest(found))
 
@@ -118,6 +119,7 @@ def test_fields_that_older_software_did_not_know_have_their_defaults() -> None:
         policy.pop("low_confidence")
     form.pop("budgets")
     form.pop("aliases")
+    form.pop("route_sets")
     policies = {name: digest_as("Policy", policy).hex() for name, policy in form["policies"].items()}
     rules = {name: one.digest.hex() for name, one in catalog.rule_sets.items()}
     named = digest_as("Catalog", {**form, "policies": policies, "rule_sets": rules})

@@ -145,18 +145,22 @@ def full(bench: Bench, deployment: Deployment) -> bool:
 
 def permitted(bench: Bench, deployment: Deployment) -> bool:
     """Whether the policy's lists and its strategy allow a deployment."""
-    access, strategy = bench.policy.access, bench.policy.strategy
+    access, routes = bench.policy.access, bench.policy.strategy.routes
+    strategy = bench.policy.strategy.otherwise or bench.policy.strategy
     named = {
         StrategyKind.FIXED: set(strategy.models),
         StrategyKind.WEIGHTED: {model for model, _ in strategy.weights},
     }.get(strategy.kind)
+    on_route = {model for _, target in routes for model in target.models}
+    tiers = {target.tier for _, target in routes if target.tier}
     return (
         _among(deployment.model, access.allow_models, access.deny_models)
         and _among(deployment.provider, access.allow_providers, access.deny_providers)
         and (
             bench.embeds
             or named is None
-            or deployment.model in named
+            or deployment.model in named | on_route
+            or bench.catalog.models[deployment.model].tier in tiers
             or deployment.model in {bench.named or bench.pinned, *bench.stand_ins}
         )
     )

@@ -156,11 +156,26 @@ def test_the_reason_is_the_strategy_or_why_it_had_no_say(world: World) -> None:
     by_name = {ReasonCode.FIXED} if world.request.model else set()
     if world.request.operation is Operation.EMBED:
         by_name, kind = {ReasonCode.FIXED}, StrategyKind.CHEAPEST
-    assert decision.reason_code in exceptional | by_name | {ReasonCode(kind)}
+    strategy = bench_of(world, decision).policy.strategy
+    instead = set() if strategy.otherwise is None else {ReasonCode(strategy.otherwise.kind)}
+    assert decision.reason_code in exceptional | by_name | instead | {ReasonCode(kind)}
     assert (decision.reason_code is None) == (not decision.targets)
     if decision.reason_code is ReasonCode.WEIGHTED:
-        assert kind is StrategyKind.WEIGHTED
-        assert decision.targets[0].model in dict(bench_of(world, decision).policy.strategy.weights)
+        drawing = strategy.otherwise or strategy
+        assert drawing.kind is StrategyKind.WEIGHTED
+        assert decision.targets[0].model in dict(drawing.weights)
+
+
+@given(worlds)
+def test_a_semantic_reason_means_that_the_route_of_the_request_names_the_model(world: World) -> None:
+    decision = explained(world)
+    if decision.reason_code is not ReasonCode.SEMANTIC:
+        return
+    strategy = bench_of(world, decision).policy.strategy
+    target = {str(name): each for name, each in strategy.routes}[world.request.classification.route]
+    first = decision.targets[0]
+    tier = world.snapshot.catalog.models[first.model].tier
+    assert first.model in target.models or (target.tier and target.tier == tier)
 
 
 def both(one: Constraints, other: Constraints) -> Constraints:

@@ -25,7 +25,7 @@ from controlplane.catalog.model import (
     TaskType,
     WireProtocol,
 )
-from controlplane.classification.model import Classification
+from controlplane.classification.model import Classification, Nearness
 from controlplane.decision.model import Affinity, Constraints, Operation, Origin, Request
 from controlplane.policy.model import (
     Access,
@@ -35,6 +35,8 @@ from controlplane.policy.model import (
     PinnedFallbacks,
     Policy,
     PolicyName,
+    RouteName,
+    RouteTarget,
     Selector,
     Strategy,
     StrategyKind,
@@ -55,8 +57,9 @@ PRICES = (1, 0, 150_000_000, 2_500_000_000, 10_000_000_000)
 SPANS = tuple(timedelta(seconds=seconds) for seconds in (1, 0.1, 2, 30))
 TASKS = tuple(TaskType)
 TIERS = ("flagship", "small")
+ROUTES = ("r0", "r1")
 PROTOCOLS = (WireProtocol.OPENAI, WireProtocol.ANTHROPIC)
-ENOUGH = 600
+ENOUGH = 700
 """Bytes that the largest world takes; what is missing counts as zero."""
 
 
@@ -149,6 +152,31 @@ def selector(choose: Choices) -> Selector:
 def strategy(choose: Choices) -> Strategy:
     """Any kind, with its parameters."""
     kind = choose.of((StrategyKind.CHEAPEST, *StrategyKind))
+    return routed(choose) if kind is StrategyKind.SEMANTIC else plain(choose, kind)
+
+
+def routed(choose: Choices) -> Strategy:
+    """By semantic routes, some to models and some to tiers."""
+    routes = tuple((RouteName(name), target(choose)) for name in ROUTES if choose.number(3))
+    otherwise = choose.of(tuple(kind for kind in StrategyKind if kind is not StrategyKind.SEMANTIC))
+    return Strategy(kind=StrategyKind.SEMANTIC, routes=routes, otherwise=plain(choose, otherwise))
+
+
+def target(choose: Choices) -> RouteTarget:
+    """Models or a tier."""
+    tier = choose.rarely(*TIERS, one_in=2)
+    named = dict.fromkeys(ModelName(choose.of(MODELS)) for _ in range(2))
+    return RouteTarget(models=tuple(named)) if tier is None else RouteTarget(tier=tier)
+
+
+def nearness(choose: Choices) -> Nearness | None:
+    """Near enough to a route, or not."""
+    name = choose.rarely(*ROUTES, one_in=2)
+    return None if name is None else Nearness(route=name, similarity=choose.of((0.9, 0.3)), threshold=0.5)
+
+
+def plain(choose: Choices, kind: StrategyKind) -> Strategy:
+    """One of a kind that asks for no route."""
     named = dict.fromkeys(ModelName(choose.of(MODELS)) for _ in range(3 + choose.number(5)))
     match kind:
         case StrategyKind.FIXED:
@@ -294,6 +322,7 @@ def request(choose: Choices) -> Request:
             domain=choose.rarely(*Domain),
             confidence=choose.of((0.9, 0.3)),
             classifier="rules",
+            nearest=nearness(choose),
         ),
         origin=Origin(
             feature=choose.of(("", "search")),

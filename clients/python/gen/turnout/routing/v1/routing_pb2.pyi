@@ -1030,6 +1030,7 @@ class Classification(_message.Message):
     SIGNALS_FIELD_NUMBER: _builtins.int
     RUNGS_FIELD_NUMBER: _builtins.int
     ROUTE_FIELD_NUMBER: _builtins.int
+    NEAREST_FIELD_NUMBER: _builtins.int
     task_type: _catalog_pb2.TaskType.ValueType
     """The kind of work."""
     complexity: _catalog_pb2.Complexity.ValueType
@@ -1050,6 +1051,10 @@ class Classification(_message.Message):
     def rungs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rung]:
         """Every classifier that was asked, in order; filled by Classify and ExplainRoute."""
 
+    @_builtins.property
+    def nearest(self) -> Global___RouteNearness:
+        """The semantic route that it is nearest to, near enough or not; unset if it was compared with none."""
+
     def __init__(
         self,
         *,
@@ -1061,14 +1066,45 @@ class Classification(_message.Message):
         signals: _abc.Iterable[Global___Signal] | None = ...,
         rungs: _abc.Iterable[Global___Rung] | None = ...,
         route: _builtins.str = ...,
+        nearest: Global___RouteNearness | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["nearest", b"nearest"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["classifier", b"classifier", "complexity", b"complexity", "confidence", b"confidence", "domain", b"domain", "route", b"route", "rungs", b"rungs", "signals", b"signals", "task_type", b"task_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classifier", b"classifier", "complexity", b"complexity", "confidence", b"confidence", "domain", b"domain", "nearest", b"nearest", "route", b"route", "rungs", b"rungs", "signals", b"signals", "task_type", b"task_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Classification: _TypeAlias = Classification  # noqa: Y015
+
+@_typing.final
+class RouteNearness(_message.Message):
+    """How near a request is to a semantic route. It belongs to the route if its similarity is not below the threshold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTE_FIELD_NUMBER: _builtins.int
+    SIMILARITY_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    route: _builtins.str
+    """The route."""
+    similarity: _builtins.float
+    """How near the request is, -1 to 1."""
+    threshold: _builtins.float
+    """The least similarity with which a request belongs to the route, -1 to 1."""
+    def __init__(
+        self,
+        *,
+        route: _builtins.str = ...,
+        similarity: _builtins.float = ...,
+        threshold: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["route", b"route", "similarity", b"similarity", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RouteNearness: _TypeAlias = RouteNearness  # noqa: Y015
 
 @_typing.final
 class Rung(_message.Message):
