@@ -14,6 +14,7 @@ IMPORT_ROOTS = {
     "dataplane": "dataplane",
     "clients/python/turnout_wire": "turnout_wire",
     "clients/python/turnout_features": "turnout_features",
+    "clients/python/turnout_embedding": "turnout_embedding",
     "clients/python/turnout_client": "turnout_client",
     "clients/python/turnout_cli": "turnout_cli",
     "clients/python/gen/turnout": "turnout",
