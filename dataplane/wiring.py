@@ -49,6 +49,7 @@ from dataplane.snapshot.holder import SnapshotHolder
 from dataplane.snapshot.model import WorkerSnapshot
 from dataplane.sync.deciding import Decider
 from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
+from turnout_wire.batch import RememberedRoots
 from turnout_wire.dev import DEV, SAID
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
@@ -276,7 +277,7 @@ class Worker:
             pool=self._config.pool,
             features=FEATURES,
             read=ProtobufDecisionReader(),
-            verifier=verify,
+            verifier=RememberedRoots(verify),
             guard=ReplayGuard(capacity=GUARDED_DECISIONS),
         )
 

@@ -11,11 +11,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from turnout.routing.v1 import decision_pb2
 from turnout.routing.v1.decision_pb2 import RouteDecision
+from turnout_wire.batch import BATCH_TYPE, sign_all
 from turnout_wire.digest import request_digest
 from turnout_wire.ed25519 import Ed25519Signer
 from turnout_wire.pae import pae
 from turnout_wire.payload_type import PayloadType
-from turnout_wire.signature import Signature
+from turnout_wire.signature import Inclusion, Signature
+from turnout_wire.tree import leaf_hash, node_hash, root_and_paths
 from turnout_wire.uuid7 import uuid7
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -250,6 +252,123 @@ def signature_cases() -> Iterator[Case]:
               signed_by(sealed(GOOD.payload, OTHER), key_id=ACTIVE.key_id), invalid, keys=(key(ACTIVE), key(OTHER)))  # fmt: skip
 
 
+def batch(count: int, first: int = 1) -> list[Envelope]:
+    """So many decisions under one signature, numbered from `first`; number 1 is `GOOD` but for it."""
+    payloads = [encoded(decision(number)) for number in range(first, first + count)]
+    signatures = sign_all([pae(PayloadType.DECISION, payload) for payload in payloads], ACTIVE)
+    return [
+        Envelope(payload_type=PayloadType.DECISION, payload=payload, signatures=(signature,))
+        for payload, signature in zip(payloads, signatures, strict=True)
+    ]
+
+
+def inclusion_of(envelope: Envelope) -> Inclusion:
+    """How its signature leads to a root. Raises ValueError if it was signed alone."""
+    (signature,) = envelope.signatures
+    if signature.inclusion is None:
+        raise ValueError("an envelope that was signed alone has no path")
+    return signature.inclusion
+
+
+def led(envelope: Envelope, **changes: Any) -> Envelope:
+    """The envelope with another `leaf_index`, `tree_size` or `path` in its signature."""
+    (signature,) = envelope.signatures
+    inclusion = replace(inclusion_of(envelope), **changes)
+    return replace(envelope, signatures=(replace(signature, inclusion=inclusion),))
+
+
+def batch_cases() -> Iterator[Case]:
+    """Decisions that were signed together."""
+    seven, malformed = batch(7), "ENVELOPE_MALFORMED"
+    (first, second), path = batch(2), inclusion_of(seven[0]).path
+    yield Case(
+        name="batch",
+        description="All seven of a batch; the last one has a shorter path.",
+        presentations=tuple(Presentation(envelope=each, expected=PERMITTED) for each in seven),
+    )
+    yield one("batch-of-two", "The second of two.", second, PERMITTED)
+    for name, envelope, description in (
+        ("batch-of-one", planted(1), "A tree of one leaf, signed: what is alone is signed alone."),
+        ("batch-too-large", planted(1025), "A tree of 1,025 leaves, signed."),
+        ("batch-index-outside", led(seven[0], leaf_index=7), "Place 7 in a tree of 7 leaves."),
+        ("batch-no-path", led(first, path=()), "Two leaves, and no hash beside the first."),
+        ("batch-short-hash", led(first, path=(path[0][:-1],)), "A hash of 31 bytes."),
+        ("batch-endless-path", led(seven[0], path=path * 4), "Twelve hashes, and 1,024 leaves need ten."),
+    ):
+        yield one(name, description, envelope, malformed)
+    yield from _batch_signature_cases(seven, path)
+    root, _ = root_and_paths([leaf_hash(pae(each.payload_type, each.payload)) for each in seven])
+    statement = Envelope(
+        payload_type=BATCH_TYPE,
+        payload=(7).to_bytes(8, "big") + root,
+        signatures=(replace(seven[0].signatures[0], inclusion=None),),
+    )
+    yield one("batch-root-as-payload", "What was signed for the batch, sent as a payload: its signature fits.",
+              statement, "PAYLOAD_TYPE_UNKNOWN")  # fmt: skip
+    yield one("batch-revoked-key", "The root was signed by a key that is revoked now.", seven[0], "KEY_REVOKED",
+              keys=(key(ACTIVE, "revoked"),))  # fmt: skip
+    again = Presentation(envelope=second, expected=PERMITTED)
+    yield Case(
+        name="batch-replayed",
+        description="Two of a batch, and the second again: each counts alone.",
+        presentations=(replace(again, envelope=first), again, replace(again, expected="DECISION_REPLAYED")),
+    )
+
+
+def _batch_signature_cases(seven: list[Envelope], path: tuple[bytes, ...]) -> Iterator[Case]:
+    """Paths that lead to no root, or to another one."""
+    first, elsewhere = seven[0], batch(7, first=11)[0]
+    (signature,) = first.signatures
+    bare = replace(signature, inclusion=None)
+    root, _ = root_and_paths([leaf_hash(pae(each.payload_type, each.payload)) for each in seven])
+    swapped = [node_hash(pae(each.payload_type, each.payload), b"") for each in batch(2)]
+    sides = leaf_hash(pae(first.payload_type, first.payload)) + path[0]
+    for name, envelope, description in (
+        ("batch-wrong-index", led(first, leaf_index=1), "The path of place 0, told to be that of place 1."),
+        ("batch-wrong-size", led(first, tree_size=8), "The tree of seven, told to be one of eight."),
+        ("batch-wrong-sibling", led(first, path=(flipped(path[0], 5), *path[1:])), "One bit of a hash is turned."),
+        ("batch-truncated-path", led(first, path=path[:-1]), "The last hash is missing."),
+        ("batch-path-too-long", led(first, path=(*path, path[0])), "One hash too many."),
+        ("batch-reversed-path", led(first, path=path[::-1]), "Farthest first."),
+        ("batch-without-path", replace(first, signatures=(bare,)), "Its path is left out: what an old verifier sees."),
+        ("batch-other-payload", replace(first, payload=seven[1].payload), "The place of one, the payload of another."),
+        ("batch-other-root", replace(first, signatures=elsewhere.signatures), "Signature and path of another batch."),
+        ("batch-flipped-bit", replace(first, payload=flipped(first.payload, 40)), "One bit of the payload is turned."),
+        ("batch-other-key", signed_by_root(first, OTHER, root), "The root is signed by another key than is named."),
+        ("batch-root-alone", signed_over(first, root), "The signature is over the root without type and size."),
+        ("batch-node-as-leaf", led(replace(first, payload=sides), leaf_index=0, tree_size=4, path=path[1:]),
+         "Two hashes of the tree, sent as a payload in their place."),
+        ("batch-single-with-path", replace(first, signatures=(replace(GOOD.signatures[0], inclusion=signature.inclusion),)),
+         "A signature over the payload alone, with a path."),
+        ("batch-swapped-tags",
+         signed_by_root(led(batch(2)[0], path=swapped[1:]), ACTIVE, leaf_hash(b"".join(swapped))),
+         "Leaves are hashed as nodes and nodes as leaves, and that root is signed."),
+    ):  # fmt: skip
+        yield one(name, description, envelope, "SIGNATURE_INVALID", keys=(key(ACTIVE), key(OTHER)))
+
+
+def planted(size: int) -> Envelope:
+    """A decision as the first leaf of a signed tree, however large, whose other leaves are nothing."""
+    leaves = [leaf_hash(pae(GOOD.payload_type, GOOD.payload)), *(leaf_hash(b"%d" % each) for each in range(1, size))]
+    root, paths = root_and_paths(leaves)
+    inclusion = Inclusion(leaf_index=0, tree_size=size, path=paths[0])
+    (signature,) = GOOD.signatures
+    return signed_by_root(replace(GOOD, signatures=(replace(signature, inclusion=inclusion),)), ACTIVE, root)
+
+
+def signed_by_root(envelope: Envelope, signer: Ed25519Signer, root: bytes) -> Envelope:
+    """The envelope with a signature by `signer` over the right statement, under the key's id that it had."""
+    (signature,) = envelope.signatures
+    value = signer.sign(pae(BATCH_TYPE, inclusion_of(envelope).tree_size.to_bytes(8, "big") + root)).value
+    return replace(envelope, signatures=(replace(signature, value=value),))
+
+
+def signed_over(envelope: Envelope, message: bytes) -> Envelope:
+    """The envelope with the signature of the active key over `message`."""
+    (signature,) = envelope.signatures
+    return replace(envelope, signatures=(replace(signature, value=ACTIVE.sign(message).value),))
+
+
 def encoding_cases() -> Iterator[Case]:
     """Bytes that are signed and yet no decision, or not the same one for everybody."""
     good, malformed = encoded(decision()), "DECISION_MALFORMED"
@@ -369,6 +488,6 @@ def replay_cases() -> Iterator[Case]:
 def cases() -> Iterator[Case]:
     """All cases."""
     for group in (
-        envelope_cases, key_cases, signature_cases, encoding_cases, rule_cases, time_cases, request_cases, replay_cases,
+        envelope_cases, key_cases, signature_cases, batch_cases, encoding_cases, rule_cases, time_cases, request_cases, replay_cases,
     ):  # fmt: skip
         yield from group()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.envelope_cases import Case, Presentation, cases
+from turnout_wire.signature import Signature
 
 FOLDER = Path(__file__).resolve().parent.parent / "conformance" / "envelope"
 
@@ -43,9 +44,20 @@ def _presentation(presentation: Presentation) -> dict[str, Any]:
         "envelope": {
             "payload_type": str(envelope.payload_type),
             "payload_base64": base64.b64encode(envelope.payload).decode(),
-            "signatures": [{"key_id": each.key_id, "value_hex": each.value.hex()} for each in envelope.signatures],
+            "signatures": [_signature(each) for each in envelope.signatures],
         },
         "expected": presentation.expected,
+    }
+
+
+def _signature(signature: Signature) -> dict[str, Any]:
+    alone = {"key_id": signature.key_id, "value_hex": signature.value.hex()}
+    inclusion = signature.inclusion
+    if inclusion is None:
+        return alone
+    path = [step.hex() for step in inclusion.path]
+    return alone | {
+        "inclusion": {"leaf_index": inclusion.leaf_index, "tree_size": inclusion.tree_size, "path_hex": path}
     }
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from controlplane.store.protocols import Tile
+from turnout_wire.tree import HASH_BYTES, PathInvalid, node_hash, root_of_path
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
-HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
@@ -29,16 +29,6 @@ class Range(NamedTuple):
 
     start: int
     end: int
-
-
-def leaf_hash(leaf: bytes) -> bytes:
-    """SHA-256 of 0x00 and the leaf."""
-    return hashlib.sha256(b"\x00" + leaf).digest()
-
-
-def node_hash(left: bytes, right: bytes) -> bytes:
-    """SHA-256 of 0x01 and both."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 def tree_root(hashes: Sequence[bytes]) -> bytes:
@@ -243,21 +233,10 @@ def check_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], r
 
     Raises ProofInvalid.
     """
-    if not 0 <= index < size:
-        raise ProofInvalid(f"there is no leaf {index} in a tree of {size} leaves")
-    place, last, found = index, size - 1, leaf
-    for step in path:
-        if last == 0:
-            raise ProofInvalid("the proof is too long")
-        if place % 2 or place == last:
-            found = node_hash(step, found)
-            while place % 2 == 0 and place:
-                place, last = place >> 1, last >> 1
-        else:
-            found = node_hash(found, step)
-        place, last = place >> 1, last >> 1
-    if last:
-        raise ProofInvalid("the proof is too short")
+    try:
+        found = root_of_path(leaf, index, size, path)
+    except PathInvalid as error:
+        raise ProofInvalid(str(error)) from error
     if found != root:
         raise ProofInvalid(f"leaf {index} is not in the tree of {size} leaves with this root")
 

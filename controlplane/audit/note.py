@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol, Self
 from urllib.parse import quote
 
-from controlplane.audit.merkle import HASH_BYTES
 from turnout_wire.ed25519 import verify
+from turnout_wire.tree import HASH_BYTES
 
 _ED25519: Final = b"\x01"
 _SIGNATURE_BYTES, _ID_BYTES, _KEY_BYTES = 64, 4, 32

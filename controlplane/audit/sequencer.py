@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Protocol
 
 from controlplane.audit.log_key import LogKey
-from controlplane.audit.merkle import Edge, ProofInvalid, grown, leaf_hash
+from controlplane.audit.merkle import Edge, ProofInvalid, grown
 from controlplane.audit.note import NoteInvalid, Statement
 from controlplane.audit.proofs import Proofs
 from controlplane.store.protocols import Checkpoint, StoreUnavailable, Tree
+from turnout_wire.tree import leaf_hash
 
 _log = logging.getLogger(__name__)
 INTERVAL_S = 1.0

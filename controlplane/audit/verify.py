@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from controlplane.audit.leaf import body_digest, digest_in, leaf_of, microseconds
-from controlplane.audit.merkle import HASH_BYTES, TILE_WIDTH, Edge, grown, leaf_hash
+from controlplane.audit.merkle import TILE_WIDTH, Edge, grown
 from controlplane.audit.note import NoteInvalid, NoteKey, Statement, open_checkpoint
 from controlplane.audit.source import Batch, Source
 from controlplane.store.protocols import Checkpoint, StoredEntry, Tile
+from turnout_wire.tree import HASH_BYTES, leaf_hash
 
 MOST_FAULTS = 100
 """Faults that are told; more are counted."""

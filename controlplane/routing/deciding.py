@@ -42,9 +42,9 @@ RETRY_STORE = timedelta(seconds=1)
 
 
 class Sealer(Protocol):
-    """Serializes and signs."""
+    """Serializes and signs, together with others that are ready at the same moment."""
 
-    def __call__(self, issued: IssuedDecision) -> SignedDecision:
+    async def __call__(self, issued: IssuedDecision) -> SignedDecision:
         """The decision as bytes under a signature."""
         ...
 
@@ -113,7 +113,7 @@ class DecideRoute:
                 "turnout.decide",
                 {"model": plan.targets[0].model, "reason": plan.reason_code or "", "policy": plan.policy},
             )
-            written = await self._write(ask, self._made(ask, reading, so_far.basis, plan))
+            written = await self._write(ask, await self._made(ask, reading, so_far.basis, plan))
             if isinstance(written, Given):
                 return written
             # Others took the money meanwhile. The balances are known now: decide again on them.
@@ -142,10 +142,10 @@ class DecideRoute:
             indexed=self._around.index(reading.snapshot),
         )
 
-    def _made(self, ask: Ask, reading: Reading, basis: Basis, plan: Decision) -> Made:
+    async def _made(self, ask: Ask, reading: Reading, basis: Basis, plan: Decision) -> Made:
         issued = self._issue(ask, reading.snapshot, plan, basis.decided_at)
-        signed = self._seal(issued)
-        ask.trace.event("turnout.sign", {"key_id": signed.key_id})
+        signed = await self._seal(issued)
+        ask.trace.event("turnout.sign", {"key_id": signed.signature.key_id})
         return Made(reading=reading, basis=basis, issued=issued, signed=signed)
 
     async def _write(self, ask: Ask, made: Made) -> Given | Refused:
@@ -159,7 +159,7 @@ class DecideRoute:
             else:
                 result = await self._books.journal.submit(issue)
         except StoreUnavailable as unavailable:
-            return self._unwritten(ask, made, policy, unavailable)
+            return await self._unwritten(ask, made, policy, unavailable)
         ask.trace.event("turnout.record", {"durability": policy.durability, "reserved": issue.reservation is not None})
         match result:
             case AlreadyDecided():
@@ -170,7 +170,7 @@ class DecideRoute:
                 self._books.documents.written([document.digest for document in issue.documents])
                 return Given(signed=made.signed, issued=made.issued)
 
-    def _unwritten(self, ask: Ask, made: Made, policy: Policy, unavailable: StoreUnavailable) -> Given:
+    async def _unwritten(self, ask: Ask, made: Made, policy: Policy, unavailable: StoreUnavailable) -> Given:
         """What holds while the store is not there: no decision, or one that says that it is not recorded."""
         if policy.when_store_fails is StoreFailure.REFUSE:
             raise Failure(
@@ -179,7 +179,7 @@ class DecideRoute:
                 retry_after=RETRY_STORE,
             ) from unavailable
         plan = unreserved(made.issued.plan)
-        again = self._made(ask, made.reading, made.basis, plan)
+        again = await self._made(ask, made.reading, made.basis, plan)
         issue = self._operation(ask, again)
         self._books.journal.post(Append(entry=issue.entry, documents=issue.documents))
         return Given(signed=again.signed, issued=again.issued)

@@ -9,6 +9,7 @@ from controlplane.budget.model import Purse
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.decision.model import Affinity, Constraints, Decision, Operation, Origin
 from turnout_features.model import Conversation, Features
+from turnout_wire.signature import Signature
 
 
 class Trace(Protocol):
@@ -107,8 +108,7 @@ class SignedDecision:
     snapshot_version: int
     expires_at: datetime
     payload: bytes
-    key_id: str
-    signature: bytes
+    signature: Signature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ from controlplane.store.protocols import StoredEntry
 from turnout.audit.v1 import record_pb2
 from turnout.routing.v1 import decision_pb2
 from turnout.trust.v1 import envelope_pb2
+from turnout_wire.batch import RememberedRoots, signed_message
 from turnout_wire.ed25519 import verify
-from turnout_wire.pae import pae
+from turnout_wire.envelope import signatures_of
 from turnout_wire.payload_type import PayloadType
 
 
@@ -30,6 +31,7 @@ class RecordContents:
 
     def __init__(self, replay: Replay | None) -> None:
         self._replay = replay
+        self._verify = RememberedRoots(verify)
         self._keys: dict[str, bytes] = {}
         self._unproven: list[_Unproven] = []
         self._erased: set[str] = set()
@@ -88,9 +90,9 @@ class RecordContents:
             await self._again(index, where, record, findings)
 
     def _signature(self, index: int, ref: str, envelope: envelope_pb2.Envelope, findings: Findings) -> None:
-        signature = envelope.signatures[0]
-        message = pae(envelope.payload_type, envelope.payload)
-        if verify(self._keys[signature.key_id], message, signature.value):
+        (signature,) = signatures_of(envelope)
+        message = signed_message(envelope.payload_type, envelope.payload, signature.inclusion)
+        if message is not None and self._verify(self._keys[signature.key_id], message, signature.value):
             findings.signatures += 1
         else:
             findings.fault(index, f"decision {ref}", "its signature does not hold")

@@ -16,7 +16,8 @@ from controlplane.snapshot.model import Headroom, Health, HealthState, Room
 from turnout.outcome.v1 import outcome_pb2, receipt_pb2
 from turnout.routing.v1 import decision_pb2
 from turnout.trust.v1 import envelope_pb2
-from turnout_wire.pae import pae
+from turnout_wire.batch import signed_message
+from turnout_wire.envelope import signatures_of
 from turnout_wire.payload_type import PayloadType
 from turnout_wire.signature import Verifier
 from turnout_wire.times import delta, moment
@@ -67,9 +68,10 @@ class ReadReceipt:
         """What the decision that a receipt carries says; None unless it is ours and the one that the receipt names."""
         if envelope.payload_type != PayloadType.DECISION or len(envelope.signatures) != 1:
             return None
-        signature = envelope.signatures[0]
+        (signature,) = signatures_of(envelope)
         key = self.public_key(signature.key_id)
-        if key is None or not self.verify(key, pae(envelope.payload_type, envelope.payload), signature.value):
+        message = signed_message(envelope.payload_type, envelope.payload, signature.inclusion)
+        if key is None or message is None or not self.verify(key, message, signature.value):
             return None
         try:
             decision = decision_pb2.RouteDecision.FromString(envelope.payload)

@@ -26,6 +26,7 @@ from turnout.catalog.v1 import catalog_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout.trust.v1 import envelope_pb2
 from turnout_wire.conversation import features_from_proto, put_features
+from turnout_wire.envelope import put_signature
 from turnout_wire.payload_type import PayloadType
 from turnout_wire.times import duration, moment, put_moment
 
@@ -62,7 +63,7 @@ def put_envelope(message: envelope_pb2.Envelope, signed: SignedDecision) -> None
     """Write a signed decision into `message`, which is empty."""
     message.payload_type = PayloadType.DECISION
     message.payload = signed.payload
-    message.signatures.add(key_id=signed.key_id, value=signed.signature)
+    put_signature(message, signed.signature)
 
 
 def refusal_record(

@@ -17,6 +17,7 @@ from controlplane.snapshot.model import Snapshot
 from turnout.audit.v1 import record_pb2
 from turnout.outcome.v1 import receipt_pb2
 from turnout.routing.v1 import decision_pb2
+from turnout_wire.envelope import signatures_of
 from turnout_wire.failure import Failure
 from turnout_wire.times import moment, put_moment
 
@@ -50,8 +51,7 @@ class EntryMaker:
             snapshot_version=decision.snapshot_version,
             expires_at=moment(decision.expires_at, "expires_at"),
             payload=envelope.payload,
-            key_id=envelope.signatures[0].key_id,
-            signature=envelope.signatures[0].value,
+            signature=signatures_of(envelope)[0],
         )
 
     def receipt(self, receipt: receipt_pb2.Receipt, reporter: str) -> Entry:

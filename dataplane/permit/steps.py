@@ -10,8 +10,8 @@ from dataplane.permit.model import PermittedDecision
 from dataplane.permit.presented import Presented, Sealed
 from dataplane.permit.refusal import Refusal, RefusalReason
 from dataplane.snapshot.model import Key, KeyState
+from turnout_wire.batch import misshapen, signed_message
 from turnout_wire.digest import request_digest
-from turnout_wire.pae import pae
 from turnout_wire.payload_type import CLOCK_SKEW, MAX_DECISION_LIFE, PayloadType
 from turnout_wire.signature import Verifier
 
@@ -33,7 +33,8 @@ def envelope_rules(sealed: Sealed, limit: int) -> Refusal | None:
         return _malformed(f"its key_id has not 1 to {MAX_KEY_ID_LENGTH} characters")
     if len(signature.value) != SIGNATURE_BYTES:
         return _malformed(f"its signature has {len(signature.value)} bytes instead of {SIGNATURE_BYTES}")
-    return None
+    fault = misshapen(signature.inclusion) if signature.inclusion is not None else ""
+    return _malformed(fault) if fault else None
 
 
 def _malformed(what: str) -> Refusal:
@@ -87,9 +88,10 @@ def _early_key(key: Key) -> Refusal:
 
 
 def signature(sealed: Sealed, key: Key, verifier: Verifier) -> Refusal | None:
-    """The signature is by the key over exactly these bytes as this type."""
-    message = pae(sealed.payload_type, sealed.payload)
-    if verifier(key.public_key, message, sealed.signatures[0].value):
+    """The signature is by the key over exactly these bytes as this type, or over a root to which their path leads."""
+    signed = sealed.signatures[0]
+    message = signed_message(sealed.payload_type, sealed.payload, signed.inclusion)
+    if message is not None and verifier(key.public_key, message, signed.value):
         return None
     return Refusal(
         reason=RefusalReason.SIGNATURE_INVALID,

@@ -21,8 +21,8 @@ from turnout.routing.v1 import decision_pb2
 from turnout.routing.v1.decision_pb2 import RouteDecision
 from turnout.trust.v1.envelope_pb2 import Envelope
 from turnout_wire import strict
+from turnout_wire.envelope import signatures_of
 from turnout_wire.layers import field_path
-from turnout_wire.signature import Signature
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
@@ -60,9 +60,8 @@ class ProtobufDecisionReader:
 
 def presented(envelope: Envelope, payload: Payload, *, tenant: str, presenter: str) -> Presented:
     """What the caller `presenter` of `tenant` presents, as plain values; nothing of it is checked."""
-    signatures = tuple(Signature(key_id=entry.key_id, value=entry.value) for entry in envelope.signatures)
     return Presented(
-        sealed=Sealed(payload_type=envelope.payload_type, payload=envelope.payload, signatures=signatures),
+        sealed=Sealed(payload_type=envelope.payload_type, payload=envelope.payload, signatures=signatures_of(envelope)),
         content_type=payload.content_type,
         body=payload.body,
         tenant=tenant,

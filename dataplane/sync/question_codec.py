@@ -6,8 +6,8 @@ from dataplane.gateway.question import Answered, Constraints, Hints, Operation, 
 from dataplane.permit.presented import Sealed
 from turnout.catalog.v1 import catalog_pb2
 from turnout.routing.v1 import routing_pb2
+from turnout_wire.envelope import signatures_of
 from turnout_wire.failure import Failure
-from turnout_wire.signature import Signature
 from turnout_wire.status import from_status
 from turnout_wire.times import duration
 
@@ -67,6 +67,6 @@ def answered(result: routing_pb2.RouteResult) -> Answered:
     sealed = Sealed(
         payload_type=envelope.payload_type,
         payload=envelope.payload,
-        signatures=tuple(Signature(key_id=each.key_id, value=each.value) for each in envelope.signatures),
+        signatures=signatures_of(envelope),
     )
     return Answered(sealed=sealed, envelope=envelope.SerializeToString())

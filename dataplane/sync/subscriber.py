@@ -19,8 +19,9 @@ from dataplane.snapshot.model import Key, WorkerSnapshot
 from dataplane.sync.snapshot_codec import SnapshotUnusable, worker_snapshot
 from turnout.snapshot.v1 import snapshot_pb2
 from turnout.trust.v1 import envelope_pb2
+from turnout_wire.envelope import signatures_of
 from turnout_wire.payload_type import PayloadType
-from turnout_wire.signature import Signature, Verifier
+from turnout_wire.signature import Verifier
 
 _log = logging.getLogger(__name__)
 _MISSED = 3
@@ -80,8 +81,9 @@ class SnapshotSource:
         return snapshot
 
     def _authenticate(self, envelope: envelope_pb2.Envelope, keys: Mapping[str, Key]) -> None:
-        signatures = tuple(Signature(key_id=entry.key_id, value=entry.value) for entry in envelope.signatures)
-        sealed = Sealed(payload_type=envelope.payload_type, payload=envelope.payload, signatures=signatures)
+        sealed = Sealed(
+            payload_type=envelope.payload_type, payload=envelope.payload, signatures=signatures_of(envelope)
+        )
         judged = authenticate(sealed, keys, expected=PayloadType.SNAPSHOT, verifier=self._verify, now=self._clock())
         if isinstance(judged, Refusal):
             raise SnapshotUnusable(f"{judged.reason}: {judged.message}")

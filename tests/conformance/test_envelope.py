@@ -13,7 +13,7 @@ from dataplane.permit.replay import ReplayGuard
 from tests.conformance.vectors import context, load, names, outcomes, reader
 from tools import envelope_vectors
 from tools.envelope_cases import STRANGER, cases
-from turnout_wire import strict
+from turnout_wire import batch, strict
 from turnout_wire.failure import CODES
 
 
@@ -62,6 +62,12 @@ def without(step: str, found: Any = None) -> Spoil:
 def credulous(_: pytest.MonkeyPatch, context: Context) -> Context:
     """Take every signature."""
     return replace(context, verifier=lambda *_: True)
+
+
+def pathless(monkeypatch: pytest.MonkeyPatch, context: Context) -> Context:
+    """Take every path, and every signature over where it leads."""
+    monkeypatch.setattr(batch, "root_of_path", lambda leaf, *_: leaf)
+    return credulous(monkeypatch, context)
 
 
 def trusting(monkeypatch: pytest.MonkeyPatch, context: Context) -> Context:
@@ -114,6 +120,16 @@ CONTROLS = [
     ("swapped-payload-type", credulous),
     ("other-known-key", credulous),
     ("malleated-signature", credulous),
+    ("batch-of-one", without("misshapen", "")),
+    ("batch-too-large", without("misshapen", "")),
+    ("batch-wrong-index", credulous),
+    ("batch-wrong-size", credulous),
+    ("batch-wrong-sibling", credulous),
+    ("batch-other-key", credulous),
+    ("batch-other-payload", credulous),
+    ("batch-swapped-tags", credulous),
+    ("batch-truncated-path", pathless),
+    ("batch-path-too-long", pathless),
     ("issuer-mismatch", without("issuer")),
     ("issued-before-key", without("issuer")),
     ("non-minimal-varint", lax),

@@ -17,7 +17,8 @@ from dataplane.permit.verify import verify
 from dataplane.rpc.decision_codec import ProtobufDecisionReader
 from dataplane.snapshot.model import Key, KeyState
 from turnout_wire import ed25519
-from turnout_wire.signature import Signature
+from turnout_wire.batch import RememberedRoots
+from turnout_wire.signature import Inclusion, Signature
 
 FOLDER = Path(__file__).resolve().parents[2] / "conformance" / "envelope"
 
@@ -79,7 +80,7 @@ def context(vector: Vector) -> Context:
         pool=vector.pool,
         features=vector.features,
         read=reader(),
-        verifier=ed25519.verify,
+        verifier=RememberedRoots(ed25519.verify),
         guard=ReplayGuard(capacity=vector.replay_capacity),
     )
 
@@ -103,11 +104,10 @@ def _key(entry: Mapping[str, Any]) -> Key:
 
 def _step(entry: Mapping[str, Any]) -> Step:
     envelope = entry["envelope"]
-    signatures = (Signature(key_id=it["key_id"], value=bytes.fromhex(it["value_hex"])) for it in envelope["signatures"])
     sealed = Sealed(
         payload_type=envelope["payload_type"],
         payload=base64.b64decode(envelope["payload_base64"]),
-        signatures=tuple(signatures),
+        signatures=tuple(map(_signature, envelope["signatures"])),
     )
     presented = Presented(
         sealed=sealed,
@@ -117,3 +117,12 @@ def _step(entry: Mapping[str, Any]) -> Step:
         presenter=entry["presenter"],
     )
     return Step(presented=presented, now=datetime.fromisoformat(entry["now"]), expected=entry["expected"])
+
+
+def _signature(entry: Mapping[str, Any]) -> Signature:
+    value, told = bytes.fromhex(entry["value_hex"]), entry.get("inclusion")
+    if told is None:
+        return Signature(key_id=entry["key_id"], value=value)
+    path = tuple(map(bytes.fromhex, told["path_hex"]))
+    inclusion = Inclusion(leaf_index=told["leaf_index"], tree_size=told["tree_size"], path=path)
+    return Signature(key_id=entry["key_id"], value=value, inclusion=inclusion)

@@ -38,6 +38,7 @@ from turnout.outcome.v1 import receipt_pb2
 from turnout.routing.v1 import decision_pb2
 from turnout_features.model import Features
 from turnout_features.patterns import RulePatterns
+from turnout_wire.envelope import put_signature
 from turnout_wire.uuid7 import uuid7
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -132,7 +133,7 @@ class Written:
         receipt.started_at.FromDatetime(self.clock())
         receipt.decision.payload = given.signed.payload
         receipt.decision.payload_type = "application/vnd.turnout.decision.v1+proto"
-        receipt.decision.signatures.add(key_id=given.signed.key_id, value=given.signed.signature)
+        put_signature(receipt.decision, given.signed.signature)
         return receipt
 
     async def sequence(self) -> None:

@@ -185,6 +185,8 @@ def violated(violation: protovalidate.Violation) -> Failure:
     """The failure for a broken rule: a reason of its own where callers need one, INVALID_FIELD otherwise."""
     path = field_path(violation)
     own = _REASONS.get((path.rpartition(".")[2], violation.proto.rule_id))
+    if ".inclusion." in path:
+        own = ("ENVELOPE_MALFORMED", f"{violation.proto.message}; send the envelope as DecideRoute gave it")
     if own:
         return Failure(own[0], f"{path}: {own[1]}", field=path)
     return Failure("INVALID_FIELD", f"{path or 'request'}: {violation.proto.message}", field=path)

@@ -5,11 +5,21 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inclusion:
+    """The place of an envelope among all that were signed at once, and the hashes beside the way up to their root."""
+
+    leaf_index: int
+    tree_size: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """A signature (64 bytes for Ed25519) by the key `key_id`."""
+    """A signature (64 bytes for Ed25519) by the key `key_id`; with an inclusion it is over the root that its path leads to."""
 
     key_id: str
     value: bytes
+    inclusion: Inclusion | None = None
 
 
 class Signer(Protocol):

@@ -9,7 +9,7 @@ import pytest
 
 from controlplane.access.model import Role
 from controlplane.audit.decisions import SqlDecisions
-from controlplane.audit.merkle import check_consistency, check_inclusion, leaf_hash
+from controlplane.audit.merkle import check_consistency, check_inclusion
 from controlplane.audit.source import StoreSource
 from controlplane.audit.verify import Trust, verify_log
 from controlplane.rpc.audit import AuditCommands, AuditServicer
@@ -22,6 +22,7 @@ from turnout.audit.v1 import audit_pb2
 from turnout.routing.v1 import decision_pb2
 from turnout_wire.failure import Failure
 from turnout_wire.server import Call, Principal
+from turnout_wire.tree import leaf_hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import pytest
 
 from controlplane.audit.leaf import leaf, microseconds
-from controlplane.audit.merkle import leaf_hash
 from controlplane.audit.model import Entry, Kind
 from controlplane.audit.source import StoreSource
 from controlplane.audit.verify import Findings, Trust, verify_log
@@ -16,6 +15,7 @@ from controlplane.store.protocols import Statement, Store, Value
 from tests.support.audit import log_key
 from tests.support.recorded_log import Written
 from turnout.audit.v1 import record_pb2
+from turnout_wire.tree import leaf_hash
 
 
 async def verified(store: Store, *, replay: bool = True, kept: dict[str, str] | None = None) -> Findings:

@@ -47,6 +47,10 @@ def mended(request: inference_pb2.GenerateRequest, **changes: Any) -> inference_
                 setattr(made.payload, name, value)
             case "value" | "key_id":
                 setattr(made.decision.signatures[0], name, value)
+            case "tree_size":
+                made.decision.signatures[0].inclusion.MergeFrom(
+                    envelope_pb2.Inclusion(leaf_index=0, tree_size=value, path=[bytes(32)])
+                )
             case _:
                 setattr(made.decision, name, value)
     return made
@@ -70,6 +74,13 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "INVALID_ARGUMENT",
         "ENVELOPE_MALFORMED",
         "decision.signatures[0].value",
+    ),
+    "a path that leads nowhere": ({"tree_size": 2}, "PERMISSION_DENIED", "SIGNATURE_INVALID", ""),
+    "a tree too large": (
+        {"tree_size": 1025},
+        "INVALID_ARGUMENT",
+        "ENVELOPE_MALFORMED",
+        "decision.signatures[0].inclusion.tree_size",
     ),
     "an unknown key": ({"key_id": "0" * 16}, "PERMISSION_DENIED", "KEY_UNKNOWN", ""),
     "another payload type": ({"payload_type": "application/json"}, "PERMISSION_DENIED", "PAYLOAD_TYPE_UNKNOWN", ""),

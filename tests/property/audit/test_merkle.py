@@ -18,13 +18,13 @@ from controlplane.audit.merkle import (
     edge_tiles,
     grown,
     inclusion_ranges,
-    leaf_hash,
     nodes,
     range_root,
     split,
     tile_of,
     tree_root,
 )
+from turnout_wire.tree import leaf_hash
 
 MANY = 70_000
 """More than one whole tile of level 1."""

@@ -8,10 +8,9 @@ from controlplane.audit.merkle import (
     check_inclusion,
     consistency_ranges,
     inclusion_ranges,
-    leaf_hash,
-    node_hash,
     tree_root,
 )
+from turnout_wire.tree import leaf_hash, node_hash
 
 # The eight leaves of Certificate Transparency's own tests, and the roots of their trees.
 LEAVES = [

@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from controlplane.audit.leaf import leaf
-from controlplane.audit.merkle import Edge, check_consistency, check_inclusion, grown, leaf_hash, tree_root
+from controlplane.audit.merkle import Edge, check_consistency, check_inclusion, grown, tree_root
 from controlplane.audit.note import NoteInvalid
 from controlplane.audit.proofs import Proofs
 from controlplane.audit.sequencer import BATCH, Sequencer
 from controlplane.store.protocols import StoreUnavailable
 from tests.support.audit import MemoryLog, Watched, entry, log_key
 from tests.support.virtual_time import VirtualClock, pause, run
+from turnout_wire.tree import leaf_hash
 
 
 def sequencer(log: MemoryLog, watched: Watched | None = None, key: int = 7) -> Sequencer:

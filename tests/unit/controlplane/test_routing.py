@@ -24,6 +24,7 @@ from tests.support.books import MemoryJournal, books
 from tests.support.catalogs import catalog, policy, snapshot, workload
 from turnout_features.model import Conversation, Features, Speaker, Utterance
 from turnout_wire.failure import Failure
+from turnout_wire.signature import Signature
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RULES = RuleSet(
@@ -54,14 +55,13 @@ class NoPatterns:
         return ()
 
 
-def seal(issued: IssuedDecision) -> SignedDecision:
+async def seal(issued: IssuedDecision) -> SignedDecision:
     return SignedDecision(
         decision_id=issued.decision_id,
         snapshot_version=issued.snapshot_version,
         expires_at=issued.expires_at,
         payload=issued.decision_id.encode(),
-        key_id="k",
-        signature=bytes(64),
+        signature=Signature(key_id="k", value=bytes(64)),
     )
 
 

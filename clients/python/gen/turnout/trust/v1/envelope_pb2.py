@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fturnout/trust/v1/envelope.proto\x12\x10turnout.trust.v1\x1a\x1b\x62uf/validate/validate.proto\"\x86\x01\n\x08\x45nvelope\x12 \n\x0cpayload_type\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x1d\n\x07payload\x18\x02 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x02\x12\x39\n\nsignatures\x18\x03 \x03(\x0b\x32\x1b.turnout.trust.v1.SignatureB\x08\xbaH\x05\x92\x01\x02\x08\x01\">\n\tSignature\x12\x19\n\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\x05value\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h@b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fturnout/trust/v1/envelope.proto\x12\x10turnout.trust.v1\x1a\x1b\x62uf/validate/validate.proto\"\x86\x01\n\x08\x45nvelope\x12 \n\x0cpayload_type\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x01\x12\x1d\n\x07payload\x18\x02 \x01(\x0c\x42\x0c\xbaH\tz\x07\x10\x01\x18\x80\x80\x80\x02\x12\x39\n\nsignatures\x18\x03 \x03(\x0b\x32\x1b.turnout.trust.v1.SignatureB\x08\xbaH\x05\x92\x01\x02\x08\x01\"n\n\tSignature\x12\x19\n\x06key_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12\x16\n\x05value\x18\x02 \x01(\x0c\x42\x07\xbaH\x04z\x02h@\x12.\n\tinclusion\x18\x03 \x01(\x0b\x32\x1b.turnout.trust.v1.Inclusion\"h\n\tInclusion\x12\x1c\n\nleaf_index\x18\x01 \x01(\rB\x08\xbaH\x05*\x03\x10\x80\x08\x12\x1d\n\ttree_size\x18\x02 \x01(\rB\n\xbaH\x07*\x05\x18\x80\x08(\x02\x12\x1e\n\x04path\x18\x03 \x03(\x0c\x42\x10\xbaH\r\x92\x01\n\x08\x01\x10\n\"\x04z\x02h b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,8 +42,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNATURE'].fields_by_name['key_id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_SIGNATURE'].fields_by_name['value']._loaded_options = None
   _globals['_SIGNATURE'].fields_by_name['value']._serialized_options = b'\272H\004z\002h@'
+  _globals['_INCLUSION'].fields_by_name['leaf_index']._loaded_options = None
+  _globals['_INCLUSION'].fields_by_name['leaf_index']._serialized_options = b'\272H\005*\003\020\200\010'
+  _globals['_INCLUSION'].fields_by_name['tree_size']._loaded_options = None
+  _globals['_INCLUSION'].fields_by_name['tree_size']._serialized_options = b'\272H\007*\005\030\200\010(\002'
+  _globals['_INCLUSION'].fields_by_name['path']._loaded_options = None
+  _globals['_INCLUSION'].fields_by_name['path']._serialized_options = b'\272H\r\222\001\n\010\001\020\n\"\004z\002h '
   _globals['_ENVELOPE']._serialized_start=83
   _globals['_ENVELOPE']._serialized_end=217
   _globals['_SIGNATURE']._serialized_start=219
-  _globals['_SIGNATURE']._serialized_end=281
+  _globals['_SIGNATURE']._serialized_end=329
+  _globals['_INCLUSION']._serialized_start=331
+  _globals['_INCLUSION']._serialized_end=435
 # @@protoc_insertion_point(module_scope)

@@ -57,26 +57,70 @@ Global___Envelope: _TypeAlias = Envelope  # noqa: Y015
 
 @_typing.final
 class Signature(_message.Message):
-    """A signature by one key."""
+    """A signature by one key: over PAE(payload_type, payload), or over the root of a tree that has this as one of its leaves."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     KEY_ID_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
+    INCLUSION_FIELD_NUMBER: _builtins.int
     key_id: _builtins.str
     """The key's id."""
     value: _builtins.bytes
     """The signature: 64 bytes for Ed25519."""
+    @_builtins.property
+    def inclusion(self) -> Global___Inclusion:
+        """Where this is among all that was signed at once; absent if it was signed alone. A verifier that does not know this field
+        finds that `value` does not fit PAE(payload_type, payload), and refuses the envelope.
+        """
+
     def __init__(
         self,
         *,
         key_id: _builtins.str = ...,
         value: _builtins.bytes = ...,
+        inclusion: Global___Inclusion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["inclusion", b"inclusion"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inclusion", b"inclusion", "key_id", b"key_id", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Signature: _TypeAlias = Signature  # noqa: Y015
+
+@_typing.final
+class Inclusion(_message.Message):
+    """Leads from one envelope to the root of all that were signed at once (the tree of RFC 6962, section 2.1).
+
+    The leaf is SHA-256(0x00, PAE(payload_type, payload)), a node SHA-256(0x01, left, right). The signature is over
+    PAE("application/vnd.turnout.batch.v1", tree_size as 8 bytes, big-endian, and the 32 bytes of the root).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAF_INDEX_FIELD_NUMBER: _builtins.int
+    TREE_SIZE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    leaf_index: _builtins.int
+    """The place of this envelope, from 0 on; below `tree_size`."""
+    tree_size: _builtins.int
+    """How many were signed at once."""
+    @_builtins.property
+    def path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Hashes of what stands beside the way up, nearest first (RFC 9162, section 2.1.3)."""
+
+    def __init__(
+        self,
+        *,
+        leaf_index: _builtins.int = ...,
+        tree_size: _builtins.int = ...,
+        path: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaf_index", b"leaf_index", "path", b"path", "tree_size", b"tree_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Inclusion: _TypeAlias = Inclusion  # noqa: Y015
