@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from dataplane.execution.clock import SystemClock
 from dataplane.execution.equipment import RunnerSettings
 from dataplane.provider.address import Network, read_network
-from dataplane.provider.aiohttp_transport import AiohttpTransport
+from dataplane.provider.http1.transport import HttpTransport
 from dataplane.provider.http_provider import HttpProvider
 from dataplane.snapshot.model import Deployment
 from tests.support.runs import Rig
@@ -22,7 +22,7 @@ async def worker(
     *deployments: Deployment, allowed: Sequence[Network] = LOOPBACK, settings: RunnerSettings | None = None
 ) -> AsyncIterator[Rig]:
     """A runner of these deployments with the product's own provider and transport; 20 s and no longer."""
-    async with AiohttpTransport(allowed=allowed) as transport, asyncio.timeout(20):
+    async with HttpTransport(allowed=allowed) as transport, asyncio.timeout(20):
         provider = HttpProvider(transport, now=lambda: datetime.now(UTC))
         yield Rig(
             {},

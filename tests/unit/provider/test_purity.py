@@ -2,7 +2,7 @@
 
 from tests.architecture.source import imported, modules
 
-WAITING = {"aiohttp_transport", "reading", "credential"}
+WAITING = {"reading", "credential"}
 IMPURE = ("asyncio", "aiohttp", "os", "pathlib", "random", "socket", "ssl", "time", "logging", "uuid", "secrets")
 
 
