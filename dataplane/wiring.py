@@ -25,11 +25,12 @@ from dataplane.execution.runner import Runner
 from dataplane.execution.schema_fit import SchemaFit
 from dataplane.execution.wait import Waiting, WaitSettings
 from dataplane.gateway.assembly import Parts, gateway, opened_cache
+from dataplane.gateway.http1.server import Server
 from dataplane.gateway.scraping import Scraping
 from dataplane.permit.context import Context
 from dataplane.permit.replay import ReplayGuard
-from dataplane.provider.aiohttp_transport import AiohttpTransport
 from dataplane.provider.credential import CredentialMissing, Credentials
+from dataplane.provider.http1.transport import HttpTransport
 from dataplane.provider.http_provider import HttpProvider
 from dataplane.report.health_codec import TargetHealthMessage as TargetHealth
 from dataplane.report.health_codec import health_message
@@ -53,7 +54,6 @@ from turnout_wire.batch import RememberedRoots
 from turnout_wire.dev import DEV, SAID
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
-from turnout_wire.http_server import HttpServer
 from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
 from turnout_wire.process import announce, collect_seldom, die_with_parent, until_signal
 from turnout_wire.server import Principal
@@ -105,7 +105,7 @@ class Worker:
         self._started = StartedRuns(config.receipt_queue, self._start_dropped)
         fits = SchemaFit(time.thread_time)
         self._judging = Judging(self._queue_receipt, lambda answer: judge(answer, fits))
-        self._transport = AiohttpTransport(allowed=config.allow_networks)
+        self._transport = HttpTransport(allowed=config.allow_networks)
         self._observer = RunTelemetry(telemetry)
         self._gate = self._make_gate(config.secrets)
         self._reporter = self._make_reporter(uplink)
@@ -242,7 +242,7 @@ class Worker:
         snapshot = self._snapshots.current or self._snapshots.fresh()
         return known(snapshot.callers, token, self._clock.now()) or (DEV if self._config.dev else None)
 
-    def _make_http(self) -> HttpServer:
+    def _make_http(self) -> Server:
         parts = Parts(
             snapshots=self._snapshots,
             permit=self._permit,
@@ -259,7 +259,7 @@ class Worker:
             dev=self._config.dev,
             metrics=self._scraping(),
         )
-        return HttpServer(gateway(parts), drain=self._config.drain, parser="httptools")
+        return Server(gateway(parts), drain=self._config.drain, seconds=time.time)
 
     def _scraping(self) -> Scraping:
         from turnout_wire.prometheus import CONTENT_TYPE, Scrape  # its library, for workers with a port to read it at

@@ -1,0 +1,1 @@
+"""A server of HTTP/1.1 for the gateway."""
