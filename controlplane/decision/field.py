@@ -11,6 +11,7 @@ from controlplane.decision.index import LiveIndex
 from controlplane.decision.model import Estimate
 from controlplane.decision.offer import Offer
 from controlplane.decision.requirements import Requirements
+from controlplane.learning.model import PPM, Prospect
 
 
 class Tier(IntEnum):
@@ -45,6 +46,8 @@ class Field:
     shortfalls: Sequence[float]
     seconds: Sequence[float]
     output_tokens: Sequence[int]
+    prospects: Sequence[Prospect] = ()
+    """What was learned of each quality, and how surely; empty if nothing was."""
 
     def quality(self, place: int) -> float:
         """The expected share of answers that are good enough."""
@@ -55,7 +58,9 @@ def figures(offers: Sequence[Offer], needs: Requirements, live: LiveIndex) -> Fi
     """What is expected of each of `offers` if it serves the request."""
     expected, task, unready = needs.expected_output, needs.task_type, live.unready
     tokens = [expected if expected <= offer.max_output_tokens else offer.max_output_tokens for offer in offers]
-    shortfalls = [-offer.quality[task] for offer in offers]
+    outlook = needs.outlook
+    prospects = [] if outlook is None else [outlook.of(offer.model, offer.quality[task]) for offer in offers]
+    shortfalls = [-each.quality / PPM for each in prospects] or [-offer.quality[task] for offer in offers]
     speeds = [live.speeds[offer.deployment] for offer in offers]
     return Field(
         offers=offers,
@@ -65,6 +70,7 @@ def figures(offers: Sequence[Offer], needs: Requirements, live: LiveIndex) -> Fi
         shortfalls=shortfalls,
         seconds=[first + each * number for (first, each), number in zip(speeds, tokens, strict=True)],
         output_tokens=tokens,
+        prospects=prospects,
     )
 
 
@@ -76,6 +82,8 @@ def estimate(field: Field, place: int, needs: Requirements) -> Estimate:
         quality=field.quality(place),
         input_tokens=needs.input_tokens,
         output_tokens=field.output_tokens[place],
+        quality_low=field.prospects[place].low / PPM if field.prospects else 0.0,
+        quality_high=field.prospects[place].high / PPM if field.prospects else 0.0,
     )
 
 

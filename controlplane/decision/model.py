@@ -132,13 +132,18 @@ class Notice(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What is expected of a candidate. `quality` 0 to 1; `latency` to the whole answer."""
+    """What is expected of a candidate. `quality` 0 to 1; `latency` to the whole answer.
+
+    `quality` lies between `quality_low` and `quality_high` with nine chances in ten; both 0 where that is not known.
+    """
 
     cost_nanousd: int
     latency: timedelta
     quality: float
     input_tokens: int
     output_tokens: int
+    quality_low: float = 0.0
+    quality_high: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from controlplane.decision.matching import Match
 from controlplane.decision.means import Means, longest_answer
 from controlplane.decision.model import Constraints, Operation, Request
 from controlplane.decision.offer import Offer
+from controlplane.learning.quality import Outlook, outlook
 from controlplane.policy.model import ExecutionLimits
 from turnout_features.model import Features, OutputFormat
 
@@ -59,6 +60,8 @@ class Requirements:
     max_latency: timedelta | None
     floors: Floors
     means: Means | None
+    outlook: Outlook | None = None
+    """What was learned says of the request, if the catalog has anything learned."""
 
     @property
     def alone(self) -> bool:
@@ -106,7 +109,13 @@ def requirements(request: Request, match: Match, index: CatalogIndex, means: Mea
         max_latency=constraints.max_latency,
         floors=floors(request, match, eased),
         means=means,
+        outlook=None if embedding else _outlook(request, index),
     )
+
+
+def _outlook(request: Request, index: CatalogIndex) -> Outlook | None:
+    learned = index.catalog.learned
+    return None if learned is None else outlook(learned, request.features, request.classification)
 
 
 def _only(request: Request, match: Match) -> frozenset[ModelName] | None:

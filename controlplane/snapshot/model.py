@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from controlplane.budget.model import Budget
 from controlplane.catalog.model import Alias, Deployment, DeploymentName, Model, ModelName
+from controlplane.learning.model import Learned
 from controlplane.policy.model import Policy, PolicyName, RouteSet, RouteSetName, RuleSet, RuleSetName, Workload
 
 
@@ -94,6 +95,8 @@ class Catalog:
     budgets: tuple[Budget, ...] = ()
     aliases: Mapping[str, Alias] = field(default_factory=lambda: MappingProxyType({}))
     route_sets: Mapping[RouteSetName, RouteSet] = field(default_factory=lambda: MappingProxyType({}))
+    learned: Learned | None = None
+    """What was learned of the models' quality; the models' own scores hold where it says nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from turnout_cli.audit import audit
 from turnout_cli.budget import budget
 from turnout_cli.catalog import catalog
 from turnout_cli.decisions import decision, decisions
+from turnout_cli.evaluation.app import evaluate
 from turnout_cli.figures import feedback, report
 from turnout_cli.keys import keys
 from turnout_cli.store import backup, db, restore
@@ -28,6 +29,9 @@ app.add_typer(
     audit,
     name="audit",
     help="The audit log: verify it offline, reconcile it with what was executed, export it, keep a checkpoint.",
+)
+app.add_typer(
+    evaluate, name="eval", help="Measure, on tables with known results, how well requests are understood and routed."
 )
 app.command()(decision)
 app.command()(decisions)

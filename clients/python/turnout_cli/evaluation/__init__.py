@@ -1,0 +1,1 @@
+"""Measures how well requests are understood and routed, on tables of prompts with known results."""

@@ -1,0 +1,41 @@
+"""Reads prompts as the control plane does: features with the embedding, then the ladder of classifiers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from controlplane.catalog.load import load
+from controlplane.classification.ladder import EVERY, Ladder
+from controlplane.classification.model import Classification
+from controlplane.classification.rules import NoHint
+from controlplane.policy.model import RuleSetName
+from controlplane.routing.worked_out import compiled
+from turnout_embedding import load as load_encoder
+from turnout_features.extraction import extract
+from turnout_features.model import Conversation, Embedding, Features, Speaker, Utterance
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A prompt as deciding sees it."""
+
+    features: Features
+    classification: Classification
+
+
+def read_prompts(prompts: Sequence[str], told: Progress) -> list[Read]:
+    """Each prompt as one message of a user, under the packaged rule set."""
+    rule_set = load(None).rule_sets[RuleSetName("default")]
+    patterns, encoder, ladder = compiled(rule_set), load_encoder(), Ladder()
+    found: list[Read] = []
+    for at, prompt in enumerate(prompts):
+        if at % 256 == 0:
+            told("reading", at / len(prompts))
+        conversation = Conversation(utterances=(Utterance(speaker=Speaker.USER, text=prompt),))
+        features = replace(
+            extract(conversation, patterns), embedding=Embedding(encoder=encoder.name, values=encoder(prompt))
+        )
+        found.append(Read(features=features, classification=ladder(features, rule_set, NoHint(), EVERY)))
+    told("reading", 1.0)
+    return found

@@ -1,0 +1,75 @@
+"""What was learned of models from results, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+Whole = NDArray[np.int64]
+Exact = NDArray[np.float64]
+"""Whole numbers under 2**53, as floats: sums and products of such are exact, in whatever order a machine takes them."""
+
+PPM = 1_000_000
+DEPTH = 3
+LEAVES = 1 << DEPTH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """Straight-line predictions from an embedding: `weights` (heads x dimensions), `offsets` (heads), both whole numbers.
+
+    `encoder` names what makes the embeddings; the last `centres` rows are places where the texts of training lie, and how near a
+    request is to the nearest tells how familiar it is: not at all up to `strange`, fully from `familiar` on.
+    """
+
+    encoder: str
+    weights: Exact
+    offsets: Exact
+    centres: int
+    strange: float
+    familiar: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forest:
+    """Trees that ask the same three questions on each way down (oblivious trees, as in CatBoost, arXiv 1706.09516).
+
+    `features` and `thresholds` (trees x 3): a feature above its threshold answers yes. `leaves` (trees x 8 x models + 1): what is
+    added to the quality of each model, in millionths; the last column is for models that were not in training. Trees were
+    grown in `bags` equal parts, each on its own sample of prompts, one part after the other.
+    """
+
+    features: NDArray[np.intp]
+    thresholds: Exact
+    leaves: Whole
+    bags: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """A quality model. `models` maps folded names to columns; `base` and `spread` are by column, in millionths.
+
+    `base` is the share of good answers over all prompts of training, `spread` the standard deviation of what is known of it.
+    `digest` is SHA-256 of the file that it was read from.
+    """
+
+    digest: bytes
+    version: str
+    models: Mapping[str, int]
+    base: Whole
+    spread: Whole
+    heads: Heads | None
+    forest: Forest
+    prior: Forest
+    lengths: Mapping[str, tuple[int, int, int]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """The chance that an answer is good enough, and between what it lies with nine chances in ten; all in millionths."""
+
+    quality: int
+    low: int
+    high: int

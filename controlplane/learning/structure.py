@@ -1,0 +1,68 @@
+"""What can be said of a request without its words, in whole numbers: the part of it that carries over to texts never seen."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from controlplane.catalog.model import Complexity, Domain, TaskType
+from controlplane.classification.model import Classification
+from turnout_features.model import Features
+
+NAMES = (
+    "tokens", "characters_per_token", "input_tokens", "questions", "instructions", "structured_lines", "code_lines",
+    "code_blocks", "turns", "retrieved_chunks", "images", "tools", "output_format", "signals", "language", "complexity", "domain",
+    *(f"task_{task}" for task in TaskType), "hardness",
+)  # fmt: skip
+"""What stands at each place of `structure`."""
+
+_HARD: Mapping[TaskType, int] = MappingProxyType(
+    {
+        TaskType.REASONING: 48, TaskType.CODE: 40, TaskType.EXTRACTION: 0, TaskType.QA: 0, TaskType.TRANSLATION: -16,
+        TaskType.SUMMARIZATION: -24, TaskType.CHAT: -32, TaskType.CREATIVE: -40,
+    }
+)  # fmt: skip
+"""How much more a small model falls behind at some work than at others, in 64ths of a doubling of the length.
+
+MT-Bench (arXiv 2306.05685, figure 6) has the order: small models fall behind most in maths, coding and reasoning, least in writing,
+roleplay and the humanities.
+"""
+
+_DEEP: Mapping[Complexity, int] = MappingProxyType(dict(zip(Complexity, (-24, 0, 24, 40), strict=True)))
+_COMPLEXITIES = tuple(Complexity)
+_DOMAINS = (None, *Domain)
+
+
+def log2(number: int) -> int:
+    """64 times the logarithm of `number + 1` to base 2, along straight lines between powers of two: the same on every machine."""
+    exponent = (number + 1).bit_length() - 1
+    return 64 * exponent + ((number + 1 - (1 << exponent)) << 6 >> exponent)
+
+
+def structure(features: Features, found: Classification) -> list[int]:
+    """The numbers of NAMES; logarithms of counts as `log2` gives them."""
+    tokens = log2(features.last_user_tokens)
+    return [
+        tokens,
+        1000 * features.characters // max(1, features.input_tokens),
+        log2(features.input_tokens),
+        min(features.questions, 8),
+        min(features.instructions, 8),
+        log2(features.structured_lines),
+        log2(features.code_lines),
+        min(features.code_blocks, 4),
+        min(features.turns, 16),
+        min(features.retrieved_chunks, 8),
+        min(features.images, 4),
+        min(features.tools, 8),
+        int(features.output_format != "text"),
+        min(len(features.signals), 8),
+        int(features.language == "en"),
+        _COMPLEXITIES.index(found.complexity),
+        _DOMAINS.index(found.domain),
+        *(int(found.task_type is task) for task in TaskType),
+        hardness(features, found),
+    ]
+
+
+def hardness(features: Features, found: Classification) -> int:
+    """How hard a request looks by the kind of work, by what it asks and by its length: in 64ths of a doubling of that."""
+    return log2(features.last_user_tokens) // 4 + _HARD[found.task_type] + _DEEP[found.complexity]

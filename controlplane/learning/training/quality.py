@@ -1,0 +1,185 @@
+"""Trains a quality model from results: straight lines from the embedding first, then trees over those and the structure."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controlplane.learning.model import Forest, Heads, Learned
+from controlplane.learning.training.boosting import Grown, Growth, grow
+from controlplane.learning.training.lesson import Lesson
+from controlplane.learning.training.ridge import HARSH, MILD, Lines, centres, ridge, summaries
+
+Matrix = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+FOLDS = 4
+"""Parts of the questions: what lines say of one is fitted on the others, so that trees learn how far lines can be trusted."""
+
+UNIT = 1000
+"""Lines predict shares in this many parts."""
+
+SCALE = 1 << 20
+"""Weights of lines are kept in units of 1/SCALE."""
+
+CENTRES = 32
+PRIOR_LABELS = 40.0
+"""Results that weigh as much as what is known of a model without any."""
+
+PPM = 1_000_000
+Progress = Callable[[str, float], None]
+
+
+def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = lambda _what, _share: None) -> Learned:
+    """A quality model of `lesson`; the same from the same on one machine. `told` hears what is done and the share that is.
+
+    Raises ValueError if there is no score in it.
+    """
+    if np.isnan(lesson.scores).all():
+        raise ValueError("no prompt has a score for any model")
+    base, spread = _abilities(lesson.scores)
+    told("lines", 0.0)
+    rows = _rows(lesson)
+    aims = _aims(lesson)
+    parts = _parts(lesson)
+    ahead = _ahead(lesson, rows, aims, parts, told)
+    lines, about = _lines(lesson, rows, aims, np.ones(len(lesson), dtype=bool)), _places(rows, seed)
+    told("trees", 0.5)
+    residuals = lesson.scores - base
+    forest = grow(np.concatenate([lesson.structure, ahead], axis=1), residuals, lesson.tables, Growth(), seed)
+    told("trees", 0.8)
+    prior = grow(lesson.structure.astype(np.float64), residuals, lesson.tables, PRIOR, seed)
+    told("done", 1.0)
+    return Learned(
+        digest=b"",
+        version=version,
+        models=MappingProxyType({name: at for at, name in enumerate(lesson.models)}),
+        base=_whole(base, PPM),
+        spread=_whole(spread, PPM),
+        heads=_heads(lesson, rows, lines, about) if rows.shape[1] else None,
+        forest=_forest(forest, Growth().bags),
+        prior=_forest(prior, PRIOR.bags),
+        lengths=_lengths(lesson),
+    )
+
+
+PRIOR = Growth(trees=12, shrink=200.0, least=150, rate=0.1)
+
+
+def _abilities(scores: Matrix) -> tuple[Matrix, Matrix]:
+    """The share of good answers of each model, held back towards that of all, and the deviation of what is known of it."""
+    known = ~np.isnan(scores)
+    count = known.sum(0)
+    common = float(np.nanmean(scores))
+    base = (np.where(known, scores, 0.0).sum(0) + PRIOR_LABELS * common) / (count + PRIOR_LABELS)
+    return base, np.sqrt(base * (1 - base) / (count + PRIOR_LABELS))
+
+
+def _rows(lesson: Lesson) -> Matrix:
+    return lesson.embeddings.astype(np.float64) / 127.0
+
+
+def _aims(lesson: Lesson) -> Matrix:
+    """What lines are to predict: summaries of each table's scores on its own rows, NaN elsewhere."""
+    found: list[Matrix] = []
+    for table in range(int(lesson.tables.max()) + 1):
+        mine = lesson.tables == table
+        told = summaries(lesson.scores[mine])
+        column = np.full((len(lesson), told.shape[1]), np.nan)
+        column[mine] = told
+        found.append(column)
+    return np.concatenate(found, axis=1)
+
+
+def _parts(lesson: Lesson) -> Whole:
+    known, which = np.unique(lesson.groups, return_inverse=True)
+    return np.random.default_rng(1).permutation(len(known))[which.ravel()] % FOLDS
+
+
+def _lines(lesson: Lesson, rows: Matrix, aims: Matrix, used: NDArray[np.bool_]) -> Lines:
+    """Lines to the aims, and for each subject to how likely a prompt is of it, fitted on `used` rows."""
+    results = ridge(rows[used], aims[used], HARSH)
+    subjects = _subjects(lesson)
+    if not subjects.shape[1]:
+        return results
+    about = ridge(rows[used], subjects[used], MILD)
+    return Lines(
+        weights=np.concatenate([results.weights, about.weights], axis=1),
+        offsets=np.concatenate([results.offsets, about.offsets]),
+    )
+
+
+def _subjects(lesson: Lesson) -> Matrix:
+    """One column a subject, 1 for its prompts and 0 for others of the same table, NaN in other tables."""
+    columns = []
+    for subject in range(int(lesson.subjects.max(initial=-1)) + 1):
+        mine = lesson.subjects == subject
+        if mine.sum() < 2 * FOLDS:
+            continue
+        table = lesson.tables[mine][0]
+        columns.append(np.where(lesson.tables == table, mine.astype(np.float64), np.nan))
+    return np.stack(columns, axis=1) if columns else np.empty((len(lesson), 0))
+
+
+def _ahead(lesson: Lesson, rows: Matrix, aims: Matrix, parts: Whole, told: Progress) -> Matrix:
+    """What lines say of each prompt that were fitted without its question, in UNITs."""
+    if not rows.shape[1]:
+        return np.empty((len(lesson), 0))
+    found: Matrix | None = None
+    for part in range(FOLDS):
+        mine = parts == part
+        said = _lines(lesson, rows, aims, ~mine)(rows[mine])
+        if found is None:
+            found = np.empty((len(lesson), said.shape[1]))
+        found[mine] = said
+        told("lines", 0.5 * (part + 1) / FOLDS)
+    return np.floor((found if found is not None else np.empty((len(lesson), 0))) * UNIT)
+
+
+def _places(rows: Matrix, seed: int) -> Matrix:
+    if not rows.shape[1]:
+        return np.empty((0, 0))
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return centres(rows / np.maximum(length, 1e-12), CENTRES, seed)
+
+
+def _heads(lesson: Lesson, rows: Matrix, lines: Lines, about: Matrix) -> Heads:
+    weights = np.concatenate([lines.weights.T * UNIT, about * UNIT]) / 127.0
+    offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about))])
+    near = (rows @ about.T).max(1) * UNIT
+    low, high = np.percentile(near, [1, 15])
+    return Heads(
+        encoder=lesson.encoder,
+        weights=np.round(weights * SCALE),
+        offsets=np.round(offsets * SCALE),
+        centres=len(about),
+        strange=float(np.floor(low)),
+        familiar=float(np.floor(max(high, low + 1))),
+    )
+
+
+def _forest(grown: Grown, bags: int) -> Forest:
+    return Forest(
+        features=grown.features,
+        thresholds=np.floor(grown.thresholds),
+        leaves=_whole(grown.leaves, PPM),
+        bags=bags,
+    )
+
+
+def _whole(shares: Matrix, unit: int) -> Whole:
+    return np.round(shares * unit).astype(np.int64)
+
+
+def _lengths(lesson: Lesson) -> Mapping[str, tuple[int, int, int]]:
+    """Tokens of an answer by `task|model` and by `task`: the 10, 50 and 90 percentiles, where there are enough answers."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for task in np.unique(lesson.tasks).tolist():
+        rows = lesson.lengths[lesson.tasks == task]
+        for name, column in [("", rows.ravel()), *zip(lesson.models, rows.T, strict=True)]:
+            known = column[~np.isnan(column)]
+            if len(known) >= 20:
+                low, middle, high = np.percentile(known, [10, 50, 90]).round().astype(int).tolist()
+                found[f"{task}|{name}"] = (low, middle, high)
+    return MappingProxyType(found)
