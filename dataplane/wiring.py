@@ -66,6 +66,8 @@ SETTLING = 2.0
 """Seconds in which runs that were cut when a worker goes down may still state what they did."""
 JUDGING = 2.0
 """Seconds in which answers are still judged when a worker goes down."""
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+"""What scrapers of Prometheus read."""
 FEATURES = frozenset({"reservation"})
 """Features of decisions that this worker knows."""
 
@@ -262,15 +264,17 @@ class Worker:
         return Server(gateway(parts), drain=self._config.drain, seconds=time.time)
 
     def _scraping(self) -> Scraping:
-        from turnout_wire.prometheus import CONTENT_TYPE, Scrape  # its library, for workers with a port to read it at
+        def opened() -> Callable[[str, str], bytes]:
+            from turnout_wire.prometheus import Scrape  # its library, for workers whose figures somebody reads
 
-        scrape = Scrape(
-            self._telemetry.metrics,
-            self._authenticate,
-            address=self._config.gateway,
-            opened=self._config.metrics_open,
-        )
-        return Scraping(scrape, CONTENT_TYPE)
+            return Scrape(
+                self._telemetry.metrics,
+                self._authenticate,
+                address=self._config.gateway,
+                opened=self._config.metrics_open,
+            )
+
+        return Scraping(opened, PROMETHEUS)
 
     def _make_permit(self) -> Context:
         return Context(

@@ -13,10 +13,10 @@ from dataplane.gateway.question import Answered, Question
 from dataplane.report.uplink import Uplink
 from dataplane.sync.question_codec import answered, route_request
 from turnout.routing.v1 import routing_pb2
-from turnout_client.rule_book import RuleBook
 from turnout_features import Features, RulePatterns, extract
 from turnout_wire.conversation import put_features
 from turnout_wire.failure import Failure
+from turnout_wire.rule_sets import RuleSets
 from turnout_wire.status import from_call
 
 _SERVICE = "/turnout.routing.v1.RoutingService/"
@@ -48,7 +48,7 @@ class Decider:
     def __init__(self, uplink: Uplink, dropped: Callable[[], None] = lambda: None) -> None:
         self._uplink = uplink
         self._dropped = dropped
-        self._rules = RuleBook()
+        self._rules = RuleSets()
         self._waiting: deque[Pending] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
         self._soon: asyncio.TimerHandle | None = None

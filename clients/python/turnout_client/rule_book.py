@@ -1,43 +1,25 @@
 """Describes requests without their text, by the rule set that the control plane reads them with."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 from turnout.routing.v1 import routing_pb2
 from turnout_client.asked import Asked
 from turnout_client.deadline import Deadline
 from turnout_client.error_codec import error
-from turnout_features import PatternError, RulePatterns, extract
-from turnout_features.model import Conversation, Speaker, Utterance
+from turnout_features import extract
 from turnout_wire.conversation import conversation, features_to_proto
 from turnout_wire.failure import Failure
-
-Fetch = Callable[[routing_pb2.GetRuleSetRequest], Awaitable[routing_pb2.GetRuleSetResponse]]
-Origin = tuple[object, ...]
-Key = TypeVar("Key")
-Value = TypeVar("Value")
+from turnout_wire.rule_sets import Fetch, RuleSets
 
 INLINE = 64 * 1024
 """Bodies above this are read in a thread, so that a long text does not hold up the event loop."""
 
-_WARM_UP = Conversation(utterances=(Utterance(speaker=Speaker.USER, text="Hello"),))
-
 
 class RuleBook:
-    """Rule sets by the origin of requests, compiled once for each digest. The least recently used are forgotten.
-
-    An origin that was not seen yet is read by the newest rule set: mostly there is one for all, and if not, the control
-    plane says so.
-    """
+    """Describes requests; see RuleSets for what it keeps."""
 
     def __init__(self, *, origins: int = 1024, rule_sets: int = 16) -> None:
-        self._origins = origins
-        self._rule_sets = rule_sets
-        self._digests: OrderedDict[Origin, bytes] = OrderedDict()
-        self._compiled: OrderedDict[bytes, RulePatterns] = OrderedDict()
-        self._fetching = asyncio.Lock()
+        self._sets = RuleSets(origins=origins, rule_sets=rule_sets)
 
     async def describe(
         self, asked: Asked, fetch: Fetch, deadline: Deadline, *, outdated: bytes | None = None
@@ -48,9 +30,11 @@ class RuleBook:
         """
         try:
             async with asyncio.timeout(deadline.left()):
-                patterns = await self.patterns(asked.route, fetch, outdated)
+                patterns = await self._sets.patterns(asked.route, fetch, outdated)
         except TimeoutError:
             raise error(deadline.failure()) from None
+        except Failure as failure:
+            raise error(failure) from failure
         try:
             told = conversation(asked.chat)
         except Failure as failure:
@@ -60,50 +44,3 @@ class RuleBook:
         else:
             features = await asyncio.to_thread(extract, told, patterns)
         return routing_pb2.Description(request_digest=asked.digest, features=features_to_proto(features))
-
-    async def patterns(
-        self, route: routing_pb2.DecideRouteRequest, fetch: Fetch, outdated: bytes | None
-    ) -> RulePatterns:
-        """The patterns to read a request of that origin with. Raises what `fetch` raises, and TurnoutError."""
-        origin = _origin(route)
-        async with self._fetching:
-            known = self._known(origin)
-            if known is None or known.digest == outdated:
-                known = await self._fetched(route, fetch)
-            _put(self._digests, origin, known.digest, self._origins)
-            _put(self._compiled, known.digest, known, self._rule_sets)
-            return known
-
-    def _known(self, origin: Origin) -> RulePatterns | None:
-        newest = next(reversed(self._compiled), b"")
-        return self._compiled.get(self._digests.get(origin, newest))
-
-    async def _fetched(self, route: routing_pb2.DecideRouteRequest, fetch: Fetch) -> RulePatterns:
-        response = await fetch(routing_pb2.GetRuleSetRequest(hints=route.hints, policy=route.policy, model=route.model))
-        known = self._compiled.get(response.digest)
-        return known if known is not None else await asyncio.to_thread(_compiled, response)
-
-
-def _put(kept: OrderedDict[Key, Value], key: Key, value: Value, size: int) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    if len(kept) > size:
-        kept.popitem(last=False)
-
-
-def _origin(route: routing_pb2.DecideRouteRequest) -> Origin:
-    hints = route.hints
-    return (route.policy, route.model, hints.workload, hints.feature, hints.endpoint, *sorted(hints.labels.items()))
-
-
-def _compiled(response: routing_pb2.GetRuleSetResponse) -> RulePatterns:
-    """Compile, and make the first features: that loads the vocabulary, for most of a second."""
-    try:
-        patterns = RulePatterns.compiled(((one.signal, one.regex) for one in response.patterns), response.digest)
-    except PatternError as refused:
-        message = (
-            f"the rule set holds what this client cannot compile ({refused}); update the client or do not describe"
-        )
-        raise error(Failure("INTERNAL", message)) from refused
-    extract(_WARM_UP, patterns)
-    return patterns
