@@ -22,6 +22,7 @@ from turnout_wire.server import Principal
 _log = logging.getLogger(__name__)
 CALLER = "caller"
 """The role that may ask."""
+_FAULT = "a fault of the gateway; its log knows it"
 
 
 class Serve(Protocol):
@@ -77,7 +78,7 @@ class Gateway:
         exchange = Exchange(scope, receive, send)
         plain = self._house.plain.get(exchange.path)
         if plain is not None:
-            await plain(exchange)
+            await self._plainly(plain, exchange)
             return
         task = asyncio.current_task()
         if task is not None:
@@ -87,6 +88,14 @@ class Gateway:
         finally:
             if task is not None:
                 self._running.discard(task)
+
+    async def _plainly(self, plain: Plain, exchange: Exchange) -> None:
+        try:
+            await plain(exchange)
+        except Exception as error:  # noqa: BLE001 - who asks for health gets an answer, whatever is wrong
+            log_crash("a request crashed", error, decision_id="")
+            if not exchange.begun:
+                await refuse(exchange, self._house.strangers, Problem(reason="INTERNAL", message=_FAULT))
 
     async def _routed(self, exchange: Exchange) -> None:
         found = find(exchange.method, exchange.path, exchange.headers)
@@ -130,7 +139,7 @@ class Gateway:
             log_crash("a request crashed", error, decision_id=watch.decision_id)
             if exchange.begun:  # the server hangs up on an answer without an end, which no SDK takes for whole
                 return None
-            return Problem(reason="INTERNAL", message="a fault of the gateway; its log knows it")
+            return Problem(reason="INTERNAL", message=_FAULT)
         return None
 
     def _caller(self, exchange: Exchange) -> Principal:

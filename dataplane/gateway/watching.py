@@ -43,6 +43,18 @@ class Watch:
         """The run is over."""
         self.error = receipt.error_reason
 
+    def close(self, status: int) -> None:
+        """The request was answered with `status`, 0 if its caller went away: end the span."""
+        if self._span is INVALID_SPAN:
+            return
+        self._span.set_attribute("http.response.status_code", status)
+        if self.decision_id:
+            self._span.set_attribute(DECISION_ID, self.decision_id)
+        if self.error:
+            self._span.set_attribute("error.type", self.error)
+            self._span.set_status(Status(StatusCode.ERROR, self.error))
+        self._span.end()
+
 
 class Watching:
     """Makes the spans, and counts."""
@@ -67,17 +79,8 @@ class Watching:
 
     def end(self, watch: Watch, route: str, status: int, started: float) -> None:
         """It was answered with `status`, 0 if its caller went away."""
-        span = watch._span
         facts: dict[str, str | int] = {"http.route": route, "http.response.status_code": status}
         if watch.error:
             facts["error.type"] = watch.error
         self._telemetry.metrics.record("http.server.request.duration", self._seconds() - started, facts)
-        if span is INVALID_SPAN:
-            return
-        span.set_attribute("http.response.status_code", status)
-        if watch.decision_id:
-            span.set_attribute(DECISION_ID, watch.decision_id)
-        if watch.error:
-            span.set_attribute("error.type", watch.error)
-            span.set_status(Status(StatusCode.ERROR, watch.error))
-        span.end()
+        watch.close(status)

@@ -54,6 +54,7 @@ class Gate:
 
     work: Work = greet
     room: int = 10
+    health: Callable[[Exchange], Awaitable[None]] | None = None
     known: Mapping[str, Principal] = field(default_factory=lambda: KNOWN)
     got: list[tuple[Received, Principal]] = field(default_factory=list)
     telemetry: Telemetry = field(default_factory=lambda: Telemetry(enabled=False))
@@ -66,7 +67,7 @@ class Gate:
                     Route.CHAT_COMPLETIONS: Served(serve=self._serve, face=Face()),
                     Route.MODELS: Served(serve=self._serve, face=Face("list"), reads=False),
                 },
-                plain={"/health": self._health},
+                plain={"/health": self.health or self._health},
                 authenticate=self.known.get,
                 watching=Watching(self.telemetry, Content(wanted=False), lambda: 1.0),
                 strangers=Face("stranger"),
@@ -199,6 +200,22 @@ async def test_a_path_that_there_is_not_is_told_with_what_may_be_missing() -> No
 async def test_health_asks_for_no_key() -> None:
     told = await Conversation("GET", "/health").through(Gate(known={}).gateway)
     assert (told.status, told.body) == (200, b"well")
+
+
+async def test_a_crash_where_no_key_is_asked_for_is_told_too(caplog: pytest.LogCaptureFixture) -> None:
+    async def crash(exchange: Exchange) -> None:
+        raise ValueError(SECRET)
+
+    async def late(exchange: Exchange) -> None:
+        await exchange.begin(200, (), b"text/plain")
+        raise ValueError(SECRET)
+
+    told = await Conversation("GET", "/health").through(Gate(health=crash).gateway)
+    assert (told.status, told.body[:17]) == (500, b"stranger INTERNAL")
+    begun = await Conversation("GET", "/health").through(Gate(health=late).gateway)
+    assert [message["type"] for message in begun.sent] == ["http.response.start"], "a second head would be no answer"
+    assert caplog.text.count("a request crashed: ValueError") == 2
+    assert SECRET not in caplog.text
 
 
 async def test_what_is_no_http_is_left_alone() -> None:
