@@ -9,6 +9,10 @@ UV := $(BIN)/uv --quiet
 INSTALL := $(UV) pip install --python $(PY)
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
+# Processes start in half the time from bytecode, which some images forbid Python to keep.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.cache/bytecode
+
 # Stamps: what is installed so far. Each is older than the files that it was made from, or made again.
 INSTALLER := $(VENV)/.installer
 RUNTIME := $(VENV)/.runtime

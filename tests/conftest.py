@@ -1,6 +1,7 @@
 """Settings and fixtures for every test."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,11 @@ from hypothesis import settings
 
 pytest_plugins = ["tests.support.postgres", "tests.support.s3"]
 ROOT = Path(__file__).resolve().parent.parent
+
+# Programs that tests start come up in half the time from bytecode, whatever this machine says about keeping it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".cache" / "bytecode"))
 
 # No deadline for one example: the machine may be busy. In CI the same examples each time, so that a red run is about
 # the change; at home new ones.
