@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,14 +24,15 @@ RULES = Path(__file__).parents[1] / "classification" / "default_rules.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packaged:
-    """The documents that come with the software; reading them once is enough."""
+    """The documents that come with the software."""
 
     rules: Layer
     default: Layer
 
 
+@cache
 def packaged() -> Packaged:
-    """Read the documents that come with the software."""
+    """The documents that come with the software, which are the same as long as it runs."""
     rules = read_file(RULES, Origin.PACKAGE, source="packaged default_rules.yaml")
     return Packaged(rules=rules, default=read_file(DEFAULT, Origin.PACKAGE, source="packaged default.yaml"))
 

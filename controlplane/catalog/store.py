@@ -9,7 +9,7 @@ from pathlib import Path
 
 from controlplane.catalog.document.problem import CatalogInvalid, Problem
 from controlplane.catalog.layer import Layer, Origin, Placed
-from controlplane.catalog.load import Assembled, Packaged, assemble, layers_of, packaged, read_file
+from controlplane.catalog.load import Assembled, assemble, layers_of, packaged, read_file
 from controlplane.catalog.overlay import Overlay, OverlayStore, layer_of, overlay_of
 from controlplane.catalog.stamp import Stamp, stamp_of
 from controlplane.snapshot.model import Catalog
@@ -31,22 +31,15 @@ class Status:
 class CatalogStore:
     """Holds the catalog and tells listeners of a new one. Belongs to one event loop."""
 
-    def __init__(
-        self,
-        path: Path | None,
-        overlays: OverlayStore,
-        clock: Callable[[], datetime],
-        *,
-        software: Packaged | None = None,
-    ) -> None:
+    def __init__(self, path: Path | None, overlays: OverlayStore, clock: Callable[[], datetime]) -> None:
         """Read everything once. `path` is the operator's file; without one the packaged default catalog holds.
 
-        `software` are the packaged documents if they were read already. Raises CatalogInvalid with every problem.
+        Raises CatalogInvalid with every problem.
         """
         self._path = path
         self._overlays = overlays
         self._clock = clock
-        self._packaged = software or packaged()
+        self._packaged = packaged()
         self._listeners: list[Listener] = []
         self._changing = asyncio.Lock()
         self._version = 0

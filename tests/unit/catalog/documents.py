@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 
 from controlplane.catalog.layer import Layer
-from controlplane.catalog.load import Packaged, packaged
 from controlplane.catalog.model import (
     Capability,
     Deployment,
@@ -101,20 +99,14 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-@cache
-def software() -> Packaged:
-    """The packaged documents, read once for all tests."""
-    return packaged()
-
-
 def store_of(path: Path | None = None, *, clock: Clock | None = None, memory: Memory | None = None) -> CatalogStore:
     """A store on the file `path`, with an overlay in memory."""
-    return CatalogStore(path, memory or Memory(), clock or Clock(), software=software())
+    return CatalogStore(path, memory or Memory(), clock or Clock())
 
 
 def durable_store(path: Path | None, overlay: Path) -> CatalogStore:
     """A store on the file `path`, with its overlay in the file `overlay`."""
-    return CatalogStore(path, OverlayFile(overlay), Clock(), software=software())
+    return CatalogStore(path, OverlayFile(overlay), Clock())
 
 
 def workload(name: str, **more: str) -> Mapping[str, str]:
