@@ -15,15 +15,14 @@ from controlplane.catalog.canonical import catalog_digest
 from controlplane.catalog.load import load
 from controlplane.catalog.restore import catalog_document
 from controlplane.classification.ladder import Ladder
-from controlplane.decision.index import index
 from controlplane.decision.model import Origin
 from controlplane.journal.model import Append, Operation, Result, Settle
-from controlplane.policy.model import RuleSet
 from controlplane.routing.books import Books
 from controlplane.routing.commands import Surroundings
 from controlplane.routing.deciding import DecideRoute
 from controlplane.routing.memory import DecisionMemory
 from controlplane.routing.model import Ask, Given, Told
+from controlplane.routing.worked_out import WorkedOut
 from controlplane.rpc.recording import EntryMaker
 from controlplane.rpc.sealing import DecisionSealer
 from controlplane.signing import document
@@ -37,7 +36,6 @@ from tests.unit.trust.folders import MemoryFolder
 from turnout.outcome.v1 import receipt_pb2
 from turnout.routing.v1 import decision_pb2
 from turnout_features.model import Features
-from turnout_features.patterns import RulePatterns
 from turnout_wire.envelope import put_signature
 from turnout_wire.uuid7 import uuid7
 
@@ -55,6 +53,7 @@ class Written:
         self.balances: dict[Account, Balance] = {}
         self.given: list[Given] = []
         self.snapshot = snapshot()
+        self.worked_out = worked_out()
         self.keys = FileKeyStore(MemoryFolder(), issuer="turnout", clock=self.clock, seed=lambda: bytes([seed] * 32))
         self.entries = EntryMaker(
             clock=self.clock,
@@ -155,8 +154,8 @@ class Written:
     def _around(self) -> Surroundings:
         return Surroundings(
             snapshot=lambda: self.snapshot,
-            index=index,
-            patterns=_patterns,
+            index=self.worked_out.index,
+            patterns=self.worked_out.patterns,
             classify=Ladder(),
             clock=self.clock,
             draw=self.chance.random,
@@ -175,8 +174,10 @@ class Written:
         )
 
 
-def _patterns(rules: RuleSet) -> RulePatterns:
-    return RulePatterns.compiled([(rule.signal, rule.regex) for rule in rules.patterns], rules.digest)
+@cache
+def worked_out() -> WorkedOut:
+    """What is worked out of `snapshot()`, once for all logs."""
+    return WorkedOut()
 
 
 @cache
