@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dataplane.chat.model import ChatRequest, StreamEvent, Thinking, Told, Verbatim
+from dataplane.chat.model import ChatRequest, Finished, StreamEvent, Thinking, Told, UsageReport, Verbatim
 from dataplane.provider import conversation
 from dataplane.provider.adapter import Adapter, EventDecoder, StreamReader
 from dataplane.provider.fit import losses
@@ -12,6 +12,7 @@ from dataplane.provider.original import member, name_span, written
 from dataplane.provider.sse import ServerEvent
 from dataplane.snapshot.model import Deployment, WireProtocol
 
+_CLOSING = frozenset({UsageReport, Finished})
 _LIMITS = ("max_tokens", "max_completion_tokens")
 
 
@@ -118,11 +119,31 @@ def _object(value: object) -> dict[str, object]:
 
 
 def verbatim(reader: StreamReader, decoder: EventDecoder, chunk: bytes) -> Iterator[StreamEvent]:
-    """The events that `chunk` brings as they came, each with what it tells; an empty chunk is the end."""
+    """The events that `chunk` brings as they came, with what they tell; an empty chunk is the end.
+
+    Those that came together go on together; usage and the end stand apart, for not everybody is to have them. What came before a
+    fault is given before it is raised.
+    """
+    data: list[bytes] = []
+    words: list[Told] = []
     for event in decoder.feed(chunk) if chunk else decoder.end():
         if reader.done:
-            return
-        yield Verbatim(data=framed(event), tells=_words(reader.read(event)))
+            break
+        try:
+            told = _words(reader.read(event))
+        except Exception:
+            if data:
+                yield _together(data, words)
+            raise
+        closes = _closes(told)
+        if data and closes:
+            yield _together(data, words)
+        data.append(framed(event))
+        words += told
+        if closes:
+            yield _together(data, words)
+    if data:
+        yield _together(data, words)
     if not chunk and not reader.done:
         yield Verbatim(data=b"", tells=_words(reader.finish()))
 
@@ -132,6 +153,19 @@ def framed(event: ServerEvent) -> bytes:
     data = event.data if "\n" not in event.data else event.data.replace("\n", "\ndata: ")
     name = f"event: {event.name}\n" if event.name else ""
     return f"{name}data: {data}\n\n".encode()
+
+
+def _together(data: list[bytes], words: list[Told]) -> Verbatim:
+    """All of it as one; both lists are empty then."""
+    one = Verbatim(data=data[0] if len(data) == 1 else b"".join(data), tells=tuple(words))
+    data.clear()
+    words.clear()
+    return one
+
+
+def _closes(told: Sequence[Told]) -> bool:
+    """Whether it is usage or the end."""
+    return not _CLOSING.isdisjoint(map(type, told))
 
 
 def _words(events: Sequence[StreamEvent]) -> tuple[Told, ...]:
