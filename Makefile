@@ -18,10 +18,11 @@ INSTALLER := $(VENV)/.installer
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 REAL := $(VENV)/.real
+TRAIN := $(VENV)/.train
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo up test test-slow test-real bench peers lint format protos protos-baseline docs picture lock clean
+.PHONY: help env demo up test test-slow test-real bench peers weights lint format protos protos-baseline docs picture lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,11 @@ $(DEV): $(RUNTIME) requirements-dev.lock
 $(REAL): $(DEV) $(wildcard requirements-real.lock)
 	@echo "Installing requirements-real.lock"
 	@$(INSTALL) --require-hashes -r requirements-real.lock
+	@touch $@
+
+$(TRAIN): $(DEV) requirements-train.lock
+	@echo "Installing requirements-train.lock"
+	@$(INSTALL) --require-hashes -r requirements-train.lock
 	@touch $@
 
 env: $(DEV) ## Make the environment for development in .venv (a no-op when it is current)
@@ -106,6 +112,9 @@ protos: $(DEV) ## Generate Python and the reference from protos/ into clients/py
 protos-baseline: $(DEV) ## Take the protos of now as what later changes may not break
 	@$(PY) -m tools.buf baseline
 
+weights: $(TRAIN) ## Make the weights of the encoder from MiniLM, byte for byte (ARGS=--check changes nothing)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m tools.encoder_weights $(ARGS)
+
 docs: $(DEV) ## Write docs/reference and the OpenAPI document from the protos, the errors, the routes and the command line
 	@$(PY) -m tools.reference
 	@$(PY) -m tools.openapi
@@ -114,7 +123,7 @@ picture: $(DEV) ## Run the demonstration and take docs/images/demo.svg of it
 	@$(PY) -m tools.picture
 
 lock: $(INSTALLER) ## Pin requirements*.in in requirements*.lock (ARGS=--upgrade for newer versions)
-	@for name in uv "" dev real peers; do \
+	@for name in uv "" dev real peers train; do \
 	  file=requirements$${name:+-$$name}; \
 	  [ -f $$file.in ] || continue; \
 	  [ ! -f $$file.lock ] || cp $$file.lock $(VENV)/$$file.lock; \

@@ -9,7 +9,7 @@ from turnout_embedding.cache import Mark, Row, WordCache
 from turnout_embedding.hashing import HASHED, checksum, pairs, spelled
 from turnout_embedding.rounding import rounded
 from turnout_embedding.weights import LARGEST_IMPORTANCE, STATIC, Weights
-from turnout_embedding.words import MOST_WORDS, words
+from turnout_embedding.words import LONGEST, MOST_WORDS, words
 
 DIMENSIONS: Final = STATIC + HASHED
 """First those of the word pieces' vectors, then those of hashed words, pairs of words and n-grams."""
@@ -58,7 +58,7 @@ class Encoder:
     def _make(self, word: str, row: Row, mark: Mark) -> None:
         """Put the vector of one word into `row`, its checksum and its importance into `mark`."""
         weights = self._weights
-        pieces = weights.vocabulary.rows(word)
+        pieces = weights.vocabulary.rows(word)[:LONGEST]
         for piece in pieces:
             row[:STATIC] += weights.rows[piece] * weights.factors[piece]
         importance = max([int(weights.importance[piece]) for piece in pieces], default=LARGEST_IMPORTANCE)
