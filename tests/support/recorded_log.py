@@ -15,6 +15,7 @@ from controlplane.catalog.canonical import catalog_digest
 from controlplane.catalog.load import load
 from controlplane.catalog.restore import catalog_document
 from controlplane.classification.ladder import Ladder
+from controlplane.decision.index import SnapshotIndex, index
 from controlplane.decision.model import Origin
 from controlplane.journal.model import Append, Operation, Result, Settle
 from controlplane.routing.books import Books
@@ -22,7 +23,7 @@ from controlplane.routing.commands import Surroundings
 from controlplane.routing.deciding import DecideRoute
 from controlplane.routing.memory import DecisionMemory
 from controlplane.routing.model import Ask, Given, Told
-from controlplane.routing.worked_out import WorkedOut
+from controlplane.routing.worked_out import compiled
 from controlplane.rpc.recording import EntryMaker
 from controlplane.rpc.sealing import DecisionSealer
 from controlplane.signing import document
@@ -36,6 +37,7 @@ from tests.unit.trust.folders import MemoryFolder
 from turnout.outcome.v1 import receipt_pb2
 from turnout.routing.v1 import decision_pb2
 from turnout_features.model import Features
+from turnout_features.patterns import RulePatterns
 from turnout_wire.envelope import put_signature
 from turnout_wire.uuid7 import uuid7
 
@@ -53,7 +55,6 @@ class Written:
         self.balances: dict[Account, Balance] = {}
         self.given: list[Given] = []
         self.snapshot = snapshot()
-        self.worked_out = worked_out()
         self.keys = FileKeyStore(MemoryFolder(), issuer="turnout", clock=self.clock, seed=lambda: bytes([seed] * 32))
         self.entries = EntryMaker(
             clock=self.clock,
@@ -154,8 +155,8 @@ class Written:
     def _around(self) -> Surroundings:
         return Surroundings(
             snapshot=lambda: self.snapshot,
-            index=self.worked_out.index,
-            patterns=self.worked_out.patterns,
+            index=lambda _: indexed(),
+            patterns=lambda _: patterns(),
             classify=Ladder(),
             clock=self.clock,
             draw=self.chance.random,
@@ -175,9 +176,15 @@ class Written:
 
 
 @cache
-def worked_out() -> WorkedOut:
-    """What is worked out of `snapshot()`, once for all logs."""
-    return WorkedOut()
+def indexed() -> SnapshotIndex:
+    """The index of `snapshot()`."""
+    return index(snapshot())
+
+
+@cache
+def patterns() -> RulePatterns:
+    """The patterns of its rule set."""
+    return compiled(snapshot().catalog.rule_sets["default"])  # type: ignore[index]
 
 
 @cache
