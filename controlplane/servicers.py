@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from time import perf_counter
 
 from controlplane.access.commands import Around, CreateApiKey, ListApiKeys, RevokeApiKey, RotateApiKey
 from controlplane.access.delegation import Delegation
@@ -112,6 +113,8 @@ def _routing(parts: Parts, signatures: OwnSignatures) -> RoutingServicer:
         snapshot=lambda: parts.snapshots.current,
         index=parts.worked_out.index,
         patterns=parts.worked_out.patterns,
+        routes=parts.worked_out.routes,
+        seconds=perf_counter,
         classify=Ladder(),
         clock=parts.clock,
         draw=parts.draw,

@@ -20,7 +20,7 @@ from controlplane.signing.folder import DiskFolder
 from controlplane.store.protocols import Store
 from turnout_wire.dev import NAME, TENANT
 
-KEYS, OVERLAY, VERSION = "keys", "overlay.json", "snapshot.json"
+KEYS, OVERLAY, VERSION, ROUTES = "keys", "overlay.json", "snapshot.json", "routes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from controlplane.budget.metrics import BudgetMetrics
 from controlplane.budget.model import Budget
 from controlplane.catalog.restore import catalog_document
 from controlplane.catalog.watch import CatalogWatch
+from controlplane.classification.semantic_store import RouteFits
 from controlplane.config import Config
 from controlplane.http.ready import Readiness
 from controlplane.insight.following import Following
@@ -51,9 +53,10 @@ from controlplane.snapshot.model import Snapshot
 from controlplane.snapshot.publication import Publication
 from controlplane.snapshot.shared_versions import SharedVersions
 from controlplane.snapshot.version_file import VersionFile
-from controlplane.state import VERSION, State, open_state
+from controlplane.state import ROUTES, VERSION, State, open_state
 from controlplane.store.open import open_store
 from controlplane.store.protocols import Store, StoreUnavailable
+from turnout_embedding import load as load_encoder
 from turnout_features import prepare_merges
 from turnout_wire.dev import SAID
 from turnout_wire.hosting import Host
@@ -103,7 +106,8 @@ class ControlPlane:
         self._state = state
         self._telemetry = telemetry
         self._draw = draw
-        self._worked_out = WorkedOut()
+        self._encoder = cache(load_encoder)
+        self._worked_out = WorkedOut(RouteFits(self._encoder, config.state / ROUTES))
         versions = SharedVersions(store.database, self._clock) if config.shared else VersionFile(config.state / VERSION)
         self._snapshots = SnapshotHolder(versions, self._clock)
         self._sight = Sight(self._snapshots, LiveView(), self._clock, self._tell)

@@ -15,7 +15,7 @@ MAX_EXAMPLE = 1_000
 """Characters of an example: one says one thing."""
 MAX_EXAMPLES = 1_000
 """Examples of one route, and as many counter-examples."""
-MAX_TOGETHER = 20_000
+MAX_TOGETHER = 10_000
 """Examples and counter-examples of a set."""
 
 

@@ -6,17 +6,18 @@ from datetime import datetime
 from typing import Protocol
 
 from controlplane.budget.matching import EMPTY, Balances
-from controlplane.classification.model import Classification
+from controlplane.classification.model import Classification, Silence
 from controlplane.classification.rules import Hint
 from controlplane.decision.engine import explain
 from controlplane.decision.index import SnapshotIndex
 from controlplane.decision.model import Decision, Request
-from controlplane.policy.model import RuleSet
+from controlplane.policy.model import RouteSet, RuleSet
 from controlplane.routing.model import Ask, Shown
+from controlplane.routing.on_route import Match, on_route
 from controlplane.routing.rules import policy_for
 from controlplane.snapshot.model import Snapshot
 from turnout_features import extract
-from turnout_features.model import Features, Patterns
+from turnout_features.model import Embedding, Features, Patterns
 from turnout_wire.failure import Failure
 
 
@@ -42,6 +43,14 @@ class Surroundings:
     draw: Callable[[], float]
     new_id: Callable[[datetime], str]
     issuer: str
+    routes: Callable[[RouteSet], Match] = lambda _: _no_routes
+    """The matcher of a set of semantic routes."""
+    seconds: Callable[[], float] = lambda: 0.0
+    """A clock that only goes forward, for telling how long something took."""
+
+
+def _no_routes(_: Embedding | None) -> Silence:
+    return Silence("semantic routes are not worked out here")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +77,17 @@ class ReadRequest:
         rules = snapshot.catalog.rule_sets[reads.rule_set]
         features = self._features(ask, rules)
         taken = self._around.classify(features, rules, ask.hint, reads.classifiers, told=told)
+        if reads.routes is not None:
+            match = self._around.routes(snapshot.catalog.route_sets[reads.routes])
+            taken = on_route(taken, features.embedding, match, self._around.seconds, told=told)
         ask.trace.event(
             "turnout.classify",
-            {"task_type": taken.task_type, "complexity": taken.complexity, "confidence": taken.confidence},
+            {
+                "task_type": taken.task_type,
+                "complexity": taken.complexity,
+                "confidence": taken.confidence,
+                "route": taken.route,
+            },
         )
         request = Request(
             features=features,

@@ -1,15 +1,20 @@
 """What is worked out of a snapshot once, for all decisions under it."""
 
+from collections.abc import Callable
+
 from controlplane.decision.index import SnapshotIndex, index
-from controlplane.policy.model import RuleSet
+from controlplane.policy.model import RouteSet, RuleSet
+from controlplane.routing.on_route import Match
 from controlplane.snapshot.model import Snapshot
 from turnout_features import RulePatterns
 
 
 class WorkedOut:
-    """What is worked out once: the index of the newest snapshot, and the compiled patterns of its rule sets."""
+    """What is worked out once: the index of the newest snapshot, the compiled patterns of its rule sets, its semantic routes."""
 
-    def __init__(self) -> None:
+    def __init__(self, routes: Callable[[RouteSet], Match]) -> None:
+        """`routes` works a route set out, each once."""
+        self.routes = routes
         self._snapshot: Snapshot | None = None
         self._index: SnapshotIndex | None = None
         self._patterns: dict[bytes, RulePatterns] = {}
@@ -32,6 +37,8 @@ class WorkedOut:
         self.index(snapshot)
         rule_sets = snapshot.catalog.rule_sets.values()
         self._patterns = {rules.digest: self.patterns(rules) for rules in rule_sets}
+        for route_set in snapshot.catalog.route_sets.values():
+            self.routes(route_set)
 
 
 def compiled(rules: RuleSet) -> RulePatterns:
