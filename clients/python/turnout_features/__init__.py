@@ -1,5 +1,6 @@
 """Facts about a request that routing depends on, found in linear time."""
 
+from turnout_features.encoding import Encode
 from turnout_features.extraction import extract
 from turnout_features.model import Conversation, Embedding, Features, OutputFormat, Patterns, Speaker, Utterance
 from turnout_features.patterns import PatternError, RulePatterns
@@ -9,6 +10,7 @@ __all__ = [
     "Conversation",
     "CountTokens",
     "Embedding",
+    "Encode",
     "Features",
     "OutputFormat",
     "PatternError",

@@ -1,5 +1,6 @@
 """Finds the features of a conversation."""
 
+from turnout_features.encoding import Encode, embedding
 from turnout_features.language import language
 from turnout_features.looks import Looks, looks
 from turnout_features.model import Conversation, Features, Patterns, Speaker
@@ -15,8 +16,13 @@ _QUESTION_MARKS = "\uff1f\u061f\u037e\u055e\u1367\u2e2e\u203d\u2047\u2048\u2049"
 """Full-width, Arabic, Greek, Armenian, Ethiopic, reversed, and the double ones."""
 
 
-def extract(conversation: Conversation, patterns: Patterns, count_tokens: CountTokens = o200k_tokens) -> Features:
-    """Facts about `conversation`, in linear time.
+def extract(
+    conversation: Conversation,
+    patterns: Patterns,
+    count_tokens: CountTokens = o200k_tokens,
+    encode: Encode | None = None,
+) -> Features:
+    """Facts about `conversation`, in linear time; with an embedding where there is something to `encode` with.
 
     All text is counted in tokens; of a long one only head and tail are looked at otherwise, and `truncated` is set.
     Each signal is named once, by the most telling place: what the last user message asks (no prefix), the system prompt
@@ -50,6 +56,7 @@ def extract(conversation: Conversation, patterns: Patterns, count_tokens: CountT
         signals=signals(seen, patterns),
         rule_set_digest=patterns.digest,
         truncated=seen.truncated or found.cut,
+        embedding=None if encode is None else embedding(seen, encode),
     )
 
 

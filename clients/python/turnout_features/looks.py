@@ -39,7 +39,7 @@ def looks(conversation: Conversation) -> Looks:
     """Divide a conversation, in time that its number of messages bounds."""
     position = _last_user(conversation)
     full = conversation.utterances[position].text if conversation.utterances else ""
-    last = _sampled(full, LOOK)
+    last = sampled(full, LOOK)
     others, whole = _others(conversation, position)
     ask, body = divided(last)
     return Looks(
@@ -61,7 +61,7 @@ def _last_user(conversation: Conversation) -> int:
     return next(speaks, count - 1)
 
 
-def _sampled(text: str, limit: int) -> str:
+def sampled(text: str, limit: int) -> str:
     """`text`, or its head and tail with `limit` characters together and a line break."""
     if len(text) <= limit:
         return text
@@ -90,7 +90,7 @@ def _others(conversation: Conversation, position: int) -> tuple[tuple[tuple[Spea
         if number == position or utterance.speaker is Speaker.TOOL or not utterance.text:
             continue
         if len(utterance.text) > room:
-            return (*chosen, (utterance.speaker, _sampled(utterance.text, room))), False
+            return (*chosen, (utterance.speaker, sampled(utterance.text, room))), False
         chosen.append((utterance.speaker, utterance.text))
         room -= len(utterance.text)
     return tuple(chosen), True
