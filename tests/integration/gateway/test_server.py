@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dataplane.gateway.exchange import DEPARTURE
 from dataplane.gateway.http1.connection import MOST_HEAD
 from dataplane.gateway.http1.cycle import HIGH_WATER
 from dataplane.gateway.http1.server import Server
@@ -193,6 +194,23 @@ async def test_who_leaves_is_told_to_the_application() -> None:
             writer.write(HELLO)
             await begun.wait()
         assert await told == "http.disconnect"
+
+
+async def test_who_leaves_is_told_to_whom_it_may_concern_without_a_task_that_waits() -> None:
+    told, begun = asyncio.Event(), asyncio.Event()
+
+    async def linger(scope: Any, receive: Any, send: Any) -> None:
+        await body_of(receive)
+        scope["extensions"][DEPARTURE](told.set)
+        begun.set()
+        await told.wait()
+
+    async with serving(linger) as (_, address):
+        async with calling(address) as (_, writer):
+            writer.write(HELLO)
+            await begun.wait()
+            assert not told.is_set()
+        await told.wait()
 
 
 async def test_a_server_that_goes_down_lets_answers_finish_and_takes_no_more() -> None:
