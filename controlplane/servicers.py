@@ -49,6 +49,7 @@ from controlplane.signing.own import OwnSignatures
 from controlplane.snapshot.holder import SnapshotHolder
 from controlplane.snapshot.publication import Publication
 from controlplane.state import State
+from turnout_features import Encode
 from turnout_wire.ed25519 import verify
 from turnout_wire.layers import Validation
 from turnout_wire.server import Service
@@ -62,7 +63,10 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What services are made of. `draw` gives a number in [0, 1) for each decision; `spread` publishes what was changed."""
+    """What services are made of. `draw` gives a number in [0, 1) for each decision; `spread` publishes what was changed.
+
+    `encoder` gives what makes vectors of texts, and loads it when it is first called.
+    """
 
     issuer: str
     clock: Callable[[], datetime]
@@ -71,6 +75,7 @@ class Parts:
     snapshots: SnapshotHolder
     publication: Publication
     worked_out: WorkedOut
+    encoder: Callable[[], Encode]
     sight: Sight
     records: Records
     entries: EntryMaker
@@ -114,6 +119,7 @@ def _routing(parts: Parts, signatures: OwnSignatures) -> RoutingServicer:
         index=parts.worked_out.index,
         patterns=parts.worked_out.patterns,
         routes=parts.worked_out.routes,
+        encoder=parts.encoder,
         seconds=perf_counter,
         classify=Ladder(),
         clock=parts.clock,

@@ -56,6 +56,7 @@ from controlplane.snapshot.version_file import VersionFile
 from controlplane.state import ROUTES, VERSION, State, open_state
 from controlplane.store.open import open_store
 from controlplane.store.protocols import Store, StoreUnavailable
+from turnout_embedding import Encoder
 from turnout_embedding import load as load_encoder
 from turnout_features import prepare_merges
 from turnout_wire.dev import SAID
@@ -106,7 +107,7 @@ class ControlPlane:
         self._state = state
         self._telemetry = telemetry
         self._draw = draw
-        self._encoder = cache(load_encoder)
+        self._encoder: Callable[[], Encoder] = cache(load_encoder)
         self._worked_out = WorkedOut(RouteFits(self._encoder, config.state / ROUTES))
         versions = SharedVersions(store.database, self._clock) if config.shared else VersionFile(config.state / VERSION)
         self._snapshots = SnapshotHolder(versions, self._clock)
@@ -196,6 +197,7 @@ class ControlPlane:
 
     async def start(self) -> str:
         """Serve, and give the address. Raises OSError if it is taken, StoreUnavailable, and what Sharing.begin raises."""
+        weights = asyncio.get_running_loop().run_in_executor(None, self._encoder)
         await self._state.book.refresh()
         if self._sharing is not None:
             await self._sharing.begin()
@@ -206,6 +208,7 @@ class ControlPlane:
         self._records.start(
             self._alerts.run(), self._following.run(), *([self._sharing.run()] if self._sharing else [])
         )
+        await weights  # which the first caller should not wait for
         port = await self._host.start(self._config.listen)
         if self._config.http:
             self._http = self._http_server()
@@ -333,6 +336,7 @@ class ControlPlane:
             snapshots=self._snapshots,
             publication=self._publication,
             worked_out=self._worked_out,
+            encoder=self._encoder,
             sight=self._sight,
             records=self._records,
             entries=self._entries,

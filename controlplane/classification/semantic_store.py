@@ -8,13 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from controlplane.classification.semantic import Matcher
 from controlplane.classification.semantic_fit import fit
 from controlplane.policy.model import RouteSet
+from turnout_features import Encode
 
 FORM = b"turnout.route-fit.v1"
 """Changes when route sets are worked out otherwise, so that what was kept is not taken any more."""
@@ -23,23 +23,10 @@ IN_FOLDER = 64
 """Route sets that are kept; the one that was made longest ago goes first."""
 
 
-class Encoder(Protocol):
-    """Makes vectors of texts."""
-
-    @property
-    def name(self) -> str:
-        """What made a vector; others cannot be compared with it."""
-        ...
-
-    def __call__(self, text: str, /) -> bytes:
-        """One signed byte for each dimension."""
-        ...
-
-
 class RouteFits:
     """Works route sets out when they are published; after a restart, and for a set that was there before, it only reads."""
 
-    def __init__(self, encoder: Callable[[], Encoder], folder: Path | None = None) -> None:
+    def __init__(self, encoder: Callable[[], Encode], folder: Path | None = None) -> None:
         """`encoder` loads the encoder, and is called once there are routes. Without a `folder` nothing lasts."""
         self._encoder = encoder
         self._folder = folder

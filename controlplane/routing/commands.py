@@ -16,7 +16,7 @@ from controlplane.routing.model import Ask, Shown
 from controlplane.routing.on_route import Match, on_route
 from controlplane.routing.rules import policy_for
 from controlplane.snapshot.model import Snapshot
-from turnout_features import extract
+from turnout_features import Encode, extract
 from turnout_features.model import Embedding, Features, Patterns
 from turnout_wire.failure import Failure
 
@@ -45,6 +45,8 @@ class Surroundings:
     issuer: str
     routes: Callable[[RouteSet], Match] = lambda _: _no_routes
     """The matcher of a set of semantic routes."""
+    encoder: Callable[[], Encode] | None = None
+    """Gives what makes vectors of texts that callers show; without it their requests have none."""
     seconds: Callable[[], float] = lambda: 0.0
     """A clock that only goes forward, for telling how long something took."""
 
@@ -106,7 +108,9 @@ class ReadRequest:
 
     def _features(self, ask: Ask, rules: RuleSet) -> Features:
         if isinstance(ask.content, Shown):
-            return extract(ask.content.read(), self._around.patterns(rules))
+            encoder = self._around.encoder
+            encode = None if encoder is None else encoder()
+            return extract(ask.content.read(), self._around.patterns(rules), encode=encode)
         found = ask.content.features
         if found.rule_set_digest != rules.digest:
             raise Failure(

@@ -13,15 +13,20 @@ from controlplane.budget.windows import span
 from controlplane.catalog.load import load
 from controlplane.catalog.model import Complexity, DeploymentName, TaskType, WireProtocol
 from controlplane.classification.ladder import Ladder
+from controlplane.classification.semantic import Matcher
+from controlplane.classification.semantic_fit import fit
 from controlplane.decision.engine import decide, explain
 from controlplane.decision.model import Affinity, Constraints, Decision, Operation, Origin, Request
+from controlplane.policy.model import RouteSetName
 from controlplane.routing.model import Known
+from controlplane.routing.on_route import on_route
 from controlplane.routing.rules import policy_for
 from controlplane.routing.worked_out import compiled
 from controlplane.snapshot.model import Headroom, Health, HealthState, Live, Room, Snapshot
 from tests.scenarios.scenario import ANEW, Asked, Scenario, Seen
 from tests.support.catalogs import NOW, snapshot
 from tests.support.decisions import insisting
+from tests.support.routes import encoder
 from turnout.inference.v1 import payload_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout_features import extract
@@ -93,14 +98,18 @@ def request_of(scenario: Scenario) -> Request:
     )
     reads = policy_for(origin, asked.policy, catalog, asked.model)
     rules = catalog.rule_sets[reads.rule_set]
-    features = extract(conversation_of(asked), _patterns(scenario.catalog, rules.name))
+    features = extract(conversation_of(asked), _patterns(scenario.catalog, rules.name), encode=encoder())
     hint = Known(
         task_type=TaskType(asked.task_type) if asked.task_type else None,
         complexity=Complexity(asked.complexity) if asked.complexity else None,
     )
+    taken = Ladder()(features, rules, hint, reads.classifiers)
+    if reads.routes is not None:
+        match = _matcher(scenario.catalog, reads.routes)
+        taken = on_route(taken, features.embedding, match, lambda: 0.0, told=False)
     return Request(
         features=features,
-        classification=Ladder()(features, rules, hint, reads.classifiers),
+        classification=taken,
         origin=origin,
         constraints=constraints_of(asked.constraints),
         policy=asked.policy,
@@ -111,6 +120,11 @@ def request_of(scenario: Scenario) -> Request:
         operation=Operation(asked.operation),
         affinity=Affinity(**asked.affinity) if asked.affinity else None,
     )
+
+
+@cache
+def _matcher(path: Path | None, name: RouteSetName) -> Matcher:
+    return fit(_catalog(path).route_sets[name], encoder(), encoder().name)
 
 
 @cache
@@ -160,6 +174,7 @@ def seen(told: Decision, features: Features) -> Seen:
         task_type=taken.task_type,
         complexity=taken.complexity,
         domain=taken.domain or "",
+        route=taken.route,
         language=features.language,
         input_tokens=features.input_tokens,
         workload=told.workload if told.targets else "",

@@ -222,6 +222,7 @@ def seen(
         task_type=_word(catalog_pb2.TaskType.Name(taken.task_type), "TASK_TYPE"),
         complexity=_word(catalog_pb2.Complexity.Name(taken.complexity), "COMPLEXITY"),
         domain=_word(catalog_pb2.Domain.Name(taken.domain), "DOMAIN"),
+        route=taken.route,
         language=explained.features.language,
         input_tokens=explained.features.input_tokens,
         workload=plan.workload,

@@ -77,6 +77,7 @@ class Seen:
     task_type: str = ""
     complexity: str = ""
     domain: str = ""
+    route: str = ""
     language: str = ""
     input_tokens: int = 0
     workload: str = ""
