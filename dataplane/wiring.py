@@ -151,6 +151,8 @@ class Worker:
         if self._snapshots.current is None:
             await first.wait()
         await self._host.set_serving(serving=True)
+        if self._http is not None:
+            self._tasks.append(asyncio.create_task(self._decider.prepare()))
 
     async def stop(self) -> None:
         """Refuse new calls, let those that run finish, and report what they did."""

@@ -13,7 +13,7 @@ from dataplane.gateway.question import Answered, Question
 from dataplane.report.uplink import Uplink
 from dataplane.sync.question_codec import answered, route_request
 from turnout.routing.v1 import routing_pb2
-from turnout_features import Features, RulePatterns, extract
+from turnout_features import Encode, Features, RulePatterns, extract
 from turnout_wire.conversation import put_features
 from turnout_wire.failure import Failure
 from turnout_wire.rule_sets import RuleSets
@@ -63,6 +63,10 @@ class Decider:
                 raise
         return await self._asked(request, question, request.description.features.rule_set_digest)
 
+    async def prepare(self) -> None:
+        """Load what embeds texts, so that the first request need not wait for it."""
+        await self._rules.encoder()
+
     async def close(self) -> None:
         """Give up what is under way."""
         if self._soon is not None:
@@ -77,7 +81,7 @@ class Decider:
         patterns = await self._rules.patterns(request, self._fetch, outdated)
         request.ClearField("description")
         request.description.request_digest = question.request_digest
-        put_features(request.description.features, await _features(question, patterns))
+        put_features(request.description.features, await _features(question, patterns, await self._rules.encoder()))
         return answered(await self._result(request))
 
     async def _result(self, request: routing_pb2.DecideRouteRequest) -> routing_pb2.RouteResult:
@@ -172,8 +176,8 @@ def _told(error: grpc.aio.AioRpcError) -> Failure:
     return from_call(error.code(), error.details() or "", error.trailing_metadata())
 
 
-async def _features(question: Question, patterns: RulePatterns) -> Features:
+async def _features(question: Question, patterns: RulePatterns, encode: Encode) -> Features:
     told = question.told
     if sum(len(utterance.text) for utterance in told.utterances) > INLINE:
-        return await asyncio.to_thread(extract, told, patterns)
-    return extract(told, patterns)
+        return await asyncio.to_thread(extract, told, patterns, encode=encode)
+    return extract(told, patterns, encode=encode)

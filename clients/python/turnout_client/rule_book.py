@@ -31,6 +31,7 @@ class RuleBook:
         try:
             async with asyncio.timeout(deadline.left()):
                 patterns = await self._sets.patterns(asked.route, fetch, outdated)
+                encode = await self._sets.encoder()
         except TimeoutError:
             raise error(deadline.failure()) from None
         except Failure as failure:
@@ -40,7 +41,7 @@ class RuleBook:
         except Failure as failure:
             raise error(failure) from None
         if len(asked.payload.body) <= INLINE:
-            features = extract(told, patterns)
+            features = extract(told, patterns, encode=encode)
         else:
-            features = await asyncio.to_thread(extract, told, patterns)
+            features = await asyncio.to_thread(extract, told, patterns, encode=encode)
         return routing_pb2.Description(request_digest=asked.digest, features=features_to_proto(features))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from turnout.routing.v1 import routing_pb2
-from turnout_features import PatternError, RulePatterns, extract
+from turnout_features import Encode, PatternError, RulePatterns, extract
 from turnout_features.model import Conversation, Speaker, Utterance
 from turnout_wire.failure import Failure
 
@@ -31,6 +31,18 @@ class RuleSets:
         self._digests: OrderedDict[Origin, bytes] = OrderedDict()
         self._compiled: OrderedDict[bytes, RulePatterns] = OrderedDict()
         self._fetching = asyncio.Lock()
+        self._encoder: Encode | None = None
+        self._loading = asyncio.Lock()
+
+    async def encoder(self) -> Encode:
+        """What texts are embedded with, loaded by the first that asks: it takes a tenth of a second and 25 MiB."""
+        return self._encoder or await self._first_encoder()
+
+    async def _first_encoder(self) -> Encode:
+        async with self._loading:
+            if self._encoder is None:
+                self._encoder = await asyncio.to_thread(_loaded)
+            return self._encoder
 
     async def patterns(
         self, route: routing_pb2.DecideRouteRequest, fetch: Fetch, outdated: bytes | None
@@ -65,6 +77,12 @@ def _put(kept: OrderedDict[Key, Value], key: Key, value: Value, size: int) -> No
 def _origin(route: routing_pb2.DecideRouteRequest) -> Origin:
     hints = route.hints
     return (route.policy, route.model, hints.workload, hints.feature, hints.endpoint, *sorted(hints.labels.items()))
+
+
+def _loaded() -> Encode:
+    from turnout_embedding import load  # brings numpy, which a worker without a gateway does not need
+
+    return load()
 
 
 def _compiled(response: routing_pb2.GetRuleSetResponse) -> RulePatterns:

@@ -8,6 +8,7 @@ import pytest
 from tests.support.planes import RULE_SET, TOKEN, Gate, Planes, decided, rule_set
 from turnout.routing.v1 import routing_pb2
 from turnout_client import Client, Conflict, DeadlineExceeded, Decision, NotFound, ServerFault
+from turnout_embedding import load
 from turnout_features import RulePatterns, extract
 from turnout_wire.chat_payload import parse_chat
 from turnout_wire.conversation import conversation, features_to_proto
@@ -57,7 +58,7 @@ async def test_digest_and_features_are_those_of_the_payload_that_is_run(both: Pl
     patterns = RulePatterns.compiled(
         [(pattern.signal, pattern.regex) for pattern in rule_set(RULE_SET).patterns], RULE_SET
     )
-    assert told.features == features_to_proto(extract(conversation(parse_chat(payload)), patterns))
+    assert told.features == features_to_proto(extract(conversation(parse_chat(payload)), patterns, encode=load()))
     assert list(told.features.signals) == ["question", "sky"]
     assert told.features.rule_set_digest == RULE_SET
 

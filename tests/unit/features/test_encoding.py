@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tests.unit.features.test_extraction import Words, talk, words
+from tests.support.talks import Words, talk
 from turnout_features import Conversation, Embedding, extract
 from turnout_features.encoding import BODY, BRIEF, EARLIER
 
@@ -21,13 +21,13 @@ class Heard:
 
 def heard(told: Conversation) -> str:
     encode = Heard()
-    assert extract(told, Words(), words, encode).embedding == Embedding(encoder="heard-1", values=b"\x01\xff")
+    assert extract(told, Words(), len, encode).embedding == Embedding(encoder="heard-1", values=b"\x01\xff")
     (text,) = encode.texts
     return text
 
 
 def test_without_an_encoder_there_is_no_embedding() -> None:
-    assert extract(talk("hello"), Words(), words).embedding is None
+    assert extract(talk("hello"), Words(), len).embedding is None
 
 
 def test_what_the_last_user_message_asks_is_embedded_and_nothing_else() -> None:

@@ -27,6 +27,7 @@ class Control:
 
     def __init__(self) -> None:
         self.calls: list[tuple[float, int]] = []
+        self.embedded: list[routing_pb2.Embedding] = []
 
     @property
     def channel(self) -> "Control":
@@ -43,8 +44,18 @@ class Control:
         await pause(LASTS)
         response = routing_pb2.DecideRoutesResponse()
         for each in request.requests:
+            self.embedded.append(each.description.features.embedding)
             response.results.add().decision.decision.payload = each.description.request_digest
         return response
+
+
+class Constant:
+    """An encoder to which all texts are alike."""
+
+    name = "constant"
+
+    def __call__(self, _: str, /) -> bytes:
+        return b"1"
 
 
 def question(number: int) -> Question:
@@ -61,6 +72,7 @@ def asked(at: Mapping[float, int]) -> tuple[Control, Sequence[Answered]]:
         decider._rules._compiled[DIGEST] = RulePatterns.compiled(
             (), DIGEST
         )  # else a thread compiles them, which has no virtual time
+        decider._rules._encoder = Constant()  # and loads the encoder
         tasks: list[asyncio.Task[Answered]] = []
         for moment, count in at.items():
             await pause(moment - asyncio.get_running_loop().time())
@@ -70,6 +82,11 @@ def asked(at: Mapping[float, int]) -> tuple[Control, Sequence[Answered]]:
         return answers
 
     return control, run(main())
+
+
+def test_a_text_is_told_by_its_embedding() -> None:
+    control, _ = asked({0.0: 1})
+    assert control.embedded == [routing_pb2.Embedding(encoder="constant", values=b"1")]
 
 
 def test_those_that_wait_at_the_same_moment_share_a_call_and_each_has_its_own_answer() -> None:
