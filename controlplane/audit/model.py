@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from turnout_wire.quick import quick
+
 
 class Kind(StrEnum):
     """What an entry tells of; it decides how its body is read."""
@@ -24,6 +26,7 @@ class Kind(StrEnum):
     ERASURE = "erasure"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """Something that happened. `ref` names it among its kind, once; `decision_id` is empty where it is about none.

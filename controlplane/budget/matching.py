@@ -17,6 +17,7 @@ from controlplane.budget.model import (
     Window,
 )
 from controlplane.budget.windows import Span, span
+from turnout_wire.quick import quick
 
 Balances = Mapping[Account, Balance]
 """The balances that are known; an account that is absent has never been used."""
@@ -27,6 +28,7 @@ _UNUSED = Balance()
 _RESERVED = frozenset("%{},=")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearer:
     """Whose request it is: for whom, who owns its workload, which workload, and who asks."""

@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from turnout_wire.quick import quick
+
 BudgetName = NewType("BudgetName", str)
 AccountId = NewType("AccountId", str)
 """A budget, and for which of its values: `daily`, or `daily{tenant=acme}` where the budget has one account for each."""
@@ -78,6 +80,7 @@ class Balance:
     reserved: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """What one run may take from one account at most, and what it is expected to take.
@@ -121,6 +124,7 @@ class Run:
     state: RunState
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reservation:
     """What is held for a decision: each of `holds` once for every run that is still possible (`runs_left`).
@@ -158,6 +162,7 @@ class Shortage:
         return self.balance.spent + self.hold.amount <= self.hold.limit
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purse:
     """One account that a request would be paid from, as a decision sees it. `model`: only for calls of that model; all if empty.

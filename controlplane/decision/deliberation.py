@@ -23,8 +23,10 @@ from controlplane.decision.plan import Plan, plan
 from controlplane.decision.requirements import Requirements, requirements
 from controlplane.decision.strategies import Ranking, on_route, rank
 from controlplane.policy.model import Policy, Strategy, StrategyKind
+from turnout_wire.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliberation:
     """What was found on the way to a decision. `plan` is None if nothing may serve; `reason` then too.

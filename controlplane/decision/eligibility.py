@@ -13,8 +13,10 @@ from controlplane.decision.model import Exclusion, Operation
 from controlplane.decision.offer import Offer
 from controlplane.decision.requirements import Requirements
 from controlplane.snapshot.model import Headroom, Health, HealthState
+from turnout_wire.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
     """Those that may serve: their places in the field. Who is under the floor is among them, and out only if others reach it.

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from controlplane.catalog.model import Complexity
 from controlplane.decision.matching import Match
 from controlplane.decision.model import Operation, QualityFloor, Request
+from turnout_wire.quick import quick
 
 _LADDER = tuple(Complexity)
 _NONE = QualityFloor(quality=0.0, source="override")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floors:
     """`general` is for every model; `pinned` for one that an override names: there the operator's word replaces the

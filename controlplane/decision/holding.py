@@ -9,8 +9,10 @@ from controlplane.budget.model import Hold, Measure, Purse
 from controlplane.decision.means import Means, Most, hold_of, lacks, most
 from controlplane.decision.model import Target
 from controlplane.decision.offer import Offer
+from turnout_wire.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """The accounts that were looked at, the holds of one run in them, and the most that its calls may cost together, None where no

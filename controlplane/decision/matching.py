@@ -10,8 +10,10 @@ from controlplane.decision.wording import names
 from controlplane.policy.model import Override, Policy, PolicyName, Selector, Workload, WorkloadName
 from controlplane.snapshot.model import Catalog
 from turnout_wire.failure import Failure
+from turnout_wire.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """What holds for a request: `overrides` are all that match, `pin` the one that names the model, if any does.

@@ -13,6 +13,7 @@ from controlplane.decision.matching import Match
 from controlplane.decision.model import Operation, Request
 from controlplane.decision.offer import Offer
 from controlplane.policy.model import ExecutionLimits, NearEnd, NearEndAction
+from turnout_wire.quick import quick
 
 EXACT_MARGIN = 64
 """Tokens for what a provider puts around messages and tools, beside an eighth, where tokens are those that features count."""
@@ -26,6 +27,7 @@ IMAGE_MARGIN = 2_000
 _PER_MTOK = 1_000_000
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Most:
     """The most that one call may take."""
@@ -44,6 +46,7 @@ class Most:
                 return 1
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
     """What the longest call of a request is made of; `output_limit` is the longest answer that policy and caller allow."""
@@ -77,6 +80,7 @@ def most_input(offer: Offer, counted: int, images: int) -> int:
     return counted + margin + images * IMAGE_MARGIN
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """The accounts that pay for a request: those for calls of `every` model, and those `of` one alone.

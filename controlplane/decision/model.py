@@ -11,6 +11,7 @@ from controlplane.catalog.model import Capability, DeploymentName, ModelName, Pr
 from controlplane.classification.model import Classification
 from controlplane.policy.model import PolicyName, WorkloadName
 from turnout_features.model import Features
+from turnout_wire.quick import quick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ UNCONSTRAINED = Constraints()
 """What most callers insist on."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """Where a request comes from: names that callers give, for matching workloads and overrides."""
@@ -59,6 +61,7 @@ class Affinity:
     cached_tokens: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """All that a decision depends on beside snapshot, time and draw.
@@ -130,6 +133,7 @@ class Notice(StrEnum):
     UNRECORDED = "unrecorded"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """What is expected of a candidate. `quality` 0 to 1; `latency` to the whole answer.
@@ -172,6 +176,7 @@ class Candidate:
     rank: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """Something to call. `max_cost_nanousd` is the most that one call may cost."""
@@ -183,6 +188,7 @@ class Target:
     max_cost_nanousd: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds of the execution."""
@@ -201,6 +207,7 @@ class QualityFloor:
     source: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
     """What the workload's baseline model would have cost."""
@@ -210,6 +217,7 @@ class Baseline:
     price: Price
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The plan, and everything that explains it.

@@ -16,6 +16,7 @@ from controlplane.decision.offer import Offer
 from controlplane.learning.quality import Outlook, outlook
 from controlplane.policy.model import ExecutionLimits
 from turnout_features.model import Features, OutputFormat
+from turnout_wire.quick import quick
 
 _NOTHING: frozenset[Capability] = frozenset()
 
@@ -26,6 +27,7 @@ _BY_FORMAT: Mapping[OutputFormat, Capability] = MappingProxyType(
 )
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirements:
     """What a deployment must have, and what it must stay within.

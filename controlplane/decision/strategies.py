@@ -14,6 +14,7 @@ from controlplane.decision.eligibility import Survey
 from controlplane.decision.field import BELOW, PINNED, Field, by_model, shares
 from controlplane.decision.offer import Offer
 from controlplane.policy.model import Strategy, StrategyKind
+from turnout_wire.quick import quick
 
 Terms = tuple[tuple[str, float], ...]
 Column = Sequence[float]
@@ -40,6 +41,7 @@ class Order:
         return sorted(places, key=keys.__getitem__)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
     """All that may serve, the best first. `weights` are the models' lots where the strategy draws, else empty.

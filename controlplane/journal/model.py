@@ -6,6 +6,7 @@ from datetime import datetime
 
 from controlplane.audit.model import Document, Entry
 from controlplane.budget.model import Account, Balance, Hold, Reservation, Shortage, Used
+from turnout_wire.quick import quick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class KnownRequest:
     expires_at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
     """Record a decision and hold what it may cost: all or nothing. One that is known, as from its receipt, changes nothing."""

@@ -27,6 +27,7 @@ from controlplane.routing.model import Ask, Basis, Given, IssuedDecision, NoElig
 from controlplane.snapshot.model import Catalog, Snapshot
 from controlplane.store.protocols import StoreUnavailable
 from turnout_wire.failure import Failure
+from turnout_wire.quick import quick
 
 LIFE = timedelta(seconds=60)
 """How long a decision may be presented."""
@@ -49,6 +50,7 @@ class Sealer(Protocol):
         ...
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
     """A decision that has not been written down yet, and what it was made from."""

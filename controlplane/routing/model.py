@@ -9,6 +9,7 @@ from controlplane.budget.model import Purse
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.decision.model import Affinity, Constraints, Decision, Operation, Origin
 from turnout_features.model import Conversation, Features
+from turnout_wire.quick import quick
 from turnout_wire.signature import Signature
 
 
@@ -51,6 +52,7 @@ class Known:
     complexity: Complexity | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """A request to be routed. `fingerprint` is a digest of everything that was asked, empty without a request id.
@@ -78,6 +80,7 @@ class Ask:
     trace: Trace = field(default_factory=NoTrace)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuedDecision:
     """A plan with what makes it a decision: identity, audience, time window, and what it was decided on."""
@@ -100,6 +103,7 @@ class IssuedDecision:
     checkpoint: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedDecision:
     """A decision as it goes out: its serialized form, the signature over it, and what of it the control plane itself needs."""
@@ -119,6 +123,7 @@ class Given:
     issued: IssuedDecision | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
     """What a decision is a function of, beside the request: time, chance, and what was read.

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from turnout_wire.quick import quick
+
 
 class Speaker(StrEnum):
     """Who says a message."""
@@ -57,6 +59,7 @@ class Embedding:
     values: bytes
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
     """Facts about a request, none of them its text; the same as turnout.routing.v1.Features.
