@@ -62,7 +62,6 @@ class Learned:
     spread: Whole
     heads: Heads | None
     forest: Forest
-    prior: Forest
     lengths: Mapping[str, tuple[int, int, int]] = field(default_factory=lambda: MappingProxyType({}))
 
 

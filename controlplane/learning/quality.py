@@ -15,8 +15,10 @@ SCALE = 1 << 20
 WORST, BEST = 10_000, 990_000
 """Nothing is certain: bounds of a quality, in millionths."""
 
-HARDNESS_USUAL = 120
-STEEP = 1100
+HARDNESS_USUAL = 200
+"""The hardness of a question of some 60 tokens."""
+
+STEEP = 2000
 """Millionths that the quality of a model without any merit falls by, for each 64th of a doubling of the length."""
 
 UNFAMILIAR = 120_000
@@ -46,14 +48,14 @@ class Outlook:
         at = self.learned.models.get(model.lower())
         if at is None:
             usual = round(prior * PPM)
-            return _prospect(usual + self.common - falls(usual, self.hard, 1000 - self.trust), self.doubt)
+            return _prospect(usual + self.common - falls(usual, self.hard), self.doubt)
         usual = int(self.learned.base[at])
-        return _prospect(usual + self.shifts[at] - falls(usual, self.hard, 1000 - self.trust), self.doubts[at])
+        return _prospect(usual + self.shifts[at] - falls(usual, self.hard), self.doubts[at])
 
 
-def falls(usual: int, hard: int, share: int) -> int:
-    """How far hardness lowers the quality of a model: the more the lesser it is, and only by `share` thousandths."""
-    return (hard - HARDNESS_USUAL) * STEEP * (PPM - usual) // PPM * share // 1000
+def falls(usual: int, hard: int) -> int:
+    """How far hardness lowers the quality of a model: the more, the lesser it is. What is learned corrects this."""
+    return (hard - HARDNESS_USUAL) * STEEP * (PPM - usual) // PPM
 
 
 def outlook(learned: Learned, features: Features, found: Classification) -> Outlook:

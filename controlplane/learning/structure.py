@@ -26,7 +26,7 @@ MT-Bench (arXiv 2306.05685, figure 6) has the order: small models fall behind mo
 roleplay and the humanities.
 """
 
-_DEEP: Mapping[Complexity, int] = MappingProxyType(dict(zip(Complexity, (-24, 0, 24, 40), strict=True)))
+_DEEP: Mapping[Complexity, int] = MappingProxyType(dict(zip(Complexity, (-12, 0, 12, 20), strict=True)))
 _COMPLEXITIES = tuple(Complexity)
 _DOMAINS = (None, *Domain)
 
@@ -65,4 +65,4 @@ def structure(features: Features, found: Classification) -> list[int]:
 
 def hardness(features: Features, found: Classification) -> int:
     """How hard a request looks by the kind of work, by what it asks and by its length: in 64ths of a doubling of that."""
-    return log2(features.last_user_tokens) // 4 + _HARD[found.task_type] + _DEEP[found.complexity]
+    return log2(features.last_user_tokens) // 2 + _HARD[found.task_type] + _DEEP[found.complexity]

@@ -12,6 +12,10 @@ Matrix = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 
+MOST_TABLES = 4
+"""Each table adds trees, up to so many tables: what a tree asks is drawn from one of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
     """How trees are grown: `bags` times `trees`, each step `rate` of what is left; a leaf's mean is held back as by `shrink` prompts."""
@@ -56,10 +60,12 @@ def grow(features: Matrix, residuals: Matrix, tables: Whole, growth: Growth, see
     for _ in range(growth.bags):
         left = residuals.copy()
         left[rng.random(len(left)) >= growth.rows] = np.nan
-        for _ in range(growth.trees):
-            asked, cuts = _questions(binned, _direction(left, tables, rng), growth, rng)
+        for _ in range(growth.trees * min(MOST_TABLES, int(tables.max()) + 1)):
+            target, concerned = _direction(left, tables, rng)
+            asked, cuts = _questions(binned, target, growth, rng)
             leaf = _leaf(features, asked, cuts)
             values = _values(leaf, left, growth) * growth.rate
+            values[:, :-1] *= concerned
             left = left - values[leaf, :-1]
             grown.append((asked, cuts, values / growth.bags))
     return Grown(
@@ -75,15 +81,17 @@ def _bin(features: Matrix, bins: int) -> _Binned:
     return _Binned(places=np.stack(places, axis=1).astype(np.int64), edges=[np.floor(cuts) for cuts in edges])
 
 
-def _direction(left: Matrix, tables: Whole, rng: np.random.Generator) -> Matrix:
-    """What a tree is asked to explain, one number for each prompt, NaN where it says nothing."""
+def _direction(left: Matrix, tables: Whole, rng: np.random.Generator) -> tuple[Matrix, NDArray[np.bool_]]:
+    """What a tree is asked to explain, one number for each prompt, NaN where it says nothing; and which models it is about."""
     counts = np.bincount(tables) ** 0.5
     table = rng.choice(len(counts), p=counts / counts.sum())
     rows = np.flatnonzero(tables == table)
     present = np.flatnonzero(~np.isnan(left[rows]).all(0))
     found = np.full(len(left), np.nan)
+    concerned = np.zeros(left.shape[1], dtype=bool)
+    concerned[present] = True
     if not len(present):
-        return found
+        return found, concerned
     part = left[np.ix_(rows, present)]
     if len(present) > 1 and rng.random() < 0.7:
         chosen = rng.permutation(len(present))
@@ -91,7 +99,7 @@ def _direction(left: Matrix, tables: Whole, rng: np.random.Generator) -> Matrix:
         found[rows] = _means(part[:, chosen[:half]]) - _means(part[:, chosen[half:]])
     else:
         found[rows] = _means(part)
-    return found
+    return found, concerned
 
 
 def _means(part: Matrix) -> Matrix:

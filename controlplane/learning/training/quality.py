@@ -6,7 +6,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from controlplane.learning.model import Forest, Heads, Learned
+from controlplane.learning.model import PPM, Forest, Heads, Learned
+from controlplane.learning.quality import HARDNESS_USUAL, SCALE, STEEP
 from controlplane.learning.training.boosting import Grown, Growth, grow
 from controlplane.learning.training.lesson import Lesson
 from controlplane.learning.training.ridge import HARSH, MILD, Lines, centres, ridge, summaries
@@ -20,14 +21,10 @@ FOLDS = 4
 UNIT = 1000
 """Lines predict shares in this many parts."""
 
-SCALE = 1 << 20
-"""Weights of lines are kept in units of 1/SCALE."""
-
 CENTRES = 32
 PRIOR_LABELS = 40.0
 """Results that weigh as much as what is known of a model without any."""
 
-PPM = 1_000_000
 Progress = Callable[[str, float], None]
 
 
@@ -46,10 +43,8 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
     ahead = _ahead(lesson, rows, aims, parts, told)
     lines, about = _lines(lesson, rows, aims, np.ones(len(lesson), dtype=bool)), _places(rows, seed)
     told("trees", 0.5)
-    residuals = lesson.scores - base
+    residuals = lesson.scores - usual(base, lesson.structure[:, -1])
     forest = grow(np.concatenate([lesson.structure, ahead], axis=1), residuals, lesson.tables, Growth(), seed)
-    told("trees", 0.8)
-    prior = grow(lesson.structure.astype(np.float64), residuals, lesson.tables, PRIOR, seed)
     told("done", 1.0)
     return Learned(
         digest=b"",
@@ -59,12 +54,13 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
         spread=_whole(spread, PPM),
         heads=_heads(lesson, rows, lines, about) if rows.shape[1] else None,
         forest=_forest(forest, Growth().bags),
-        prior=_forest(prior, PRIOR.bags),
         lengths=_lengths(lesson),
     )
 
 
-PRIOR = Growth(trees=12, shrink=200.0, least=150, rate=0.1)
+def usual(base: Matrix, hard: Whole) -> Matrix:
+    """What is expected of models (by column) on prompts (by row) before anything is learned of those, as `quality.falls` has it."""
+    return base - (hard[:, None] - HARDNESS_USUAL) * (STEEP / PPM) * (1 - base)
 
 
 def _abilities(scores: Matrix) -> tuple[Matrix, Matrix]:
@@ -148,7 +144,7 @@ def _heads(lesson: Lesson, rows: Matrix, lines: Lines, about: Matrix) -> Heads:
     weights = np.concatenate([lines.weights.T * UNIT, about * UNIT]) / 127.0
     offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about))])
     near = (rows @ about.T).max(1) * UNIT
-    low, high = np.percentile(near, [1, 15])
+    low, high = np.percentile(near, [0.5, 5])
     return Heads(
         encoder=lesson.encoder,
         weights=np.round(weights * SCALE),

@@ -66,6 +66,41 @@ def routing(
         out.print(escape("no PNG: that needs matplotlib; install turnout[plots]"), highlight=False)
 
 
+@evaluate.command()
+def classify(
+    test: Annotated[Path, typer.Option(help="A table of labelled prompts (.parquet, .csv, .jsonl).")],
+    by: Annotated[str, typer.Option(help="Tell figures apart by the values of this column.")] = "",
+    only_rules: Annotated[
+        bool, typer.Option("--only-rules", help="Ask the rules alone, to compare with them.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how right prompts are classified, and how well the confidence knows it, by the code that classifies in production.
+
+    The prompt is in the column prompt, text or messages. Labels, all optional, are in task_type, also (task types that are as
+    right), complexity, domain (empty: none), language, out_of_scope or intent (oos: out of scope).
+    """
+    from controlplane.policy.model import ClassifierKind
+    from turnout_cli.evaluation.class_report import report_json, show
+    from turnout_cli.evaluation.classify import Settings, measure
+
+    classifiers = (ClassifierKind.RULES,) if only_rules else tuple(ClassifierKind)
+    try:
+        with _progress() as bar:
+            task = bar.add_task("reading", total=1.0)
+
+            def told(what: str, share: float) -> None:
+                bar.update(task, description=what, completed=share)
+
+            report = measure(Settings(test=test, classifiers=classifiers, by=by), told)
+    except ValueError as failure:
+        raise typer.Exit(fail(str(failure), code=2)) from None
+    if as_json:
+        print(json.dumps(report_json(report), indent=2))
+    else:
+        show(report, out)
+
+
 def _progress() -> Progress:
     return Progress(
         TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err, transient=True,
