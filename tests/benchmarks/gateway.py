@@ -1,20 +1,22 @@
-"""The gateway beside nginx, LiteLLM and Portkey on one upstream: `python -m tests.benchmarks.gateway [seconds]`.
+"""The gateway beside nginx, LiteLLM and Portkey on one upstream: `python -m tests.benchmarks.gateway [seconds] [--requests N]`.
 
 Peers that are not there are left out and named: nginx is looked for on the PATH, the others where `make peers` puts them.
+Behind the table Turnout answers N requests, 20,000 unless said otherwise, while the memory of its processes is watched.
 """
 
+import argparse
 import asyncio
 import json
 import os
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import aiohttp
 
@@ -27,6 +29,11 @@ PEERS = Path(".cache/peers")
 CONNECTIONS = (1, 4, 16, 64)
 RATE = 50.0
 PIECES = 200
+NAMES = ("turnout", "nginx", "litellm", "portkey")
+FLAT = 20_000
+"""Requests over which memory is watched; `--requests 200000` is the whole of it, and takes minutes."""
+WATCHED = 20
+"""How often memory is looked at."""
 PATIENCE = aiohttp.ClientTimeout(total=15)
 QUESTION = [{"role": "user", "content": "Why is the sky blue? Answer in one sentence for a child of eight years."}]
 
@@ -41,6 +48,8 @@ class Peer:
     pids: Sequence[int]
     start_s: float
     headers: Mapping[str, str]
+    processes: Sequence[str] = ()
+    """Names of the processes whose memory is watched."""
 
     def cpu(self) -> float:
         """Seconds that all its processes used."""
@@ -102,7 +111,7 @@ class Closed:
 
 
 @asynccontextmanager
-async def peers(folder: Path) -> AsyncIterator[tuple[list[Peer], list[str]]]:
+async def peers(folder: Path, wanted: Sequence[str] = NAMES) -> AsyncIterator[tuple[list[Peer], list[str]]]:
     """Everything that is compared, on one upstream; and who is absent, with the reason."""
     async with AsyncExitStack() as stack:
         processes = await stack.enter_async_context(Processes())
@@ -115,15 +124,18 @@ async def peers(folder: Path) -> AsyncIterator[tuple[list[Peer], list[str]]]:
         )
         upstream = (await processes.start(program)).address
         found, absent = [_direct(upstream)], []
-        found.append(await _turnout(processes, upstream, folder))
-        for make, reason in (
-            (_nginx, "nginx is not installed"),
-            (_litellm, "`make peers`"),
-            (_portkey, "`make peers`"),
+        if "turnout" in wanted:
+            found.append(await _turnout(processes, upstream, folder))
+        for name, make, reason in (
+            ("nginx", _nginx, "nginx is not installed"),
+            ("litellm", _litellm, "`make peers`"),
+            ("portkey", _portkey, "`make peers`"),
         ):
+            if name not in wanted:
+                continue
             peer = await make(stack, upstream, folder)
             if peer is None:
-                absent.append(f"{make.__name__.strip('_')}: {reason}")
+                absent.append(f"{name}: {reason}")
             else:
                 found.append(peer)
         yield found, absent
@@ -162,6 +174,7 @@ async def _turnout(processes: Processes, upstream: str, folder: Path) -> Peer:
         pids=[stack.control.pid, *(worker.pid for worker in stack.workers)],
         start_s=started,
         headers={"authorization": f"Bearer {token}"},
+        processes=["control plane", *("worker" for _ in stack.workers)],
     )
 
 
@@ -304,7 +317,7 @@ async def measured(found: Sequence[Peer], seconds: float) -> list[Row]:
                     peer.name,
                     " / ".join(f"{load.cpu_us:,.0f}" for load in loads),
                     " / ".join(f"{load.per_second:,.0f}" for load in loads),
-                    f"{slow[0] - floor[0]:.1f} / {slow[1] - floor[1]:.1f}",
+                    _added(slow, floor),
                     f"{(many.cpu_us - few.cpu_us) / (PIECES - 1):.0f}",
                     f"{peer.start_s:.1f}",
                     f"{peer.peak_mb():.0f}",
@@ -314,16 +327,65 @@ async def measured(found: Sequence[Peer], seconds: float) -> list[Row]:
     return rows
 
 
-async def _latency(session: aiohttp.ClientSession, peer: Peer, seconds: float) -> tuple[float, float]:
-    await at_rate(lambda: ask(session, peer), RATE, 1.0)
-    return await at_rate(lambda: ask(session, peer), RATE, max(seconds, 4.0))
+async def _latency(session: aiohttp.ClientSession, peer: Peer, seconds: float) -> tuple[float, float] | None:
+    """p50 and p99 in ms; None of one that falls so far behind that its callers lose their patience."""
+    took: tuple[float, float] | None = None
+    try:
+        await at_rate(lambda: ask(session, peer), RATE, 1.0)
+        took = await at_rate(lambda: ask(session, peer), RATE, max(seconds, 4.0))
+    except* TimeoutError:
+        await ask(session, peer)  # what it still works at is not to be counted to what is measured next
+    return took
 
 
-async def run(seconds: float = 4.0) -> Table:
-    """The table."""
+def _added(slow: tuple[float, float] | None, floor: tuple[float, float] | None) -> str:
+    if slow is None or floor is None:
+        return "does not keep up"
+    return f"{slow[0] - floor[0]:.1f} / {slow[1] - floor[1]:.1f}"
+
+
+async def flat(peer: Peer, requests: int) -> list[Row]:
+    """A row for each process: resident memory in MB while the peer answers so many requests over 64 connections.
+
+    The slope is that of a line through the second half (least squares): what a process takes to warm up is no leak.
+    """
+    every = max(requests // WATCHED, 1)
+    seen: list[tuple[int, list[float]]] = []
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=PATIENCE) as session:
+        left = iter(range(requests))
+
+        async def loop() -> None:
+            for number in left:
+                await ask(session, peer)
+                if number % every == 0 or number == requests - 1:
+                    seen.append((number, [memory_mb(pid)[0] for pid in peer.pids]))
+
+        await asyncio.gather(*(loop() for _ in range(64)))
+    rows: list[Row] = []
+    half = [(number, sizes) for number, sizes in seen if number >= requests // 2]
+    for index, name in enumerate(peer.processes):
+        sizes = [sizes[index] for _, sizes in seen]
+        rise = _slope([(number, each[index]) for number, each in half]) * 100_000
+        rows.append((name, f"{requests:,}", f"{sizes[0]:.1f}", f"{sizes[-1]:.1f}", f"{max(sizes):.1f}", f"{rise:+.2f}"))
+    return rows
+
+
+def _slope(points: Sequence[tuple[int, float]]) -> float:
+    """Of the line of least squares."""
+    middle_x, middle_y = fmean(x for x, _ in points), fmean(y for _, y in points)
+    spread = sum((x - middle_x) ** 2 for x, _ in points)
+    return sum((x - middle_x) * (y - middle_y) for x, y in points) / spread if spread else 0.0
+
+
+async def run(seconds: float = 4.0, requests: int = FLAT, wanted: Sequence[str] = NAMES) -> tuple[Table, Table]:
+    """The table of the peers, and that of Turnout's memory."""
+    memory: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="turnout-bench-") as folder:
-        async with peers(Path(folder)) as (found, absent):
+        async with peers(Path(folder), wanted) as (found, absent):
             rows = await measured(found, seconds)
+            for peer in found:
+                if peer.processes:
+                    memory = await flat(peer, requests)
     for reason in absent:
         print(f"left out: {reason}")
     connections = " / ".join(map(str, CONNECTIONS))
@@ -331,8 +393,20 @@ async def run(seconds: float = 4.0) -> Table:
         f"at {connections} connections", "CPU µs a request", "requests a second",
         f"added p50 / p99 ms at {RATE:.0f}/s", "CPU µs a piece", "start s", "peak MB a process",
     )  # fmt: skip
-    return header, rows
+    flatness = ("memory of", "requests", "MB at first", "MB at last", "MB at most", "MB per 100,000 in the second half")
+    return (header, rows), (flatness, memory)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.gateway", description=__doc__)
+    parser.add_argument("seconds", nargs="?", type=float, default=4.0, help="of each load")
+    parser.add_argument("--requests", type=int, default=FLAT, help="over which memory is watched")
+    parser.add_argument("--peers", nargs="+", default=NAMES, choices=NAMES, help="who is measured")
+    given = parser.parse_args()
+    for header, rows in asyncio.run(run(given.seconds, given.requests, given.peers)):
+        print(header, *rows, sep="\n")
 
 
 if __name__ == "__main__":
-    print(*asyncio.run(run(float(sys.argv[1]) if sys.argv[1:] else 4.0)), sep="\n")
+    main()

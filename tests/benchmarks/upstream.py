@@ -43,7 +43,8 @@ def _choice(delta: dict[str, str], reason: str | None = None) -> list[dict[str, 
 WHOLE = _whole()
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 FIRST = _event(choices=_choice({"role": "assistant", "content": ""}))
-PIECE = _event(choices=_choice({"content": " blue"}))
+PIECES = [_event(choices=_choice({"content": f" {word}"})) for word in TEXT.split()]
+"""LiteLLM ends a stream that says the same a hundred times in a row."""
 LAST = _event(choices=_choice({}, "stop")) + _event(choices=[], usage=_USAGE) + b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
 
 
@@ -79,7 +80,7 @@ class Provider(asyncio.Protocol):
         loop = asyncio.get_running_loop()
 
         def send(left: int) -> None:
-            self._transport.write(PIECE if left else LAST)  # type: ignore[attr-defined]
+            self._transport.write(PIECES[left % len(PIECES)] if left else LAST)  # type: ignore[attr-defined]
             if left:
                 loop.call_later(0.0005, send, left - 1)
 
