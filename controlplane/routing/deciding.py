@@ -132,6 +132,7 @@ class DecideRoute:
             catalog_digest=referred.catalog_digest,
             live_digest=referred.live_digest,
             live_revision=snapshot.live.revision,
+            learned_digest=snapshot.catalog.learned.digest if snapshot.catalog.learned is not None else b"",
         )
 
     def _plan(self, reading: Reading, basis: Basis) -> Decision:

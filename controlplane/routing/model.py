@@ -128,7 +128,8 @@ class Given:
 class Basis:
     """What a decision is a function of, beside the request: time, chance, and what was read.
 
-    `live_digest` is that of health and statistics; `purses` are the accounts of budgets that were looked at.
+    `live_digest` is that of health and statistics; `purses` are the accounts of budgets that were looked at; `learned_digest` is that
+    of the quality model, empty if none was in use.
     """
 
     decided_at: datetime
@@ -139,6 +140,7 @@ class Basis:
     live_digest: bytes
     live_revision: int
     purses: tuple[Purse, ...] = ()
+    learned_digest: bytes = b""
 
 
 class NoEligibleTarget(Exception):

@@ -82,6 +82,8 @@ def _put_target(message: decision_pb2.Target, target: Target) -> None:
 def _put_estimate(message: decision_pb2.Estimate, estimate: Estimate) -> None:
     message.cost_nanousd = estimate.cost_nanousd
     message.quality_ppm = _ppm(estimate.quality)
+    message.quality_low_ppm = _ppm(estimate.quality_low)
+    message.quality_high_ppm = _ppm(estimate.quality_high)
     message.input_tokens = estimate.input_tokens
     message.output_tokens = estimate.output_tokens
     put_duration(message.latency, estimate.latency)

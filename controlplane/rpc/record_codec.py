@@ -160,6 +160,7 @@ def _put_basis(message: record_pb2.Basis, basis: Basis) -> None:
     message.catalog_digest = basis.catalog_digest
     message.live_digest = basis.live_digest
     message.live_revision = basis.live_revision
+    message.learned_digest = basis.learned_digest
     message.purses.extend([_purse(purse) for purse in basis.purses])
 
 
@@ -185,6 +186,7 @@ def _basis_from(message: record_pb2.Basis) -> Basis:
         catalog_digest=message.catalog_digest,
         live_digest=message.live_digest,
         live_revision=message.live_revision,
+        learned_digest=message.learned_digest,
         purses=tuple(_purse_from(purse) for purse in message.purses),
     )
 

@@ -12,6 +12,9 @@ Matrix = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 
+NEVER = 1 << 52
+"""A threshold that nothing is above."""
+
 MOST_TABLES = 4
 """Each table adds trees, up to so many tables: what a tree asks is drawn from one of them."""
 
@@ -126,7 +129,7 @@ def _questions(
                 best, feature, at = gain, column, cut
         if feature < 0:
             asked.append(0)
-            cuts.append(float(np.finfo(np.float32).max))
+            cuts.append(float(NEVER))
             leaf = leaf * 2
             continue
         asked.append(feature)

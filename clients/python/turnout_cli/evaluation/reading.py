@@ -1,7 +1,7 @@
 """Reads prompts as the control plane does: features with the embedding, then the ladder of classifiers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from controlplane.catalog.load import load
 from controlplane.classification.ladder import EVERY, Ladder
@@ -11,7 +11,7 @@ from controlplane.policy.model import RuleSetName
 from controlplane.routing.worked_out import compiled
 from turnout_embedding import load as load_encoder
 from turnout_features.extraction import extract
-from turnout_features.model import Conversation, Embedding, Features, Speaker, Utterance
+from turnout_features.model import Conversation, Features, Speaker, Utterance
 
 Progress = Callable[[str, float], None]
 
@@ -33,9 +33,7 @@ def read_prompts(prompts: Sequence[str], told: Progress) -> list[Read]:
         if at % 256 == 0:
             told("reading", at / len(prompts))
         conversation = Conversation(utterances=(Utterance(speaker=Speaker.USER, text=prompt),))
-        features = replace(
-            extract(conversation, patterns), embedding=Embedding(encoder=encoder.name, values=encoder(prompt))
-        )
+        features = extract(conversation, patterns, encode=encoder)
         found.append(Read(features=features, classification=ladder(features, rule_set, NoHint(), EVERY)))
     told("reading", 1.0)
     return found

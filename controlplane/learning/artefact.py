@@ -1,0 +1,110 @@
+"""A quality model as bytes and back: the same model is the same bytes, so a digest names it."""
+
+import json
+import struct
+from collections.abc import Sequence
+from hashlib import sha256
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from controlplane.learning.model import DEPTH, LEAVES, Forest, Heads, Learned
+
+MAGIC = b"turnout-quality-1\n"
+MOST_BYTES = 64 << 20
+
+_HEAD = struct.Struct("<I")
+
+
+class ArtefactInvalid(ValueError):
+    """Bytes that are no quality model; says why."""
+
+
+def encode(learned: Learned) -> bytes:
+    """`learned` as bytes: a magic line, the length of a JSON header, the header, and whole numbers, lowest byte first."""
+    heads, forest = learned.heads, learned.forest
+    header = {
+        "version": learned.version,
+        "models": sorted(learned.models, key=learned.models.__getitem__),
+        "lengths": {name: list(found) for name, found in sorted(learned.lengths.items())},
+        "trees": len(forest.features),
+        "bags": forest.bags,
+        "heads": None if heads is None else _heads_header(heads),
+    }
+    told = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    columns = [learned.base, learned.spread, forest.features, forest.thresholds, forest.leaves]
+    if heads is not None:
+        columns += [heads.weights, heads.offsets]
+    numbers = b"".join(np.ascontiguousarray(column).astype("<i8").tobytes() for column in columns)
+    return MAGIC + _HEAD.pack(len(told)) + told + numbers
+
+
+def _heads_header(heads: Heads) -> dict[str, object]:
+    return {
+        "encoder": heads.encoder,
+        "shape": list(heads.weights.shape),
+        "centres": heads.centres,
+        "strange": int(heads.strange),
+        "familiar": int(heads.familiar),
+    }
+
+
+def decode(content: bytes) -> Learned:
+    """The model in `content`, with the digest of that. Raises ArtefactInvalid."""
+    if not content.startswith(MAGIC) or len(content) > MOST_BYTES:
+        raise ArtefactInvalid("not a quality model of version 1; train one, or use the software that it was made for")
+    try:
+        return _decoded(content)
+    except (KeyError, TypeError, ValueError, IndexError, struct.error) as error:
+        raise ArtefactInvalid(
+            f"a quality model that is cut or altered ({error}); take it from where it was made"
+        ) from error
+
+
+def _decoded(content: bytes) -> Learned:
+    start = len(MAGIC) + _HEAD.size
+    end = start + _HEAD.unpack_from(content, len(MAGIC))[0]
+    header = json.loads(content[start:end])
+    models, trees, heads = header["models"], header["trees"], header["heads"]
+    shapes: list[Sequence[int]] = [
+        (len(models),), (len(models),), (trees, DEPTH), (trees, DEPTH), (trees, LEAVES, len(models) + 1),
+    ]  # fmt: skip
+    if heads is not None:
+        shapes += [heads["shape"], heads["shape"][:1]]
+    columns = _columns(content[end:], shapes)
+    features = columns[2].astype(np.intp)
+    return Learned(
+        digest=sha256(content).digest(),
+        version=header["version"],
+        models=MappingProxyType({name: at for at, name in enumerate(models)}),
+        base=columns[0],
+        spread=columns[1],
+        heads=None if heads is None else _heads(heads, columns[5], columns[6]),
+        forest=Forest(
+            features=features, thresholds=columns[3].astype(np.float64), leaves=columns[4], bags=header["bags"]
+        ),
+        lengths=MappingProxyType({name: (low, mid, high) for name, (low, mid, high) in header["lengths"].items()}),
+    )
+
+
+def _columns(numbers: bytes, shapes: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:
+    found, at = [], 0
+    for shape in shapes:
+        count = int(np.prod(shape))
+        found.append(np.frombuffer(numbers, dtype="<i8", count=count, offset=at).astype(np.int64).reshape(shape))
+        at += 8 * count
+    if at != len(numbers):
+        raise ValueError(f"{len(numbers)} bytes of numbers, not {at}")
+    return found
+
+
+def _heads(header: dict[str, object], weights: NDArray[np.int64], offsets: NDArray[np.int64]) -> Heads:
+    return Heads(
+        encoder=str(header["encoder"]),
+        weights=weights.astype(np.float64),
+        offsets=offsets.astype(np.float64),
+        centres=int(str(header["centres"])),
+        strange=float(str(header["strange"])),
+        familiar=float(str(header["familiar"])),
+    )

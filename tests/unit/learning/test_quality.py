@@ -1,0 +1,146 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from controlplane.catalog.model import Complexity, TaskType
+from controlplane.classification.model import Classification
+from controlplane.learning.artefact import ArtefactInvalid, decode, encode
+from controlplane.learning.model import PPM, Learned
+from controlplane.learning.quality import UNFAMILIAR, outlook
+from controlplane.learning.structure import NAMES, log2, structure
+from controlplane.learning.training.lesson import Lesson
+from controlplane.learning.training.quality import train
+from turnout_features.model import Embedding, Features
+
+ENCODER = "test-1"
+PLAIN = Classification(
+    task_type=TaskType.QA, complexity=Complexity.MODERATE, domain=None, confidence=0.9, classifier="rules"
+)
+
+
+def lesson(count: int = 400, *, holes: bool = False) -> Lesson:
+    """Texts on two sides of the first dimension; the small model fails on one of them."""
+    rng = np.random.default_rng(5)
+    embeddings = rng.integers(-40, 41, (count, 8)).astype(np.int8)
+    hard = embeddings[:, 0] > 0
+    scores = np.stack(
+        [np.where(hard, rng.random(count) < 0.2, rng.random(count) < 0.9), rng.random(count) < 0.9], axis=1
+    )
+    scores = scores.astype(np.float64)
+    if holes:
+        scores[rng.random(scores.shape) < 0.3] = np.nan
+    return Lesson(
+        encoder=ENCODER,
+        embeddings=embeddings,
+        structure=np.array([structure(features(row.tolist()), PLAIN) for row in embeddings]),
+        tables=np.zeros(count, dtype=np.int64),
+        subjects=np.full(count, -1),
+        groups=np.arange(count),
+        tasks=np.zeros(count, dtype=np.int64),
+        models=["small", "large"],
+        scores=scores,
+        lengths=np.full(scores.shape, np.nan),
+    )
+
+
+def features(values: list[int], encoder: str = ENCODER) -> Features:
+    embedding = Embedding(encoder=encoder, values=np.array(values, dtype=np.int8).tobytes())
+    return Features(last_user_tokens=60, input_tokens=64, characters=300, embedding=embedding)
+
+
+@pytest.fixture(scope="module")
+def learned() -> Learned:
+    return train(lesson())
+
+
+HARD, EASY = features([38, 5, -3, 20, 1, 0, -30, 8]), features([-38, 5, -3, 20, 1, 0, -30, 8])
+
+
+def test_the_small_model_is_expected_to_fail_where_it_failed(learned: Learned) -> None:
+    hard, easy = outlook(learned, HARD, PLAIN), outlook(learned, EASY, PLAIN)
+    assert hard.of("small", 0.5).quality < easy.of("small", 0.5).quality - 200_000
+    assert hard.of("large", 0.5).quality > hard.of("small", 0.5).quality
+
+
+def test_names_are_the_same_in_any_case(learned: Learned) -> None:
+    found = outlook(learned, HARD, PLAIN)
+    assert found.of("SMALL", 0.1) == found.of("small", 0.9)
+
+
+def test_a_model_without_results_has_its_own_score(learned: Learned) -> None:
+    found = outlook(learned, replace(HARD, embedding=None), PLAIN)
+    low, high = found.of("other", 0.3), found.of("other", 0.9)
+    assert low.quality < high.quality
+    assert low.high - low.low > 0
+
+
+def test_an_interval_holds_what_is_expected_and_is_wide_where_nothing_is_known(learned: Learned) -> None:
+    known, unknown = outlook(learned, HARD, PLAIN), outlook(learned, features([1] * 8, "another"), PLAIN)
+    for found in (known, unknown):
+        prospect = found.of("small", 0.5)
+        assert 0 <= prospect.low <= prospect.quality <= prospect.high <= PPM
+    assert unknown.trust == 0
+    prospect = unknown.of("small", 0.5)
+    assert prospect.high - prospect.quality > UNFAMILIAR
+
+
+def test_without_a_known_embedding_only_the_kind_of_work_and_the_length_count(learned: Learned) -> None:
+    strange, absent = (
+        outlook(learned, features([1] * 8, "another"), PLAIN),
+        outlook(learned, replace(HARD, embedding=None), PLAIN),
+    )
+    assert strange.of("small", 0.5) == absent.of("small", 0.5)
+
+
+def test_harder_work_widens_the_gap_where_nothing_is_known_of_the_text(learned: Learned) -> None:
+    def gap(task: TaskType) -> int:
+        found = outlook(learned, replace(HARD, embedding=None), replace(PLAIN, task_type=task))
+        return found.of("large", 0.5).quality - found.of("small", 0.5).quality
+
+    assert gap(TaskType.REASONING) > gap(TaskType.QA) > gap(TaskType.CREATIVE)
+
+
+def test_the_same_request_has_the_same_outlook(learned: Learned) -> None:
+    assert [outlook(learned, HARD, PLAIN).of("small", 0.5) for _ in range(3)] == [
+        outlook(learned, HARD, PLAIN).of("small", 0.5)
+    ] * 3
+
+
+def test_tables_with_holes_are_learned_from() -> None:
+    found = outlook(train(lesson(holes=True)), HARD, PLAIN)
+    assert found.of("small", 0.5).quality < found.of("large", 0.5).quality
+
+
+def test_no_scores_at_all_are_refused() -> None:
+    empty = lesson(20)
+    with pytest.raises(ValueError, match="no prompt has a score"):
+        train(replace(empty, scores=np.full(empty.scores.shape, np.nan)))
+
+
+def test_a_model_is_the_same_after_it_was_written_and_read(learned: Learned) -> None:
+    content = encode(learned)
+    again = decode(content)
+    assert encode(again) == content
+    assert len(again.digest) == 32
+    for one in (HARD, EASY):
+        assert outlook(again, one, PLAIN).of("small", 0.5) == outlook(learned, one, PLAIN).of("small", 0.5)
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda one: one[:-3], lambda one: b"x" + one, lambda one: one[:40], lambda one: one + b"12345678"]
+)
+def test_bytes_that_are_cut_or_altered_are_refused(learned: Learned, spoil: object) -> None:
+    assert callable(spoil)
+    with pytest.raises(ArtefactInvalid):
+        decode(spoil(encode(learned)))
+
+
+def test_logarithms_grow_with_their_number() -> None:
+    found = [log2(number) for number in range(3000)]
+    assert found == sorted(found)
+    assert [log2(0), log2(1), log2(3), log2(1023)] == [0, 64, 128, 640]
+
+
+def test_every_place_of_the_structure_has_a_name() -> None:
+    assert len(structure(HARD, PLAIN)) == len(NAMES)
