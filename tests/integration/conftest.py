@@ -1,6 +1,7 @@
-"""Every kind of store, empty, for each test that asks for one."""
+"""Every kind of store, empty, for each test that asks for one; the time of tests that are about time limits."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,15 @@ import pytest_asyncio
 
 from controlplane.store.open import open_store
 from controlplane.store.protocols import Store
+from tests.support.virtual_time import loopback_time_loop
 
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 KINDS = ("sqlite", "postgresql")
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, LoopFactory]:
+    """Time that a busy machine takes is none to what is marked `loopback_time`."""
+    return {"loop": loopback_time_loop if item.get_closest_marker("loopback_time") else asyncio.new_event_loop}
 
 
 @pytest.fixture(params=KINDS)

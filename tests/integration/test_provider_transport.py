@@ -24,6 +24,7 @@ from dataplane.snapshot.model import Deployment, Timeouts, WireProtocol
 from tests.support.raw_server import STREAM_HEAD, Connection, raw_server
 from tests.support.recordings import collect
 
+pytestmark = pytest.mark.loopback_time
 SHORT = timedelta(milliseconds=60)
 ANSWER = json.dumps(
     {

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from dataplane.execution.clock import SystemClock
+from dataplane.execution.clock import Clock, SystemClock
 from dataplane.execution.equipment import RunnerSettings
 from dataplane.provider.address import Network, read_network
 from dataplane.provider.http1.transport import HttpTransport
@@ -19,7 +19,10 @@ SECRETS = {"env:A_KEY": "sk-first", "env:B_KEY": "sk-second"}
 
 @asynccontextmanager
 async def worker(
-    *deployments: Deployment, allowed: Sequence[Network] = LOOPBACK, settings: RunnerSettings | None = None
+    *deployments: Deployment,
+    allowed: Sequence[Network] = LOOPBACK,
+    settings: RunnerSettings | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Rig]:
     """A runner of these deployments with the product's own provider and transport; 20 s and no longer."""
     async with HttpTransport(allowed=allowed) as transport, asyncio.timeout(20):
@@ -27,7 +30,7 @@ async def worker(
         yield Rig(
             {},
             deployments=deployments,
-            clock=SystemClock(),
+            clock=clock or SystemClock(),
             credentials=SECRETS.get,
             provider=provider,
             settings=settings,

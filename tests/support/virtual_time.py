@@ -23,16 +23,36 @@ class JumpingSelector(selectors.DefaultSelector):
         return list(super().select(0))
 
 
+GRACE = 0.02
+"""Seconds of this machine in which what was sent to a socket of this machine has come."""
+
+
+class LoopbackSelector(JumpingSelector):
+    """Counts only time in which nothing came: however slow the machine, no time limit ends before what it limits."""
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is ready now or within the grace."""
+        ready = selectors.DefaultSelector.select(self, timeout if timeout is None else min(timeout, GRACE))
+        if not ready and timeout:
+            self.passed += max(timeout, 0.0)
+        return list(ready)
+
+
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Everything that happens at the same virtual time runs in the order in which it was scheduled."""
 
-    def __init__(self) -> None:
-        self._jumps = JumpingSelector()
+    def __init__(self, jumps: JumpingSelector | None = None) -> None:
+        self._jumps = jumps or JumpingSelector()
         super().__init__(self._jumps)
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._jumps.passed
+
+
+def loopback_time_loop() -> VirtualTimeLoop:
+    """A loop for real sockets whose other ends belong to the same loop."""
+    return VirtualTimeLoop(LoopbackSelector())
 
 
 class VirtualClock:

@@ -366,6 +366,7 @@ async def test_a_broken_stream_tells_what_came_and_then_fails(
         assert any(isinstance(event, TextDelta) for event in came)
 
 
+@pytest.mark.loopback_time
 @each_protocol
 @whole_and_streamed
 async def test_silence_ends_at_its_time_limit(
