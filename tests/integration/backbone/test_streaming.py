@@ -165,11 +165,11 @@ async def test_a_provider_is_left_alone_while_its_caller_stays(planes: Backbone)
 
 
 async def test_the_callers_deadline_ends_the_whole_chain(planes: Backbone) -> None:
-    """Both providers hang; the caller's second is over before either has answered, and both were hung up on."""
+    """Both providers hang; the caller's time is over before either has answered, and both were hung up on."""
     first, second = Held(), Held()
     planes.providers.then("first", first)
     planes.providers.then("second", second)
-    call = planes.runner.stream(stream(await planes.decide()), timeout=1.0)
+    call = planes.runner.stream(stream(await planes.decide()), timeout=2.0)
     with pytest.raises(grpc.aio.AioRpcError) as over:
         await call.read()
     assert over.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

@@ -27,21 +27,25 @@ async def test_cancelling_the_task_cancels_the_call(both: Planes, turnout: Clien
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await gate.cancelled.wait()
 
 
 async def test_a_timeout_around_the_call_cancels_it(both: Planes, turnout: Client) -> None:
     gate = Gate(hang)
     both.worker.script.then("Generate", gate)
+    limit = asyncio.timeout(None)
 
     async def bounded() -> None:
-        async with asyncio.timeout(0.3):
+        async with limit:
             await turnout.chat("Why is the sky blue?")
 
+    running = asyncio.ensure_future(bounded())
+    await gate.came.wait()
+    limit.reschedule(asyncio.get_running_loop().time())
     with pytest.raises(TimeoutError):
-        await bounded()
-    async with asyncio.timeout(5):
+        await running
+    async with asyncio.timeout(20):
         await gate.cancelled.wait()
 
 

@@ -211,7 +211,7 @@ async def test_time_that_is_over_after_content_breaks_the_stream(both: Planes, t
 
     both.worker.script.then("StreamGenerate", slow)
     with pytest.raises(StreamBroken) as broken:
-        _ = [event async for event in turnout.chat_stream("Why is the sky blue?", timeout=0.4)]
+        _ = [event async for event in turnout.chat_stream("Why is the sky blue?", timeout=2)]
     assert broken.value.reason == "DEADLINE_EXCEEDED"
     assert isinstance(broken.value.__cause__, DeadlineExceeded)
 
@@ -292,7 +292,7 @@ async def test_a_stream_that_nobody_reads_on_is_cancelled(
 
     both.worker.script.then("StreamGenerate", endless)
     await stop(turnout.chat_stream("Why is the sky blue?"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await gate.cancelled.wait()
 
 
