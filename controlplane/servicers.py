@@ -28,6 +28,7 @@ from controlplane.routing.books import Books
 from controlplane.routing.commands import ClassifyRequest, ExplainRoute, Surroundings
 from controlplane.routing.deciding import DecideRoute
 from controlplane.routing.memory import DecisionMemory
+from controlplane.routing.remembered import Readings
 from controlplane.routing.worked_out import WorkedOut
 from controlplane.rpc.api_keys import ApiKeyCommands, ApiKeyServicer
 from controlplane.rpc.audit import AuditCommands, AuditServicer
@@ -76,6 +77,7 @@ class Parts:
     publication: Publication
     worked_out: WorkedOut
     encoder: Callable[[], Encode]
+    readings: Readings
     sight: Sight
     records: Records
     entries: EntryMaker
@@ -120,8 +122,9 @@ def _routing(parts: Parts, signatures: OwnSignatures) -> RoutingServicer:
         patterns=parts.worked_out.patterns,
         routes=parts.worked_out.routes,
         encoder=parts.encoder,
+        readings=parts.readings,
         seconds=perf_counter,
-        classify=Ladder(),
+        classify=ladder(perf_counter),
         clock=parts.clock,
         draw=parts.draw,
         new_id=parts.entries.new_id,

@@ -35,6 +35,7 @@ from controlplane.outcome.shared_views import SharedViews
 from controlplane.outcome.sight import Sight
 from controlplane.records import Records, Shell
 from controlplane.routing.books import Books
+from controlplane.routing.remembered import READINGS, VECTORS, Readings, Remembered, RememberingEncoder, watch_caches
 from controlplane.routing.worked_out import WorkedOut
 from controlplane.rpc.access import ACCESS
 from controlplane.rpc.erasing import BodyEraser
@@ -56,9 +57,8 @@ from controlplane.snapshot.version_file import VersionFile
 from controlplane.state import ROUTES, VERSION, State, open_state
 from controlplane.store.open import open_store
 from controlplane.store.protocols import Store, StoreUnavailable
-from turnout_embedding import Encoder
 from turnout_embedding import load as load_encoder
-from turnout_features import prepare_merges
+from turnout_features import Encode, prepare_merges
 from turnout_wire.dev import SAID
 from turnout_wire.hosting import Host
 from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
@@ -107,7 +107,10 @@ class ControlPlane:
         self._state = state
         self._telemetry = telemetry
         self._draw = draw
-        self._encoder: Callable[[], Encoder] = cache(load_encoder)
+        vectors: Remembered[bytes, bytes] = Remembered(VECTORS)
+        self._readings: Readings = Remembered(READINGS)
+        watch_caches(telemetry.metrics, {"reading": self._readings, "vector": vectors})
+        self._encoder: Callable[[], Encode] = cache(lambda: RememberingEncoder(load_encoder(), vectors))
         self._worked_out = WorkedOut(RouteFits(self._encoder, config.state / ROUTES))
         versions = SharedVersions(store.database, self._clock) if config.shared else VersionFile(config.state / VERSION)
         self._snapshots = SnapshotHolder(versions, self._clock)
@@ -337,6 +340,7 @@ class ControlPlane:
             publication=self._publication,
             worked_out=self._worked_out,
             encoder=self._encoder,
+            readings=self._readings,
             sight=self._sight,
             records=self._records,
             entries=self._entries,

@@ -11,9 +11,10 @@ from controlplane.classification.rules import Hint
 from controlplane.decision.engine import explain
 from controlplane.decision.index import SnapshotIndex
 from controlplane.decision.model import Decision, Request
-from controlplane.policy.model import RouteSet, RuleSet
+from controlplane.policy.model import Policy, RouteSet, RuleSet
 from controlplane.routing.model import Ask, Shown
 from controlplane.routing.on_route import Match, on_route
+from controlplane.routing.remembered import SLOW_S, ReadingKey, Readings, Understood
 from controlplane.routing.rules import policy_for
 from controlplane.snapshot.model import Snapshot
 from turnout_features import Encode, extract
@@ -47,6 +48,8 @@ class Surroundings:
     """The matcher of a set of semantic routes."""
     encoder: Callable[[], Encode] | None = None
     """Gives what makes vectors of texts that callers show; without it their requests have none."""
+    readings: Readings | None = None
+    """What requests were taken for lately; without it each is read anew."""
     seconds: Callable[[], float] = lambda: 0.0
     """A clock that only goes forward, for telling how long something took."""
 
@@ -77,11 +80,9 @@ class ReadRequest:
         """
         reads = policy_for(ask.origin, ask.policy, snapshot.catalog, ask.model)
         rules = snapshot.catalog.rule_sets[reads.rule_set]
-        features = self._features(ask, rules)
-        taken = self._around.classify(features, rules, ask.hint, reads.classifiers, told=told)
-        if reads.routes is not None:
-            match = self._around.routes(snapshot.catalog.route_sets[reads.routes])
-            taken = on_route(taken, features.embedding, match, self._around.seconds, told=told)
+        routes = None if reads.routes is None else snapshot.catalog.route_sets[reads.routes]
+        key = None if told else self._key(ask, reads, rules, routes)
+        features, taken = self._understood(ask, reads, rules, routes, key, told=told)
         ask.trace.event(
             "turnout.classify",
             {
@@ -105,6 +106,42 @@ class ReadRequest:
             affinity=ask.affinity,
         )
         return Reading(request=request, snapshot=snapshot, rule_set=rules)
+
+    def _key(self, ask: Ask, reads: Policy, rules: RuleSet, routes: RouteSet | None) -> ReadingKey | None:
+        """What is found is kept under; None for what a client found, which only its word ties to the digest."""
+        around = self._around
+        if around.readings is None or not isinstance(ask.content, Shown):
+            return None
+        return ReadingKey(
+            request_digest=ask.content.request_digest,
+            rule_set=rules.digest,
+            route_set=b"" if routes is None else routes.digest,
+            classifiers=reads.classifiers,
+            encoder="" if around.encoder is None else around.encoder().name,
+            task_type=ask.hint.task_type,
+            complexity=ask.hint.complexity,
+        )
+
+    def _understood(
+        self, ask: Ask, reads: Policy, rules: RuleSet, routes: RouteSet | None, key: ReadingKey | None, *, told: bool
+    ) -> Understood:
+        readings = self._around.readings
+        if key is None or readings is None:
+            return self._found(ask, reads, rules, routes, told=told)
+        known = readings.find(key)
+        if known is None:
+            start = self._around.seconds()
+            known = self._found(ask, reads, rules, routes, told=told)
+            if self._around.seconds() - start < SLOW_S:
+                readings.keep(key, known)
+        return known
+
+    def _found(self, ask: Ask, reads: Policy, rules: RuleSet, routes: RouteSet | None, *, told: bool) -> Understood:
+        around, features = self._around, self._features(ask, rules)
+        taken = around.classify(features, rules, ask.hint, reads.classifiers, told=told)
+        if routes is not None:
+            taken = on_route(taken, features.embedding, around.routes(routes), around.seconds, told=told)
+        return features, taken
 
     def _features(self, ask: Ask, rules: RuleSet) -> Features:
         if isinstance(ask.content, Shown):
