@@ -2,14 +2,15 @@
 
 import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from controlplane.learning.model import DEPTH, LEAVES, Forest, Heads, Learned
+from controlplane.learning.model import DEPTH, LEAVES, Forest, Heads, Learned, Topics
 
 MAGIC = b"turnout-quality-1\n"
 MOST_BYTES = 64 << 20
@@ -35,7 +36,7 @@ def encode(learned: Learned) -> bytes:
     told = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     columns = [learned.base, learned.spread, forest.features, forest.thresholds, forest.leaves]
     if heads is not None:
-        columns += [heads.weights, heads.offsets]
+        columns += [heads.weights, heads.offsets, *(topics.values for topics in heads.topics)]
     numbers = b"".join(np.ascontiguousarray(column).astype("<i8").tobytes() for column in columns)
     return MAGIC + _HEAD.pack(len(told)) + told + numbers
 
@@ -44,6 +45,7 @@ def _heads_header(heads: Heads) -> dict[str, object]:
     return {
         "encoder": heads.encoder,
         "shape": list(heads.weights.shape),
+        "topics": [[each.start, each.stop, each.values.shape[1]] for each in heads.topics],
         "centres": heads.centres,
         "strange": int(heads.strange),
         "familiar": int(heads.familiar),
@@ -71,7 +73,11 @@ def _decoded(content: bytes) -> Learned:
         (len(models),), (len(models),), (trees, DEPTH), (trees, DEPTH), (trees, LEAVES, len(models) + 1),
     ]  # fmt: skip
     if heads is not None:
-        shapes += [heads["shape"], heads["shape"][:1]]
+        shapes += [
+            heads["shape"],
+            heads["shape"][:1],
+            *((stop - start, kinds) for start, stop, kinds in heads["topics"]),
+        ]
     columns = _columns(content[end:], shapes)
     features = columns[2].astype(np.intp)
     return Learned(
@@ -80,7 +86,7 @@ def _decoded(content: bytes) -> Learned:
         models=MappingProxyType({name: at for at, name in enumerate(models)}),
         base=columns[0],
         spread=columns[1],
-        heads=None if heads is None else _heads(heads, columns[5], columns[6]),
+        heads=None if heads is None else _heads(heads, columns[5:]),
         forest=Forest(
             features=features, thresholds=columns[3].astype(np.float64), leaves=columns[4], bags=header["bags"]
         ),
@@ -99,12 +105,16 @@ def _columns(numbers: bytes, shapes: Sequence[Sequence[int]]) -> list[NDArray[np
     return found
 
 
-def _heads(header: dict[str, object], weights: NDArray[np.int64], offsets: NDArray[np.int64]) -> Heads:
+def _heads(header: Mapping[str, Any], columns: Sequence[NDArray[np.int64]]) -> Heads:
     return Heads(
         encoder=str(header["encoder"]),
-        weights=weights.astype(np.float64),
-        offsets=offsets.astype(np.float64),
-        centres=int(str(header["centres"])),
-        strange=float(str(header["strange"])),
-        familiar=float(str(header["familiar"])),
+        weights=columns[0].astype(np.float64),
+        offsets=columns[1].astype(np.float64),
+        topics=tuple(
+            Topics(start=start, stop=stop, values=values.astype(np.float64))
+            for (start, stop, _), values in zip(header["topics"], columns[2:], strict=True)
+        ),
+        centres=header["centres"],
+        strange=float(header["strange"]),
+        familiar=float(header["familiar"]),
     )

@@ -17,6 +17,18 @@ LEAVES = 1 << DEPTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Topics:
+    """Subjects of a table: the lines from `start` to `stop` say how likely each is, `values` (subjects x results) how models do on it.
+
+    Values are in thousandths, and whole numbers.
+    """
+
+    start: int
+    stop: int
+    values: Exact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heads:
     """Straight-line predictions from an embedding: `weights` (heads x dimensions), `offsets` (heads), both whole numbers.
 
@@ -27,6 +39,7 @@ class Heads:
     encoder: str
     weights: Exact
     offsets: Exact
+    topics: tuple[Topics, ...]
     centres: int
     strange: float
     familiar: float

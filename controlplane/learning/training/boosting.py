@@ -23,14 +23,14 @@ MOST_TABLES = 4
 class Growth:
     """How trees are grown: `bags` times `trees`, each step `rate` of what is left; a leaf's mean is held back as by `shrink` prompts."""
 
-    bags: int = 4
-    trees: int = 50
+    bags: int = 8
+    trees: int = 40
     rate: float = 0.08
-    shrink: float = 60.0
+    shrink: float = 30.0
     least: int = 40
     bins: int = 24
-    columns: float = 0.5
-    rows: float = 0.7
+    columns: float = 0.3
+    rows: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from controlplane.learning.model import PPM, Forest, Heads, Learned
-from controlplane.learning.quality import HARDNESS_USUAL, SCALE, STEEP
+from controlplane.learning.model import PPM, Forest, Heads, Learned, Topics
+from controlplane.learning.quality import HARDNESS_USUAL, SCALE, STEEP, suppose
 from controlplane.learning.training.boosting import Grown, Growth, grow
 from controlplane.learning.training.lesson import Lesson
 from controlplane.learning.training.ridge import HARSH, MILD, Lines, centres, ridge, summaries
@@ -22,6 +22,10 @@ UNIT = 1000
 """Lines predict shares in this many parts."""
 
 CENTRES = 32
+
+SHRINK = 20.0
+"""Prompts that weigh as much as the whole table, where a subject's mean is taken."""
+
 PRIOR_LABELS = 40.0
 """Results that weigh as much as what is known of a model without any."""
 
@@ -52,7 +56,7 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
         models=MappingProxyType({name: at for at, name in enumerate(lesson.models)}),
         base=_whole(base, PPM),
         spread=_whole(spread, PPM),
-        heads=_heads(lesson, rows, lines, about) if rows.shape[1] else None,
+        heads=_heads(lesson, rows, aims, lines, about) if rows.shape[1] else None,
         forest=_forest(forest, Growth().bags),
         lengths=_lengths(lesson),
     )
@@ -96,7 +100,7 @@ def _parts(lesson: Lesson) -> Whole:
 def _lines(lesson: Lesson, rows: Matrix, aims: Matrix, used: NDArray[np.bool_]) -> Lines:
     """Lines to the aims, and for each subject to how likely a prompt is of it, fitted on `used` rows."""
     results = ridge(rows[used], aims[used], HARSH)
-    subjects = _subjects(lesson)
+    subjects = _subjects(lesson)[0]
     if not subjects.shape[1]:
         return results
     about = ridge(rows[used], subjects[used], MILD)
@@ -106,16 +110,42 @@ def _lines(lesson: Lesson, rows: Matrix, aims: Matrix, used: NDArray[np.bool_]) 
     )
 
 
-def _subjects(lesson: Lesson) -> Matrix:
-    """One column a subject, 1 for its prompts and 0 for others of the same table, NaN in other tables."""
-    columns = []
+def _subjects(lesson: Lesson) -> tuple[Matrix, list[int]]:
+    """One column a subject, 1 for its prompts and 0 for others of the same table, NaN in other tables; and the table of each."""
+    columns: list[Matrix] = []
+    tables: list[int] = []
     for subject in range(int(lesson.subjects.max(initial=-1)) + 1):
         mine = lesson.subjects == subject
         if mine.sum() < 2 * FOLDS:
             continue
         table = lesson.tables[mine][0]
         columns.append(np.where(lesson.tables == table, mine.astype(np.float64), np.nan))
-    return np.stack(columns, axis=1) if columns else np.empty((len(lesson), 0))
+        tables.append(int(table))
+    return (np.stack(columns, axis=1) if columns else np.empty((len(lesson), 0))), tables
+
+
+def _topics(lesson: Lesson, aims: Matrix, used: NDArray[np.bool_]) -> tuple[Topics, ...]:
+    """How models do on each subject, by `used` rows: means of the aims of the subject's table, held back towards all of that."""
+    members, tables = _subjects(lesson)
+    found = []
+    for table in sorted(set(tables)):
+        columns = [at for at, of in enumerate(tables) if of == table]
+        mine = used & (lesson.tables == table)
+        told = ~np.isnan(aims[mine]).all(0) if mine.any() else np.zeros(aims.shape[1], dtype=bool)
+        if len(columns) < 2 or not told.any():
+            continue
+        values = _means(members[np.ix_(mine, columns)], aims[np.ix_(mine, told)])
+        start = aims.shape[1] + columns[0]
+        found.append(Topics(start=start, stop=start + len(columns), values=np.round(values * UNIT)))
+    return tuple(found)
+
+
+def _means(member: Matrix, told: Matrix) -> Matrix:
+    known = ~np.isnan(told)
+    whole = np.where(known, told, 0.0).sum(0) / np.maximum(known.sum(0), 1)
+    sums = member.T @ np.where(known, told, 0.0)
+    means: Matrix = (sums + SHRINK * whole) / (member.T @ known + SHRINK)
+    return means
 
 
 def _ahead(lesson: Lesson, rows: Matrix, aims: Matrix, parts: Whole, told: Progress) -> Matrix:
@@ -125,12 +155,14 @@ def _ahead(lesson: Lesson, rows: Matrix, aims: Matrix, parts: Whole, told: Progr
     found: Matrix | None = None
     for part in range(FOLDS):
         mine = parts == part
-        said = _lines(lesson, rows, aims, ~mine)(rows[mine])
+        lines = np.floor(_lines(lesson, rows, aims, ~mine)(rows[mine]) * UNIT)
+        supposed = [suppose(lines, topics) for topics in _topics(lesson, aims, ~mine)]
+        said = np.concatenate([lines, *supposed], axis=1)
         if found is None:
             found = np.empty((len(lesson), said.shape[1]))
         found[mine] = said
         told("lines", 0.5 * (part + 1) / FOLDS)
-    return np.floor((found if found is not None else np.empty((len(lesson), 0))) * UNIT)
+    return found if found is not None else np.empty((len(lesson), 0))
 
 
 def _places(rows: Matrix, seed: int) -> Matrix:
@@ -140,7 +172,7 @@ def _places(rows: Matrix, seed: int) -> Matrix:
     return centres(rows / np.maximum(length, 1e-12), CENTRES, seed)
 
 
-def _heads(lesson: Lesson, rows: Matrix, lines: Lines, about: Matrix) -> Heads:
+def _heads(lesson: Lesson, rows: Matrix, aims: Matrix, lines: Lines, about: Matrix) -> Heads:
     weights = np.concatenate([lines.weights.T * UNIT, about * UNIT]) / 127.0
     offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about))])
     near = (rows @ about.T).max(1) * UNIT
@@ -149,6 +181,7 @@ def _heads(lesson: Lesson, rows: Matrix, lines: Lines, about: Matrix) -> Heads:
         encoder=lesson.encoder,
         weights=np.round(weights * SCALE),
         offsets=np.round(offsets * SCALE),
+        topics=_topics(lesson, aims, np.ones(len(lesson), dtype=bool)),
         centres=len(about),
         strange=float(np.floor(low)),
         familiar=float(np.floor(max(high, low + 1))),

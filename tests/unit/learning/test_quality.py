@@ -35,7 +35,7 @@ def lesson(count: int = 400, *, holes: bool = False) -> Lesson:
         embeddings=embeddings,
         structure=np.array([structure(features(row.tolist()), PLAIN) for row in embeddings]),
         tables=np.zeros(count, dtype=np.int64),
-        subjects=np.full(count, -1),
+        subjects=(embeddings[:, 1] > 0).astype(np.int64),
         groups=np.arange(count),
         tasks=np.zeros(count, dtype=np.int64),
         models=["small", "large"],
