@@ -62,5 +62,6 @@ class Encoder:
         for piece in pieces:
             row[:STATIC] += weights.rows[piece] * weights.factors[piece]
         importance = max([int(weights.importance[piece]) for piece in pieces], default=LARGEST_IMPORTANCE)
-        row[STATIC:] = spelled(word, importance)
+        for place, value in spelled(word, importance).items():
+            row[STATIC + place] = value
         mark[:] = checksum(word), importance

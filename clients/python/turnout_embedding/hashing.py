@@ -26,13 +26,13 @@ def checksum(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass"))
 
 
-def spelled(word: str, importance: int) -> list[int]:
-    """The vector of one word and its n-grams."""
-    sums = [0] * (2 * HASHED)
-    sums[_slot(word)] += WORD * importance
+def spelled(word: str, importance: int) -> dict[int, int]:
+    """The vector of one word and its n-grams, by its dimensions that are not nothing."""
+    sums = {_slot(word): WORD * importance}
     for gram in _grams(f"<{word}>"):
-        sums[_slot(gram)] += GRAM * importance
-    return [plus - minus for plus, minus in zip(sums[:HASHED], sums[HASHED:], strict=True)]
+        slot = _slot(gram)
+        sums[slot] = sums.get(slot, 0) + GRAM * importance
+    return {slot % HASHED: sums.get(slot % HASHED, 0) - sums.get(slot % HASHED + HASHED, 0) for slot in sums}
 
 
 def pairs(checksums: NDArray[np.uint32], importance: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -45,7 +45,7 @@ def read(folder: Path = FOLDER) -> Weights:
     return Weights(
         digest=json.loads((folder / ABOUT).read_text("utf-8"))["digest"],
         vocabulary=Vocabulary.of(pieces),
-        rows=np.load(folder / ROWS, mmap_mode="r"),
+        rows=np.asarray(np.load(folder / ROWS, mmap_mode="r")),  # a plain view: a memmap is slow to index
         factors=scales[0],
         importance=scales[1],
     )

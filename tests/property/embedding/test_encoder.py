@@ -29,7 +29,7 @@ def plainly(text: str) -> bytes:
             for at in range(STATIC):
                 total[at] += int(WEIGHTS.rows[piece][at]) * int(WEIGHTS.factors[piece])
         importance = max([int(WEIGHTS.importance[piece]) for piece in pieces], default=LARGEST_IMPORTANCE)
-        for at, value in enumerate(spelled(word, importance)):
+        for at, value in spelled(word, importance).items():
             total[STATIC + at] += value
         heard.append((checksum(word), importance))
     if found:
