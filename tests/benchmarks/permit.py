@@ -11,9 +11,10 @@ from dataplane.permit.replay import ReplayGuard
 from dataplane.permit.verify import verify
 from dataplane.snapshot.model import Key
 from tests.conformance.vectors import context, load, reader
-from tools.envelope_cases import ACTIVE, GOOD
+from tools.envelope_cases import ACTIVE, GOOD, batch
 from turnout.routing.v1.decision_pb2 import RouteDecision
 from turnout_wire import ed25519, strict
+from turnout_wire.batch import RememberedRoots, sign_all
 from turnout_wire.digest import request_digest
 from turnout_wire.envelope import seal
 from turnout_wire.pae import pae
@@ -23,6 +24,8 @@ from turnout_wire.uuid7 import uuid7
 CALLS, REPEATS = 500, 9
 VECTOR = load("good")
 STEP = VECTOR.steps[0]
+TOGETHER = batch(14)
+"""As many as a gateway asks for at once when 16 callers wait."""
 KEY: Key = next(iter(VECTOR.keys.values()))
 
 
@@ -47,6 +50,9 @@ def steps_of_verifying() -> Iterator[tuple[str, Callable[[], object]]]:
     yield "payload type", lambda: steps.payload_type(sealed, PayloadType.DECISION)
     yield "key", lambda: (steps.known_key(sealed, VECTOR.keys), steps.key_in_force(KEY, now))
     yield "signature", lambda: steps.signature(sealed, KEY, ed25519.verify)
+    first, remembering = TOGETHER[0], RememberedRoots(ed25519.verify)
+    batched = replace(sealed, payload=first.payload, signatures=first.signatures)
+    yield f"signature of {len(TOGETHER)} at once, its root known", lambda: steps.signature(batched, KEY, remembering)
     yield "decision: read strictly", lambda: reader()(GOOD.payload)
     yield "issuer", lambda: steps.issuer(decision, KEY)
     yield "features", lambda: steps.features(decision, VECTOR.features)
@@ -74,6 +80,8 @@ def sealing() -> Iterator[tuple[str, Callable[[], object]]]:
     body = bytes(20_000)
     yield "sign", lambda: ACTIVE.sign(message)
     yield "seal", lambda: seal(PayloadType.DECISION, GOOD.payload, ACTIVE)
+    messages = [pae(PayloadType.DECISION, each.payload) for each in TOGETHER]
+    yield f"sign {len(messages)} at once", lambda: sign_all(messages, ACTIVE)
     yield "uuid7", lambda: uuid7(now, 12345)
     yield "request digest, 20 kB", lambda: request_digest("a/b", body)
 
@@ -96,7 +104,7 @@ def main() -> None:
     for group in (whole, steps_of_verifying, parts_of_reading, sealing):
         print(f"{(group.__doc__ or '').rstrip('.')}")
         for name, function in group():
-            print(f"  {name:<34}{microseconds(function):8.1f} µs")
+            print(f"  {name:<44}{microseconds(function):8.1f} µs")
 
 
 if __name__ == "__main__":

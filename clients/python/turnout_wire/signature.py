@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from turnout_wire.quick import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inclusion:
     """The place of an envelope among all that were signed at once, and the hashes beside the way up to their root."""
@@ -13,6 +16,7 @@ class Inclusion:
     path: tuple[bytes, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """A signature (64 bytes for Ed25519) by the key `key_id`; with an inclusion it is over the root that its path leads to."""
