@@ -14,7 +14,7 @@ from controlplane.audit.log_key import LogKey
 from controlplane.budget.alert_log import AlertLog
 from controlplane.budget.commands import Accounts, BudgetCommands, GetBudget, ListAlerts, ListBudgets
 from controlplane.catalog.commands import catalog_commands
-from controlplane.classification.ladder import Ladder
+from controlplane.classification.standard import ladder
 from controlplane.insight.following import Following
 from controlplane.journal.model import Append
 from controlplane.outcome.booking import Booking

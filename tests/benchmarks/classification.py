@@ -187,17 +187,17 @@ def main() -> None:
     if not labelled.shared().is_dir():
         print(f"\n{labelled.shared()} is absent: no figures on public prompts")
         return
-    public = {split: judge(labelled.templates(split)) for split in ("tune", "held_out")}
+    public = {split: judge(labelled.templates(split)) for split in ("train", "held_out")}
     report("task templates, held-out families", public["held_out"])
     confusion(public["held_out"])
-    report("task templates, families tuned on", public["tune"])
+    report("task templates, families trained on", public["train"])
     others = {name: judge(rows) for name, rows in _others().items()}
     for name, judged in others.items():
         report(name, judged)
     if "--speed" in sys.argv:
         speed(judge)
     if "--fit" in sys.argv:
-        fit(judge, [own["tune"], own["tune"], public["tune"], others["gsm8k"], others["clinc150"]])
+        fit(judge, [own["tune"], own["tune"], public["train"], others["gsm8k"], others["clinc150"]])
 
 
 def _others() -> dict[str, Iterable[Labelled]]:

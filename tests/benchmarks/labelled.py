@@ -15,7 +15,7 @@ from turnout_features import Conversation, Speaker, Utterance
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "clients" / "python" / "turnout_cli" / "data" / "demo_prompts.jsonl"
-TEMPLATES = Path(__file__).with_name("template_tasks.tsv")
+TEMPLATES = ROOT / "controlplane" / "learning" / "training" / "labels" / "templates.tsv"
 REASONING_SUBJECTS = frozenset({"math", "physics", "chemistry", "engineering", "computer science"})
 
 

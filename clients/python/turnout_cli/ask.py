@@ -25,6 +25,7 @@ from turnout_client import (
     Finish,
     NoEligibleTarget,
     RouteOptions,
+    Rung,
 )
 
 
@@ -172,15 +173,37 @@ async def classify(client: Client, prompt: str, console: Console, *, as_json: bo
 
 
 def show_classification(found: Classification, console: Console) -> None:
-    """A classification with its strongest signals."""
+    """A classification with what each classifier said, and its strongest signals."""
     domain = f", {found.domain.value}" if found.domain else ""
     console.print(
         f"[magenta]{found.task_type.value}, {found.complexity.value}{domain}[/magenta], confidence "
         f"{found.confidence:.2f}, by {found.classifier}"
     )
+    _show_rungs(found.rungs, console)
     strongest = sorted(found.signals, key=lambda signal: -abs(signal.weight))[:8]
     told = ", ".join(f"{signal.name} → {signal.votes_for} {signal.weight:+.1f}" for signal in strongest)
     console.print(f"[dim]signals: {escape(told) or 'none'}[/dim]", highlight=False)
+
+
+def _show_rungs(rungs: Sequence[Rung], console: Console) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("classifier", no_wrap=True)
+    table.add_column("answer", overflow="fold")
+    for column in ("confidence", "time"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for rung in rungs:
+        sure = "" if rung.silence or rung.task_type is None else f"{rung.confidence:.2f}"
+        table.add_row(rung.classifier, escape(_said(rung)), sure, f"{rung.took / timedelta(microseconds=1):.0f} µs")
+    if rungs:
+        console.print(table)
+
+
+def _said(rung: Rung) -> str:
+    """The answer, or why there is none."""
+    words = [word.value for word in (rung.task_type, rung.complexity, rung.domain) if word is not None]
+    if rung.route:
+        words.append(f"{rung.route} at {rung.similarity:.2f}")
+    return f"silent: {rung.silence}" if rung.silence else ", ".join(words)
 
 
 async def chat(client: Client, prompt: str, options: RouteOptions, console: Console, *, as_json: bool) -> int:

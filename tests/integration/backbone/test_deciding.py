@@ -144,7 +144,8 @@ async def test_where_nothing_is_eligible_an_explanation_still_answers(shared_pla
 async def test_classifying_gives_class_and_signals_and_decides_nothing(shared_planes: Backbone) -> None:
     before = shared_planes.control.meter.total("turnout.decisions")
     told = await shared_planes.router(routing_pb2.ClassifyRequest(payload=payload("What is the capital of France?")))
-    assert told.classification.classifier == "rules"
+    assert told.classification.classifier == "learned"
+    assert [rung.classifier for rung in told.classification.rungs] == ["rules", "learned"]
     assert told.classification.signals
     assert 0 < told.classification.confidence <= 1
     assert told.features.questions == 1

@@ -1,7 +1,7 @@
 """Measures how right requests are classified, by the code that classifies them in production."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from controlplane.catalog.load import load
@@ -23,8 +23,7 @@ from turnout_cli.evaluation.class_figures import (
 )
 from turnout_cli.evaluation.class_rows import LabelledRow, labelled_rows
 from turnout_embedding import load as load_encoder
-from turnout_features import Embedding, Features, extract
-from turnout_features.looks import looks
+from turnout_features import Features, extract
 
 Told = Callable[[str, float], None]
 
@@ -105,10 +104,7 @@ def classified(rows: Sequence[LabelledRow], classifiers: Sequence[ClassifierKind
     for number, row in enumerate(rows):
         if number % 100 == 0:
             told("classifying", number / len(rows))
-        values = encoder(looks(row.conversation).ask)
-        features = replace(
-            extract(row.conversation, patterns), embedding=Embedding(encoder=encoder.name, values=values)
-        )
+        features = extract(row.conversation, patterns, encode=encoder)
         found.append(Taken(row=row, features=features, found=classify(features, rule_set, NoHint(), classifiers)))
     told("classifying", 1.0)
     return found
