@@ -39,7 +39,7 @@ LAST = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\nda
 
 @pytest.fixture
 async def transport() -> AsyncIterator[HttpTransport]:
-    async with HttpTransport() as transport, asyncio.timeout(20):
+    async with HttpTransport() as transport, asyncio.timeout(60):
         yield transport
 
 

@@ -20,7 +20,7 @@ from turnout.routing.v1 import routing_pb2
 from turnout_cli.__main__ import app
 from turnout_client import Client
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a condition is taken never to come."""
 
 

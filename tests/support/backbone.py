@@ -217,7 +217,7 @@ async def start_worker(address: str, token_file: Path, **settings: Any) -> Runni
     plane = Worker(config, meter.telemetry(), uplink, clock)
     running = Running(plane=plane, meter=meter, clock=clock, address=await plane.start(), uplink=uplink)
     if wait:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await plane.ready()
     return running
 

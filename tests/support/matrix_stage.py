@@ -22,7 +22,7 @@ from tests.support.backbone import Json, backbone, model
 from tests.support.wiretap import Wiretap, wiretap
 from tools.compatibility_table import Client, Kind
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 Made = TypeVar("Made")
 
 

@@ -25,7 +25,7 @@ class Meter:
         wanted = {f"turnout.{key}": value for key, value in attributes.items()}
         return sum(value for counted, has, value in self.counted if counted == name and wanted.items() <= has.items())
 
-    async def until(self, name: str, least: float = 1, seconds: float = 20, **attributes: object) -> None:
+    async def until(self, name: str, least: float = 1, seconds: float = 60, **attributes: object) -> None:
         """Wait until `total` is at least that much. Raises TimeoutError."""
 
         def enough() -> bool:

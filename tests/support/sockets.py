@@ -24,8 +24,8 @@ async def worker(
     settings: RunnerSettings | None = None,
     clock: Clock | None = None,
 ) -> AsyncIterator[Rig]:
-    """A runner of these deployments with the product's own provider and transport; 20 s and no longer."""
-    async with HttpTransport(allowed=allowed) as transport, asyncio.timeout(20):
+    """A runner of these deployments with the product's own provider and transport; a minute and no longer."""
+    async with HttpTransport(allowed=allowed) as transport, asyncio.timeout(60):
         provider = HttpProvider(transport, now=lambda: datetime.now(UTC))
         yield Rig(
             {},

@@ -16,7 +16,7 @@ from turnout_cli.processes import Processes, Program, Running
 from turnout_cli.stack import Stack, StackSettings, start_stack
 from turnout_client import Client, Patience
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a condition is taken never to come."""
 MARK = "TURNOUT_TEST_MARK"
 """A variable by which the processes of one test are known, and everything that they start."""

@@ -58,7 +58,7 @@ class Running:
         if not self.ended:
             self._process.kill()
 
-    async def stop(self, seconds: float = 10.0) -> int:
+    async def stop(self, seconds: float = 30.0) -> int:
         """Ask it to end; kill it if it has not within `seconds`. Gives its exit code."""
         if not self.ended:
             self._process.send_signal(signal.SIGTERM)
@@ -85,7 +85,7 @@ class Processes:
         for running in reversed(self.running):
             await running.stop()
 
-    async def start(self, program: Program, seconds: float = 20.0) -> Running:
+    async def start(self, program: Program, seconds: float = 60.0) -> Running:
         """Start and wait for the line that says it is ready; what is not ready when this ends is gone. Raises ProcessFailed."""
         logged = program.log.stat().st_size if program.log.exists() else 0
         process = await _spawn(program)

@@ -310,7 +310,7 @@ async def test_a_request_that_runs_is_finished_when_the_control_plane_stops(
 async def until_refused(address: str) -> None:
     """Connect, once at a time, until nobody listens there any more. Raises TimeoutError."""
     host, _, port = address.rpartition(":")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         with suppress(ConnectionRefusedError, ConnectionResetError):
             while True:
                 _, writer = await asyncio.open_connection(host, int(port))

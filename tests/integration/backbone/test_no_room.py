@@ -74,7 +74,7 @@ async def over_http(planes: Backbone, reason: str) -> None:
         assert status == 200
         assert int(account["spent"]) > 0
         assert int(account["reserved"]) == 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             counts: dict[str, int] = {}
             while not counts:
                 window = {"since": "2026-01-01T00:00:00Z"}

@@ -73,7 +73,7 @@ async def run(planes: Backbone, policy: str = "") -> inference_pb2.GenerateRespo
 
 async def recorded(planes: Backbone, kind: Kind, ref: str) -> None:
     """Wait until an entry is there. Raises TimeoutError."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await has(planes, kind, ref):
             await planes.control.store.changed("nothing")  # within a second
 

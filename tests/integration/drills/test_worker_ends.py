@@ -118,7 +118,7 @@ async def begun(place: Place, client: AsyncOpenAI, slow: Held) -> Begun:
     raw = await client.chat.completions.with_raw_response.create(model="auto", messages=CHAT, stream=True)
     decision_id, rest = raw.headers["x-turnout-decision-id"], aiter(raw.parse())
     assert (await anext(rest)).choices[0].delta.content == "Bl"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (await place.decision(decision_id)).reservation.runs:
             pass
     return Begun(decision_id=decision_id, rest=rest)

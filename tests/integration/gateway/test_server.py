@@ -39,7 +39,7 @@ async def serving(application: Application, drain: float = 5.0) -> AsyncIterator
     server = Server(application, drain=drain, seconds=lambda: 0.0)
     address = await server.start("127.0.0.1:0")
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             yield server, address
     finally:
         await server.stop(0.1)

@@ -106,6 +106,6 @@ async def begun_alone(running: Site, processes: Processes) -> tuple[int, asyncio
     nobody = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     port = nobody.sockets[0].getsockname()[1]
     worker = asyncio.create_task(processes.start(running.worker("early", f"127.0.0.1:{port}")))
-    async with nobody, asyncio.timeout(20):
+    async with nobody, asyncio.timeout(60):
         await called.wait()
     return port, worker

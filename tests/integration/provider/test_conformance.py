@@ -89,7 +89,7 @@ def tls() -> ssl.SSLContext:
 
 @pytest.fixture
 async def provider(tls: ssl.SSLContext) -> AsyncIterator[HttpProvider]:
-    async with HttpTransport(allowed=LOOPBACK, tls=tls) as transport, asyncio.timeout(20):
+    async with HttpTransport(allowed=LOOPBACK, tls=tls) as transport, asyncio.timeout(60):
         yield HttpProvider(transport, now=lambda: datetime.now(UTC))
 
 

@@ -13,7 +13,7 @@ from tests.support.backbone import document as catalog_document
 from tests.support.line import refusal
 from turnout_client import Client
 
-WITHIN = 20.0
+WITHIN = 60.0
 
 
 async def until_told(worker: Running, holds: Callable[[], bool]) -> None:

@@ -12,7 +12,7 @@ from controlplane.store.protocols import Checkpoint, Statement, StoreUnavailable
 from tests.support.journal import NOON, append, hold, issue, request, settle
 from tests.support.postgres import PostgresServer, running_postgres
 
-WITHIN = 20.0
+WITHIN = 60.0
 QUICK = Patience(connect=1.0, statement=1.0)
 
 

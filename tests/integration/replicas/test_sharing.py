@@ -15,7 +15,7 @@ from turnout.catalog.v1 import catalog_pb2
 from turnout.snapshot.v1 import snapshot_pb2
 from turnout.trust.v1 import keys_pb2
 
-WITHIN = 20.0
+WITHIN = 60.0
 """Seconds on a machine that does much else; what is promised is one second on one that does not."""
 
 

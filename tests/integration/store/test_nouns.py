@@ -11,7 +11,7 @@ from controlplane.budget.model import Account, AccountId, Balance
 from controlplane.store.protocols import Checkpoint, Statement, Store, Tile
 from tests.support.journal import NOON, append, hold, issue, settle
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def digest(number: int) -> bytes:

@@ -19,7 +19,7 @@ from controlplane.store.protocols import SchemaMismatch, Statement, Store, Store
 from controlplane.store.schema import REVISION
 from tests.support.journal import DAILY, hold, issue
 
-PATIENCE = 20
+PATIENCE = 60.0
 
 
 @pytest.fixture
