@@ -107,8 +107,7 @@ def _fixed(of: Deliberation, primary: int, _: Baseline | None) -> str:
 
 def _semantic(of: Deliberation, primary: int, _: Baseline | None) -> str:
     found = of.request.classification
-    near = f", because route {found.route} matched {_nearness(found)}" if found.nearest is not None else ""
-    return f"{of.field.offers[primary].model}{near}: {_figures(of, primary)}"
+    return f"because route {found.route} matched {_nearness(found)}: {_figures(of, primary)}"
 
 
 def _nearness(found: Classification) -> str:

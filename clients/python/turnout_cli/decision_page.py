@@ -98,6 +98,10 @@ def _asked(asked: Plain | None, console: Console) -> None:
         f"asked: {features['input_tokens']} input tokens, taken for {taken['task_type']}, {taken['complexity']} with "
         f"confidence {taken['confidence']:.2f} by {taken['classifier']}",
     )
+    if (nearest := taken.get("nearest")) is not None:
+        belongs = "belongs to" if taken["route"] else "is nearest to, and not near enough,"
+        figures = f"at {nearest['similarity']:.2f}, threshold {nearest['threshold']:.2f}"
+        _line(console, f"route: {belongs} {nearest['route']} {figures}")
     strongest = sorted(taken["signals"], key=lambda signal: -abs(signal["weight"]))[:SIGNALS]
     told = ", ".join(f"{one['name']} → {one['votes_for']} {one['weight']:+.1f}" for one in strongest)
     _line(console, f"signals: {told or 'none'}", "dim")

@@ -59,9 +59,7 @@ def test_the_models_of_the_route_come_in_their_order_and_before_all_others() -> 
 
 def test_the_reason_tells_route_similarity_and_threshold() -> None:
     told = explained(near("billing"), BILLING)
-    assert told.reason_text.startswith(
-        "claude-3-5-sonnet, because route billing matched at 0.83, threshold 0.71: quality 0.94"
-    )
+    assert told.reason_text.startswith("because route billing matched at 0.83, threshold 0.71: quality 0.94")
     assert "route billing: matched at 0.83, threshold 0.71" in told.steps
     assert "semantic route of the request names claude-3-5-sonnet before" in why_not(told, "gpt-4o")
 
