@@ -5,7 +5,6 @@ from datetime import timedelta
 from math import exp, log
 
 import numpy as np
-from numpy.typing import NDArray
 
 from controlplane.catalog.model import Domain
 from controlplane.classification import structural
@@ -34,8 +33,6 @@ TOLD = 2
 
 FAINT = 0.05
 """Logits below which a feature is not worth naming."""
-
-Places = NDArray[np.intp]
 
 _DOMAIN_VOTES = len(TASKS) + len(COMPLEXITIES)
 _CERTAIN = 30.0
@@ -76,12 +73,11 @@ class ByLearned:
             task, task_chance = TASKS.index(hint.task_type), 1.0
         if hint.complexity:
             complexity, complexity_chance = COMPLEXITIES.index(hint.complexity), 1.0
-        filled = inputs[heads.dimensions :].nonzero()[0] + heads.dimensions
-        moved = _told(self._moved(inputs, filled, TASK_ROWS, tasks, task), f"task_type={TASKS[task]}")
-        moved += _told(
-            self._moved(inputs, filled, COMPLEXITY_ROWS, complexities, complexity),
-            f"complexity={COMPLEXITIES[complexity]}",
-        )
+        won = (task, COMPLEXITY_ROWS.start + complexity)
+        next_best = (_second(tasks, task), COMPLEXITY_ROWS.start + _second(complexities, complexity))
+        text, rest = self._moved(inputs, won, next_best)
+        moved = self._told(f"task_type={TASKS[task]}", text[0], rest[0])
+        moved += self._told(f"complexity={COMPLEXITIES[complexity]}", text[1], rest[1])
         return Classification(
             task_type=TASKS[task],
             complexity=COMPLEXITIES[complexity],
@@ -93,26 +89,37 @@ class ByLearned:
         )
 
     def _moved(
-        self, inputs: Numbers, filled: Places, rows: slice, totals: Sequence[float], won: int
-    ) -> list[tuple[str, float]]:
-        """What spoke for the answer against the next best, in logits, beside the votes of the rules: the text, and the features
-        that weigh most.
-        """
-        second = max([total for place, total in enumerate(totals) if place != won])
-        weights, size = self._heads.weights[rows], self._heads.dimensions
-        lead = weights[won] - weights[totals.index(second)]
-        parts = (lead[filled] * inputs[filled]).tolist()
-        most = sorted(zip(parts, filled.tolist(), strict=True), key=lambda part: -abs(part[0]))[:TOLD]
-        found = [("learned.text", float(lead[:size] @ inputs[:size]) / UNIT)]
-        return found + [(self._names[place], part / UNIT) for part, place in most]
+        self, inputs: Numbers, won: tuple[int, int], next_best: tuple[int, int]
+    ) -> tuple[list[float], list[list[tuple[float, int]]]]:
+        """What spoke for the answers against the next best, beside the votes of the rules: the text, and the other inputs."""
+        weights, size = self._heads.weights, self._heads.dimensions
+        parts = (weights.take(won, axis=0) - weights.take(next_best, axis=0)) * inputs
+        filled = inputs[size:].nonzero()[0] + size
+        places = filled.tolist()
+        rest = [list(zip(values, places, strict=True)) for values in parts.take(filled, axis=1).tolist()]
+        return np.add.reduce(parts[:, :size], axis=1).tolist(), rest
+
+    def _told(self, votes_for: str, text: float, rest: list[tuple[float, int]]) -> list[Signal]:
+        """The text, and TOLD of the inputs that weigh most, in logits."""
+        rest.sort()
+        most = sorted(rest[:TOLD] + rest[TOLD:][-TOLD:], key=_size, reverse=True)[:TOLD]
+        found = [("learned.text", text)] + [(self._names[place], part) for part, place in most]
+        return [
+            Signal(name=name, votes_for=votes_for, weight=round(part / UNIT, 3))
+            for name, part in found
+            if abs(part) >= FAINT * UNIT
+        ]
 
 
-def _told(found: Sequence[tuple[str, float]], votes_for: str) -> list[Signal]:
-    return [
-        Signal(name=name, votes_for=votes_for, weight=round(weight, 3))
-        for name, weight in found
-        if abs(weight) >= FAINT
-    ]
+def _size(part: tuple[float, int]) -> float:
+    return abs(part[0])
+
+
+def _second(totals: Sequence[float], won: int) -> int:
+    """The place of the largest beside the winner."""
+    others = [*totals]
+    others[won] = float("-inf")
+    return others.index(max(others))
 
 
 def _foreign(embedding: Embedding, heads: Heads) -> str:
