@@ -30,8 +30,8 @@ from dataplane.gateway.scraping import Scraping
 from dataplane.permit.context import Context
 from dataplane.permit.replay import ReplayGuard
 from dataplane.provider.credential import CredentialMissing, Credentials
-from dataplane.provider.http1.transport import HttpTransport
 from dataplane.provider.http_provider import HttpProvider
+from dataplane.provider.late_transport import LateTransport
 from dataplane.report.health_codec import TargetHealthMessage as TargetHealth
 from dataplane.report.health_codec import health_message
 from dataplane.report.judging import Judging
@@ -107,7 +107,7 @@ class Worker:
         self._started = StartedRuns(config.receipt_queue, self._start_dropped)
         fits = SchemaFit(time.thread_time)
         self._judging = Judging(self._queue_receipt, lambda answer: judge(answer, fits))
-        self._transport = HttpTransport(allowed=config.allow_networks)
+        self._transport = LateTransport(allowed=config.allow_networks)
         self._observer = RunTelemetry(telemetry)
         self._gate = self._make_gate(config.secrets)
         self._reporter = self._make_reporter(uplink)
@@ -151,8 +151,13 @@ class Worker:
         if self._snapshots.current is None:
             await first.wait()
         await self._host.set_serving(serving=True)
+        self._tasks.append(asyncio.create_task(self._prepare()))
+
+    async def _prepare(self) -> None:
+        """Load what the first request will need, beside what runs already."""
+        await self._transport.open()
         if self._http is not None:
-            self._tasks.append(asyncio.create_task(self._decider.prepare()))
+            await self._decider.prepare()
 
     async def stop(self) -> None:
         """Refuse new calls, let those that run finish, and report what they did."""

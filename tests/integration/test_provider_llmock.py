@@ -28,7 +28,7 @@ from dataplane.chat.model import (
     ToolResult,
     UsageReport,
 )
-from dataplane.provider.http1.transport import HttpTransport
+from dataplane.provider.aiohttp_transport import AiohttpTransport
 from dataplane.provider.http_provider import HttpProvider
 from dataplane.provider.model import Call, CallFailure, Verdict
 from dataplane.snapshot.model import Deployment, Timeouts, WireProtocol
@@ -70,7 +70,7 @@ def server(running: LLMockServer) -> LLMockServer:
 
 @pytest.fixture
 async def provider() -> AsyncIterator[HttpProvider]:
-    async with HttpTransport() as transport:
+    async with AiohttpTransport() as transport:
         yield HttpProvider(transport, now=lambda: datetime.now(UTC))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from dataplane.chat.model import ChatRequest, Finished, FinishReason, Message, Role, StreamEvent, Text, TextDelta
-from dataplane.provider.http1.transport import HttpTransport
+from dataplane.provider.aiohttp_transport import AiohttpTransport
 from dataplane.provider.http_provider import HttpProvider
 from dataplane.provider.model import Call, CallFailure, Verdict
 from dataplane.provider.transport import Limits, TransportFailure, Trouble
@@ -38,13 +38,13 @@ LAST = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\nda
 
 
 @pytest.fixture
-async def transport() -> AsyncIterator[HttpTransport]:
-    async with HttpTransport() as transport, asyncio.timeout(60):
+async def transport() -> AsyncIterator[AiohttpTransport]:
+    async with AiohttpTransport() as transport, asyncio.timeout(60):
         yield transport
 
 
 @pytest.fixture
-def provider(transport: HttpTransport) -> HttpProvider:
+def provider(transport: AiohttpTransport) -> HttpProvider:
     return HttpProvider(transport, now=lambda: datetime.now(UTC))
 
 
@@ -226,7 +226,7 @@ async def test_waiting_for_a_place_in_the_pool_is_part_of_connecting() -> None:
         busy.set()
         await connection.gone()
 
-    async with HttpTransport(connections_per_origin=1) as narrow, raw_server(serve) as url:
+    async with AiohttpTransport(connections_per_origin=1) as narrow, raw_server(serve) as url:
         provider = HttpProvider(narrow, now=lambda: datetime.now(UTC))
         first = asyncio.create_task(provider.generate(call(url)))
         await busy.wait()
@@ -291,7 +291,7 @@ async def test_the_same_certificate_will_do_for_whoever_trusts_it(
 ) -> None:
     server, certificate = own_certificate
     trusting = ssl.create_default_context(cafile=str(certificate))
-    async with HttpTransport(tls=trusting) as transport, raw_server(whole_stream, tls=server) as url:
+    async with AiohttpTransport(tls=trusting) as transport, raw_server(whole_stream, tls=server) as url:
         assert len(await streamed(HttpProvider(transport, now=lambda: datetime.now(UTC)), call(url))) == 2
 
 
@@ -512,7 +512,7 @@ async def test_the_request_carries_what_the_provider_needs_and_nothing_else(prov
     assert json.loads(body) == {"model": "m", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 100}
 
 
-async def test_the_transport_alone_keeps_its_limits(transport: HttpTransport) -> None:
+async def test_the_transport_alone_keeps_its_limits(transport: AiohttpTransport) -> None:
     async with raw_server(silent_after_the_head) as url:
         limits = Limits(connect=5, first_byte=0.06, between_chunks=5, total=5)
         reply = await transport.post(url, {}, b"", limits)

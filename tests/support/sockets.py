@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from dataplane.execution.clock import Clock, SystemClock
 from dataplane.execution.equipment import RunnerSettings
 from dataplane.provider.address import Network, read_network
-from dataplane.provider.http1.transport import HttpTransport
+from dataplane.provider.aiohttp_transport import AiohttpTransport
 from dataplane.provider.http_provider import HttpProvider
 from dataplane.snapshot.model import Deployment
 from tests.support.runs import Rig
@@ -25,7 +25,7 @@ async def worker(
     clock: Clock | None = None,
 ) -> AsyncIterator[Rig]:
     """A runner of these deployments with the product's own provider and transport; a minute and no longer."""
-    async with HttpTransport(allowed=allowed) as transport, asyncio.timeout(60):
+    async with AiohttpTransport(allowed=allowed) as transport, asyncio.timeout(60):
         provider = HttpProvider(transport, now=lambda: datetime.now(UTC))
         yield Rig(
             {},

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dataplane.execution.clock import SystemClock
-from dataplane.provider.http1.transport import HttpTransport
+from dataplane.provider.aiohttp_transport import AiohttpTransport
 from dataplane.provider.http_provider import ADAPTERS, HttpProvider
 from dataplane.provider.model import Endpoint, Original
 from dataplane.provider.openai import OpenAIAdapter
@@ -127,7 +127,7 @@ class Wandering(OpenAIAdapter):
 
 
 async def test_a_key_goes_to_the_origin_of_its_own_deployment_alone() -> None:
-    async with recording("200 OK", b"{}") as (address, seen), HttpTransport(allowed=LOOPBACK) as transport:
+    async with recording("200 OK", b"{}") as (address, seen), AiohttpTransport(allowed=LOOPBACK) as transport:
         here = deployment("a", base_url=f"{address}/v1")
         wandering = {**ADAPTERS, WireProtocol.OPENAI: Wandering()}
         provider = HttpProvider(transport, now=lambda: datetime.now(UTC), adapters=wandering)

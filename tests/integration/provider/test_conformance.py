@@ -35,8 +35,8 @@ from dataplane.chat.model import (
 from dataplane.gateway.body import members
 from dataplane.provider import sandbox
 from dataplane.provider.address import read_network
+from dataplane.provider.aiohttp_transport import AiohttpTransport
 from dataplane.provider.fit import losses
-from dataplane.provider.http1.transport import HttpTransport
 from dataplane.provider.http_provider import ADAPTERS, HttpProvider
 from dataplane.provider.json_text import parse, write
 from dataplane.provider.model import Call, CallFailure, Endpoint, Original, ProviderResponse, Verdict
@@ -89,7 +89,7 @@ def tls() -> ssl.SSLContext:
 
 @pytest.fixture
 async def provider(tls: ssl.SSLContext) -> AsyncIterator[HttpProvider]:
-    async with HttpTransport(allowed=LOOPBACK, tls=tls) as transport, asyncio.timeout(60):
+    async with AiohttpTransport(allowed=LOOPBACK, tls=tls) as transport, asyncio.timeout(60):
         yield HttpProvider(transport, now=lambda: datetime.now(UTC))
 
 

@@ -2,7 +2,7 @@
 
 from tests.architecture.source import imported, modules
 
-WAITING = {"reading", "credential"}
+WAITING = {"aiohttp_transport", "late_transport", "reading", "credential"}
 IMPURE = ("asyncio", "aiohttp", "os", "pathlib", "random", "socket", "ssl", "time", "logging", "uuid", "secrets")
 
 

@@ -1,1 +1,0 @@
-"""A client of HTTP/1.1 for calls of providers."""
