@@ -176,7 +176,7 @@ def _heads(lesson: Lesson, rows: Matrix, aims: Matrix, lines: Lines, about: Matr
     weights = np.concatenate([lines.weights.T * UNIT, about * UNIT]) / 127.0
     offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about))])
     near = (rows @ about.T).max(1) * UNIT
-    low, high = np.percentile(near, [0.5, 5])
+    low, high = np.percentile(near, [0.1, 2])
     return Heads(
         encoder=lesson.encoder,
         weights=np.round(weights * SCALE),

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from turnout_cli.app import AsJson, err, fail, out
@@ -63,7 +62,7 @@ def routing(
     for path in written:
         out.print(f"drawn: {path}", highlight=False)
     if written and not any(path.suffix == ".png" for path in written):
-        out.print(escape("no PNG: that needs matplotlib; install turnout[plots]"), highlight=False)
+        out.print("no PNG: that needs matplotlib; install it beside turnout", highlight=False)
 
 
 @evaluate.command()
