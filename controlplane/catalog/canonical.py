@@ -17,7 +17,8 @@ def canonical(value: object) -> bytes:
     """UTF-8 JSON of `value`, without blanks and with sorted names.
 
     Values are plain: money and counts as integers, durations as integer microseconds, days as YYYY-MM-DD, sets as
-    sorted lists, fractions in the shortest decimal form that gives the same double. Fields named `digest` are left out.
+    sorted lists, fractions in the shortest decimal form that gives the same double. What is no configuration is left out:
+    see NO_CONFIGURATION.
     Raises TypeError for anything that configuration does not consist of.
     """
     return json.dumps(
@@ -66,6 +67,9 @@ def etag(value: Model | Deployment) -> str:
     return digest(value).hex()
 
 
+NO_CONFIGURATION = frozenset({"digest", "learned"})
+"""Names of fields that are made from configuration or kept beside it."""
+
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
 
 
@@ -96,4 +100,4 @@ def _plain(value: object) -> object:
 
 @cache
 def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.name != "digest")
+    return tuple(field.name for field in fields(kind) if field.name not in NO_CONFIGURATION)

@@ -8,6 +8,8 @@ from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from controlplane.catalog.canonical import NO_CONFIGURATION
+
 Value = TypeVar("Value")
 Read = Callable[[Any], Any]
 
@@ -19,8 +21,8 @@ class FormInvalid(ValueError):
 def decode(kind: type[Value], plain: object) -> Value:
     """The value of type `kind` that has this plain form, as JSON gives it.
 
-    Fields that are absent have their default values, so that what older software wrote can be read; fields named `digest` are
-    never there, and are empty bytes. Raises FormInvalid.
+    Fields that are absent have their default values, so that what older software wrote can be read; what is no configuration is
+    never there, and fields named `digest` are empty bytes. Raises FormInvalid.
     """
     any_kind: Any = kind
     found: Value = _reader(any_kind)(plain)
@@ -47,12 +49,9 @@ def _reader(kind: Any) -> Read:
 
 def _record(kind: Any) -> Read:
     hints = get_type_hints(kind)
-    known = {field.name: field for field in fields(kind)}
-    needed = {
-        name
-        for name, field in known.items()
-        if field.default is MISSING and field.default_factory is MISSING and name != "digest"
-    }
+    known = {field.name: field for field in fields(kind) if field.name not in NO_CONFIGURATION}
+    made = {"digest": b""} if "digest" in hints else {}
+    needed = {name for name, field in known.items() if field.default is MISSING and field.default_factory is MISSING}
     readers: dict[str, Read] = {}  # filled when first used, for types may refer to each other
 
     def read(plain: Any) -> Any:
@@ -62,9 +61,9 @@ def _record(kind: Any) -> Read:
         if absent := needed - given.keys():
             raise FormInvalid(f"{kind.__name__}: {min(absent)!r} is missing")
         if not readers:
-            readers.update({name: _reader(hints[name]) for name in known if name != "digest"})
+            readers.update({name: _reader(hints[name]) for name in known})
         values = {name: _within(f"{kind.__name__}.{name}", readers[name], item) for name, item in given.items()}
-        return kind(**values, **({"digest": b""} if "digest" in known else {}))
+        return kind(**values, **made)
 
     return read
 

@@ -79,5 +79,5 @@ def _by_digest(form: dict[str, Any], **digests: dict[str, bytes]) -> dict[str, A
     return {name: section for name, section in {**form, **short}.items() if name not in _LEFT_OUT or section}
 
 
-_LEFT_OUT = frozenset({"budgets", "aliases", "route_sets", "learned"})
+_LEFT_OUT = frozenset({"budgets", "aliases", "route_sets"})
 """Sections that have no part in the digest where they are empty."""
