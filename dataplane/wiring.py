@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from dataplane.config import Config
 from dataplane.execution.board import BoardSettings, BreakerBoard, BreakerChanged
@@ -25,7 +26,6 @@ from dataplane.execution.runner import Runner
 from dataplane.execution.schema_fit import SchemaFit
 from dataplane.execution.wait import Waiting, WaitSettings
 from dataplane.gateway.assembly import Parts, gateway, opened_cache
-from dataplane.gateway.http1.server import Server
 from dataplane.gateway.scraping import Scraping
 from dataplane.permit.context import Context
 from dataplane.permit.replay import ReplayGuard
@@ -58,6 +58,9 @@ from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validatio
 from turnout_wire.process import announce, collect_seldom, die_with_parent, until_signal
 from turnout_wire.server import Principal
 from turnout_wire.telemetry import RpcTelemetry, Telemetry, start_telemetry
+
+if TYPE_CHECKING:
+    from turnout_wire.http_server import HttpServer
 
 _log = logging.getLogger(__name__)
 GUARDED_DECISIONS = 50_000
@@ -251,7 +254,9 @@ class Worker:
         snapshot = self._snapshots.current or self._snapshots.fresh()
         return known(snapshot.callers, token, self._clock.now()) or (DEV if self._config.dev else None)
 
-    def _make_http(self) -> Server:
+    def _make_http(self) -> "HttpServer":
+        from turnout_wire.http_server import HttpServer  # its library, for workers with a gateway
+
         parts = Parts(
             snapshots=self._snapshots,
             permit=self._permit,
@@ -268,7 +273,7 @@ class Worker:
             dev=self._config.dev,
             metrics=self._scraping(),
         )
-        return Server(gateway(parts), drain=self._config.drain, seconds=time.time)
+        return HttpServer(gateway(parts), drain=self._config.drain, parser="httptools")
 
     def _scraping(self) -> Scraping:
         def opened() -> Callable[[str, str], bytes]:

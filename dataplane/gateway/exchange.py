@@ -12,8 +12,6 @@ Headers = Iterable[tuple[str, str]]
 
 WATCHED_AFTER = 0.05
 """Seconds without an answer before the caller is watched, which costs a task: many answers are there before."""
-DEPARTURE = "turnout.departure"
-"""The extension of a scope by which a server calls a function when the caller goes away; None takes it back."""
 MAX_BODY = 8 * 1024 * 1024
 """Bytes of a body, as for a payload of the contract."""
 
@@ -33,7 +31,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "_complete", "_departure", "_receive", "_send", "_soon", "_watch", "headers", "left", "method", "path", "query", "status",
+        "_complete", "_receive", "_send", "_soon", "_watch", "headers", "left", "method", "path", "query", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Any, send: Any) -> None:
@@ -44,7 +42,6 @@ class Exchange:
         }
         query = scope["query_string"]
         self.query: Mapping[str, str] = dict(parse_qsl(query.decode("latin-1"))) if query else {}
-        self._departure: Any = scope.get("extensions", {}).get(DEPARTURE)
         self._receive = receive
         self._send = send
         self.status = 0
@@ -81,11 +78,7 @@ class Exchange:
     def watch(self) -> None:
         """Cancel the current task when the caller goes away; only after the body was read, and until `leave`."""
         task = asyncio.current_task()
-        if task is None:
-            return
-        if self._departure is not None:
-            self._departure(lambda: self._lost(task))
-        elif self._soon is None:
+        if task is not None and self._soon is None:
             self._soon = asyncio.get_running_loop().call_later(WATCHED_AFTER, self._listen, task)
 
     def _listen(self, task: asyncio.Task[Any]) -> None:
@@ -99,8 +92,6 @@ class Exchange:
 
     def leave(self) -> None:
         """Watch no longer."""
-        if self._departure is not None:
-            self._departure(None)
         if self._soon is not None:
             self._soon.cancel()
         if self._watch is not None:

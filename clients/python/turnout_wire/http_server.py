@@ -24,7 +24,7 @@ class HttpServer:
         """`drain`: seconds that requests may finish in once it is stopped. `parser`: httptools is the faster one, in C."""
         self._config = uvicorn.Config(
             application,
-            http=parser,
+            http="h11" if parser == "h11" else _quick(),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -61,6 +61,12 @@ class HttpServer:
         self._server.should_exit = True
         await self._ticking
         await self._server.shutdown(sockets=[self._socket])
+
+
+def _quick() -> type[asyncio.Protocol]:
+    from turnout_wire.http_protocol import BoundedHeads  # its parser, for servers that want it
+
+    return BoundedHeads
 
 
 def _bound(address: str) -> socket.socket:

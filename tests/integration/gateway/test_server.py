@@ -1,4 +1,4 @@
-"""The gateway's server of HTTP/1.1 over real sockets: framing, keeping, refusing, ending."""
+"""The gateway's server of HTTP/1.1 over real sockets: that what it takes for granted of its library holds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from dataplane.gateway.exchange import DEPARTURE
-from dataplane.gateway.http1.connection import MOST_HEAD
-from dataplane.gateway.http1.cycle import HIGH_WATER
-from dataplane.gateway.http1.server import Server
+from turnout_wire.http_protocol import MAX_HEAD
+from turnout_wire.http_server import HttpServer
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
+LONG = 512 * 1024
 HELLO = b"POST /hello%20you?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -34,9 +33,9 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def serving(application: Application, drain: float = 5.0) -> AsyncIterator[tuple[Server, str]]:
+async def serving(application: Application, drain: float = 5.0) -> AsyncIterator[tuple[HttpServer, str]]:
     """A server on any port."""
-    server = Server(application, drain=drain, seconds=lambda: 0.0)
+    server = HttpServer(application, drain=drain, parser="httptools")
     address = await server.start("127.0.0.1:0")
     try:
         async with asyncio.timeout(60):
@@ -69,8 +68,7 @@ async def test_requests_follow_one_another_on_a_connection() -> None:
             writer.write(HELLO)
             status, headers, body = await answer(reader)
             assert (status, body) == ("HTTP/1.1 200 OK", b"/hello you?a=b hello")
-            assert headers["date"] == "thu, 01 jan 1970 00:00:00 gmt"
-            assert "connection" not in headers
+            assert not headers.keys() & {"connection", "server"}
 
 
 async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
@@ -79,7 +77,7 @@ async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
         assert [(await answer(reader))[2][-5:] for _ in range(3)] == [b"hell0", b"hell1", b"hell2"]
 
 
-async def test_an_answer_of_no_known_length_comes_in_chunks_and_its_head_with_the_first() -> None:
+async def test_an_answer_of_no_known_length_comes_in_chunks_of_which_none_is_held_back() -> None:
     passed = asyncio.Event()
 
     async def stream(_: Any, receive: Any, send: Any) -> None:
@@ -92,24 +90,10 @@ async def test_an_answer_of_no_known_length_comes_in_chunks_and_its_head_with_th
 
     async with serving(stream) as (_, address), calling(address) as (reader, writer):
         writer.write(HELLO)
-        first = await reader.read(4096)
-        assert first.startswith(b"HTTP/1.1 200 OK\r\n")
-        assert first.endswith(b"transfer-encoding: chunked\r\n\r\n3\r\none\r\n"), "nothing is held back"
+        assert b"\r\ntransfer-encoding: chunked\r\n" in await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(8) == b"3\r\none\r\n"
         passed.set()
         assert await reader.readexactly(13) == b"3\r\ntwo\r\n0\r\n\r\n"
-
-
-async def test_who_speaks_1_0_gets_no_chunks_and_an_end() -> None:
-    async def stream(_: Any, receive: Any, send: Any) -> None:
-        await body_of(receive)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"one", "more_body": True})
-        await send({"type": "http.response.body", "body": b"two"})
-
-    async with serving(stream) as (_, address), calling(address) as (reader, writer):
-        writer.write(HELLO.replace(b"HTTP/1.1", b"HTTP/1.0"))
-        told = await reader.read()
-        assert told.endswith(b"connection: close\r\n\r\nonetwo")
 
 
 async def test_a_body_that_waits_for_leave_gets_it() -> None:
@@ -122,7 +106,7 @@ async def test_a_body_that_waits_for_leave_gets_it() -> None:
 
 
 async def test_a_long_body_comes_in_pieces_and_waits_for_its_reader() -> None:
-    body = b"x" * (8 * HIGH_WATER)
+    body = b"x" * LONG
     pieces: list[int] = []
 
     async def count(_: Any, receive: Any, send: Any) -> None:
@@ -148,7 +132,8 @@ async def test_a_long_body_comes_in_pieces_and_waits_for_its_reader() -> None:
         (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", b"400 Bad Request"),
         (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", b"400 Bad Request"),
         (b"\x16\x03\x01\x02\x00", b"400 Bad Request"),
-        (b"GET / HTTP/1.1\r\nx: " + b"y" * MOST_HEAD, b"431 Request Header Fields Too Large"),
+        (b"GET / HTTP/1.1\r\nx: " + b"y" * MAX_HEAD, b"400 Bad Request"),
+        (b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * (MAX_HEAD // 6), b"400 Bad Request"),
     ],
 )
 async def test_what_is_no_request_is_refused_and_the_connection_ends(sent: bytes, status: bytes) -> None:
@@ -169,17 +154,6 @@ async def test_an_answer_without_an_end_is_cut() -> None:
         assert not (await reader.read()).endswith(b"0\r\n\r\n")
 
 
-async def test_an_application_that_crashes_is_told_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
-    async def crash(*_: Any) -> None:
-        raise ValueError("the words of a prompt")
-
-    async with serving(crash) as (_, address), calling(address) as (reader, writer):
-        writer.write(HELLO)
-        assert (await reader.read()).startswith(b"HTTP/1.1 500 ")
-    assert "ValueError" in caplog.text
-    assert "words" not in caplog.text
-
-
 async def test_who_leaves_is_told_to_the_application() -> None:
     told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     begun = asyncio.Event()
@@ -194,23 +168,6 @@ async def test_who_leaves_is_told_to_the_application() -> None:
             writer.write(HELLO)
             await begun.wait()
         assert await told == "http.disconnect"
-
-
-async def test_who_leaves_is_told_to_whom_it_may_concern_without_a_task_that_waits() -> None:
-    told, begun = asyncio.Event(), asyncio.Event()
-
-    async def linger(scope: Any, receive: Any, send: Any) -> None:
-        await body_of(receive)
-        scope["extensions"][DEPARTURE](told.set)
-        begun.set()
-        await told.wait()
-
-    async with serving(linger) as (_, address):
-        async with calling(address) as (_, writer):
-            writer.write(HELLO)
-            await begun.wait()
-            assert not told.is_set()
-        await told.wait()
 
 
 async def test_a_server_that_goes_down_lets_answers_finish_and_takes_no_more() -> None:
@@ -238,7 +195,7 @@ async def test_a_server_that_goes_down_lets_answers_finish_and_takes_no_more() -
 async def test_what_takes_too_long_is_cut_when_the_server_goes_down(caplog: pytest.LogCaptureFixture) -> None:
     begun = asyncio.Event()
 
-    async def stuck(*_: Any) -> None:
+    async def stuck(_: Any, receive: Any, send: Any) -> None:
         begun.set()
         await asyncio.Event().wait()
 
@@ -247,12 +204,12 @@ async def test_what_takes_too_long_is_cut_when_the_server_goes_down(caplog: pyte
         await begun.wait()
         await server.stop(0.1)
         await reader.read()
-    assert "requests are cut" in caplog.text
+    assert "timeout graceful shutdown exceeded" in caplog.text
 
 
 async def test_an_address_that_is_taken_or_none_is_told_with_the_way_out() -> None:
     async with serving(echo) as (_, address):
         with pytest.raises(OSError, match=r"cannot listen on .*; another process may listen there"):
-            await Server(echo, drain=1.0, seconds=lambda: 0.0).start(address)
+            await HttpServer(echo, drain=1.0, parser="httptools").start(address)
     with pytest.raises(OSError, match="write HOST:PORT"):
-        await Server(echo, drain=1.0, seconds=lambda: 0.0).start("nowhere")
+        await HttpServer(echo, drain=1.0, parser="httptools").start("nowhere")
