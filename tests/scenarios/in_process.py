@@ -15,6 +15,7 @@ from controlplane.catalog.model import Complexity, DeploymentName, TaskType, Wir
 from controlplane.classification.ladder import Ladder
 from controlplane.classification.semantic import Matcher
 from controlplane.classification.semantic_fit import fit
+from controlplane.classification.standard import ladder
 from controlplane.decision.engine import decide, explain
 from controlplane.decision.model import Affinity, Constraints, Decision, Operation, Origin, Request
 from controlplane.policy.model import RouteSetName
@@ -103,7 +104,7 @@ def request_of(scenario: Scenario) -> Request:
         task_type=TaskType(asked.task_type) if asked.task_type else None,
         complexity=Complexity(asked.complexity) if asked.complexity else None,
     )
-    taken = Ladder()(features, rules, hint, reads.classifiers)
+    taken = _ladder()(features, rules, hint, reads.classifiers)
     if reads.routes is not None:
         match = _matcher(scenario.catalog, reads.routes)
         taken = on_route(taken, features.embedding, match, lambda: 0.0, told=False)
@@ -125,6 +126,11 @@ def request_of(scenario: Scenario) -> Request:
 @cache
 def _matcher(path: Path | None, name: RouteSetName) -> Matcher:
     return fit(_catalog(path).route_sets[name], encoder(), encoder().name)
+
+
+@cache
+def _ladder() -> Ladder:
+    return ladder()
 
 
 @cache

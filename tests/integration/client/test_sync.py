@@ -56,7 +56,7 @@ async def test_everything_is_there_without_await(waiting: SyncClient) -> None:
         assert [event for event in waiting.stream(decision) if isinstance(event, Delta)]
         assert isinstance(waiting.decide_many(["one"])[0], Decision)
         assert waiting.explain("Why is the sky blue?").candidates
-        assert waiting.classify("Why is the sky blue?").classifier == "learned"
+        assert waiting.classify("Why is the sky blue?").classifier == "rules"
 
     await elsewhere(work)
 
