@@ -1,6 +1,7 @@
 # Turnout: every command that a person or a machine needs. Prerequisites: Python >= 3.11, make, git.
 PYTHON ?= python3
 ARGS ?=
+DATA ?= ../shared/data/routing
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +23,7 @@ TRAIN := $(VENV)/.train
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo up test test-slow test-real bench peers weights lint format protos protos-baseline docs picture lock clean
+.PHONY: help env demo up test test-slow test-real bench peers weights lint format protos protos-baseline classifier docs picture lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +115,9 @@ protos-baseline: $(DEV) ## Take the protos of now as what later changes may not 
 
 weights: $(TRAIN) ## Make the weights of the encoder from MiniLM, byte for byte (ARGS=--check changes nothing)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m tools.encoder_weights $(ARGS)
+
+classifier: $(DEV) ## Train the learned classifier anew, after the encoder changed (DATA=folder of the labelled public sets)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m tools.classifier_weights $(DATA)
 
 docs: $(DEV) ## Write docs/reference and the OpenAPI document from the protos, the errors, the routes and the command line
 	@$(PY) -m tools.reference
