@@ -219,9 +219,9 @@ def policies(choose: Choices) -> list[Policy]:
             ),
             last_resort=choose.rarely(*PLACES),
             low_confidence=choose.of((0.5, 0.0)),
-            pinned_fallbacks=PinnedFallbacks(
-                anyone=choose.number(3) == 2, models=tuple(map(ModelName, sorted(choose.some(MODELS))))
-            ),
+            pinned_fallbacks=PinnedFallbacks(anyone=True)
+            if choose.number(3) == 2
+            else PinnedFallbacks(models=tuple(map(ModelName, sorted(choose.some(MODELS))))),
             embeddings=choose.rarely(ModelName("m0"), one_in=6),
             balancing=choose.of(tuple(Balancing)),
             affinity=choose.number(6) < 5,
