@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.postgres", "tests.support.s3"]
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,11 +15,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".cache" / "bytecode"))
 
-# No deadline for one example: the machine may be busy. In CI the same examples each time, so that a red run is about
-# the change; at home new ones.
-settings.register_profile("home", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, database=None)
-settings.load_profile("ci" if os.environ.get("CI") else "home")
+# The same examples each time, so that a red run is about the change; new ones, and many, when asked for by
+# `--hypothesis-profile=thorough`. Nothing about them is timed: the machine may be busy.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", UNTIMED, max_examples=50, derandomize=True, database=None)
+settings.register_profile("thorough", UNTIMED, max_examples=1_000)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

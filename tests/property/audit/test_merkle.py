@@ -2,7 +2,7 @@ import hashlib
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controlplane.audit.merkle import (
@@ -149,7 +149,6 @@ def kept() -> Kept:
     return Kept(MANY)
 
 
-@settings(max_examples=60)
 @given(size=st.integers(1, MANY), part=st.floats(0, 1, exclude_max=True))
 def test_proofs_from_tiles_read_few_of_them_at_every_size(kept: Kept, size: int, part: float) -> None:
     index = int(size * part)

@@ -69,7 +69,6 @@ def test_no_yaml_does_more_than_be_refused(text: str) -> None:
     assert all(problem.reason and problem.way_out for problem in problems_of(text.encode()))
 
 
-@settings(max_examples=60)
 @given(at=st.integers(0, len(DOCUMENT) - 1), cut=st.integers(0, 40), put=st.binary(max_size=8))
 def test_no_damage_to_a_document_does_more_than_be_refused(at: int, cut: int, put: bytes) -> None:
     problems = problems_of(DOCUMENT[:at] + put + DOCUMENT[at + cut :])

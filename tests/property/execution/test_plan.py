@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 
-from hypothesis import assume, find, given, settings
+from hypothesis import assume, find, given
 from hypothesis import strategies as st
 
 from dataplane.execution.plan import advance, run_plan
@@ -348,7 +348,6 @@ def hedged_courses(draw: st.DrawFn) -> tuple[Course, list[tuple[Attempt, Called]
     return course, made
 
 
-@settings(max_examples=60)
 @given(hedged_courses())
 def test_hedges_are_attempts_among_those_that_are_allowed(hedged: tuple[Course, list[tuple[Attempt, Called]]]) -> None:
     course, made = hedged
@@ -356,7 +355,6 @@ def test_hedges_are_attempts_among_those_that_are_allowed(hedged: tuple[Course, 
     assert [attempt.number for attempt, _ in made] == list(range(1, len(made) + 1))
 
 
-@settings(max_examples=60)
 @given(hedged_courses())
 def test_hedges_stay_within_what_is_held(hedged: tuple[Course, list[tuple[Attempt, Called]]]) -> None:
     course, made = hedged
@@ -364,7 +362,6 @@ def test_hedges_stay_within_what_is_held(hedged: tuple[Course, list[tuple[Attemp
         assert sum(called.cost_nanousd for _, called in made) <= course.limits.reserved_nanousd
 
 
-@settings(max_examples=60)
 @given(hedged_courses())
 def test_a_hedge_is_a_later_target_that_has_its_turn_in_time_and_once(
     hedged: tuple[Course, list[tuple[Attempt, Called]]],
@@ -379,7 +376,6 @@ def test_a_hedge_is_a_later_target_that_has_its_turn_in_time_and_once(
     assert all(again[attempt.index] == 1 for attempt, _ in made if attempt.hedged)
 
 
-@settings(max_examples=60)
 @given(hedged_courses())
 def test_a_race_ends_the_run_exactly_if_one_of_both_says_the_last_word(
     hedged: tuple[Course, list[tuple[Attempt, Called]]],

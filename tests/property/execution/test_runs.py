@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dataplane.chat.model import Finished, FinishReason, TextDelta, ToolCallDelta, Usage, UsageReport
@@ -81,7 +81,6 @@ def check_order(seen: list[RunEvent]) -> None:
     assert TextDelta(text="") not in content
 
 
-@settings(max_examples=150)
 @given(worlds, st.integers(1, 4), st.booleans(), st.booleans())
 def test_every_run_ends_in_time_with_one_receipt_and_holds_nothing(
     world: dict[str, list[Script]], max_attempts: int, streaming: bool, hedging: bool
@@ -108,7 +107,6 @@ def test_every_run_ends_in_time_with_one_receipt_and_holds_nothing(
     run(main())
 
 
-@settings(max_examples=150)
 @given(worlds, st.floats(0, 40), st.booleans(), st.booleans())
 def test_a_run_that_is_cancelled_at_any_time_has_one_receipt_and_holds_nothing(
     world: dict[str, list[Script]], after: float, streaming: bool, hedging: bool
@@ -129,7 +127,6 @@ def test_a_run_that_is_cancelled_at_any_time_has_one_receipt_and_holds_nothing(
     run(main())
 
 
-@settings(max_examples=150)
 @given(worlds, st.integers(1, 6), st.booleans())
 def test_a_stream_that_is_closed_after_any_event_has_one_receipt_and_holds_nothing(
     world: dict[str, list[Script]], after: int, hedging: bool
@@ -145,7 +142,6 @@ def test_a_stream_that_is_closed_after_any_event_has_one_receipt_and_holds_nothi
     run(main())
 
 
-@settings(max_examples=150)
 @given(worlds, st.booleans())
 def test_once_content_flowed_nothing_else_is_called(world: dict[str, list[Script]], hedging: bool) -> None:
     async def main() -> None:
@@ -161,7 +157,6 @@ def test_once_content_flowed_nothing_else_is_called(world: dict[str, list[Script
     run(main())
 
 
-@settings(max_examples=150)
 @given(worlds, st.integers(1, 4), st.integers(0, 3_000_000))
 def test_with_hedges_no_run_calls_or_costs_more_than_its_decision_allows(
     world: dict[str, list[Script]], max_attempts: int, spare: int

@@ -1,6 +1,6 @@
 """Any text at all has features, and the same on both sides of the wire."""
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controlplane.catalog.load import load
@@ -43,7 +43,6 @@ CONVERSATIONS = st.builds(
 
 @given(told=CONVERSATIONS)
 @example(told=Conversation(utterances=()))
-@settings(max_examples=200)
 def test_any_conversation_has_features(told: Conversation) -> None:
     found = extract(told, SERVER)
     numbers = (found.input_tokens, found.last_user_tokens, found.code_blocks, found.code_lines, found.structured_lines)
@@ -61,7 +60,6 @@ def test_features_go_over_the_wire_and_come_back(told: Conversation) -> None:
 
 
 @given(texts=st.lists(SENDABLE, min_size=1, max_size=4))
-@settings(max_examples=50)
 def test_a_client_finds_what_the_server_finds(texts: list[str]) -> None:
     """The client compiles the patterns that the service hands out and reads the same bytes."""
     handed = [routing_pb2.Pattern(signal=rule.signal, regex=rule.regex) for rule in RULES.patterns]

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controlplane.insight.contribution import cost_at
@@ -190,13 +190,11 @@ def _count_runs(
             total["first_token_us"] += each.first_token_us or 0
 
 
-@settings(max_examples=150, deadline=None)
 @given(facts=logs(), batch=st.integers(1, 20))
 def test_figures_are_what_a_plain_recount_gives(facts: list[Fact], batch: int) -> None:
     assert counted(asyncio.run(folded(facts, batch=batch))) == recount(facts)
 
 
-@settings(max_examples=60, deadline=None)
 @given(facts=logs(), data=st.data(), batch=st.integers(1, 5))
 def test_decisions_and_receipts_may_come_in_any_order(facts: list[Fact], data: st.DataObject, batch: int) -> None:
     again = data.draw(st.permutations(facts))

@@ -11,7 +11,7 @@ from itertools import count
 import jsonschema
 import pytest
 import re2
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dataplane.chat.model import (
@@ -126,13 +126,11 @@ SMALL = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(value=SMALL, schema=SCHEMAS)
 def test_what_is_judged_is_judged_as_the_library_itself_does(value: object, schema: dict[str, object]) -> None:
     assert FIT(value, schema) is jsonschema.Draft202012Validator(schema).is_valid(value)
 
 
-@settings(max_examples=200, deadline=None)
 @given(value=values, text=st.text(max_size=40))
 def test_whatever_a_model_says_there_is_a_judgement(value: object, text: str) -> None:
     for said in (text, json.dumps(value), json.dumps(value)[:-1]):
