@@ -26,7 +26,9 @@ from controlplane.outcome.sight import Sight
 from controlplane.records import Records
 from controlplane.routing.books import Books
 from controlplane.routing.commands import ClassifyRequest, ExplainRoute, Surroundings
+from controlplane.routing.custom_rungs import CustomRungs
 from controlplane.routing.deciding import DecideRoute
+from controlplane.routing.further import FurtherReadings, FurtherRungs
 from controlplane.routing.memory import DecisionMemory
 from controlplane.routing.remembered import Readings
 from controlplane.routing.worked_out import WorkedOut
@@ -78,6 +80,8 @@ class Parts:
     worked_out: WorkedOut
     encoder: Callable[[], Encode]
     readings: Readings
+    further: FurtherReadings
+    custom: CustomRungs
     sight: Sight
     records: Records
     entries: EntryMaker
@@ -124,6 +128,7 @@ def _routing(parts: Parts, signatures: OwnSignatures) -> RoutingServicer:
         encoder=parts.encoder,
         readings=parts.readings,
         seconds=perf_counter,
+        further=FurtherRungs(parts.custom, parts.telemetry.metrics, perf_counter, parts.further),
         classify=ladder(perf_counter),
         clock=parts.clock,
         draw=parts.draw,

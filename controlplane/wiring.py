@@ -24,6 +24,7 @@ from controlplane.budget.metrics import BudgetMetrics
 from controlplane.budget.model import Budget
 from controlplane.catalog.restore import catalog_document
 from controlplane.catalog.watch import CatalogWatch
+from controlplane.classification.custom import load as load_classifier
 from controlplane.classification.semantic_store import RouteFits
 from controlplane.config import Config
 from controlplane.http.ready import Readiness
@@ -35,7 +36,17 @@ from controlplane.outcome.shared_views import SharedViews
 from controlplane.outcome.sight import Sight
 from controlplane.records import Records, Shell
 from controlplane.routing.books import Books
-from controlplane.routing.remembered import READINGS, VECTORS, Readings, Remembered, RememberingEncoder, watch_caches
+from controlplane.routing.custom_rungs import CustomRungs
+from controlplane.routing.further import FurtherReadings
+from controlplane.routing.remembered import (
+    READINGS,
+    VECTORS,
+    Counted,
+    Readings,
+    Remembered,
+    RememberingEncoder,
+    watch_caches,
+)
 from controlplane.routing.worked_out import WorkedOut
 from controlplane.rpc.access import ACCESS
 from controlplane.rpc.erasing import BodyEraser
@@ -109,7 +120,10 @@ class ControlPlane:
         self._draw = draw
         vectors: Remembered[bytes, bytes] = Remembered(VECTORS)
         self._readings: Readings = Remembered(READINGS)
-        watch_caches(telemetry.metrics, {"reading": self._readings, "vector": vectors})
+        self._further: FurtherReadings = Remembered(READINGS)
+        self._custom = CustomRungs(load_classifier)
+        caches: dict[str, Counted] = {"reading": self._readings, "vector": vectors, "further": self._further}
+        watch_caches(telemetry.metrics, caches)
         self._encoder: Callable[[], Encode] = cache(lambda: RememberingEncoder(load_encoder(), vectors))
         self._worked_out = WorkedOut(RouteFits(self._encoder, config.state / ROUTES))
         versions = SharedVersions(store.database, self._clock) if config.shared else VersionFile(config.state / VERSION)
@@ -239,6 +253,8 @@ class ControlPlane:
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._worked_out.prepare(snapshot)
+        for policy in snapshot.catalog.policies.values():
+            self._custom.prepare(policy.further)
         self._alerts.watch(snapshot.catalog.budgets)
         key_set = key_set_message(self._state.keys.ring)
         message = snapshot_message(snapshot, key_set, self._state.callers.all, self._config.issuer)
@@ -341,6 +357,8 @@ class ControlPlane:
             worked_out=self._worked_out,
             encoder=self._encoder,
             readings=self._readings,
+            further=self._further,
+            custom=self._custom,
             sight=self._sight,
             records=self._records,
             entries=self._entries,

@@ -3,13 +3,14 @@
 from collections.abc import Collection, Container, Iterable, Iterator
 
 from controlplane.budget.model import Budget
-from controlplane.catalog.document.node import At, Items, Scalar
+from controlplane.catalog.document.node import At, Items, Scalar, Table
 from controlplane.catalog.document.problem import Problem, ProblemKind
 from controlplane.catalog.document.read import nearest
 from controlplane.catalog.entry import AUTO
 from controlplane.catalog.merge import Merged, matches_all
 from controlplane.catalog.model import Alias, Capability
-from controlplane.policy.model import Policy, Selector, Strategy, Workload
+from controlplane.classification.custom import installed
+from controlplane.policy.model import ClassifierKind, Policy, Selector, Strategy, Workload
 
 
 def dangling(merged: Merged) -> Iterator[Problem]:
@@ -108,6 +109,7 @@ def _of_policy(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
     yield from _unknown(rule_set, policy.rule_set, merged.rule_sets, ProblemKind.UNKNOWN_RULE_SET, "rule set")
     yield from _of_strategy(merged, at.down("strategy"), policy.strategy)
     yield from _of_routes(merged, at, policy)
+    yield from _of_classifiers(at.down("classifiers"), policy)
     for index, override in enumerate(policy.overrides):
         yield from _of_selector(merged, at.down("overrides", index, "when"), override.when, policy)
         if override.model is not None:
@@ -146,6 +148,19 @@ def _of_routes(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
     if (known := _routes(merged, policy.routes)) is not None:
         for name, _ in policy.strategy.routes:
             yield from _route(at.down("strategy", "routes", name), name, known)
+
+
+def _of_classifiers(at: At, policy: Policy) -> Iterator[Problem]:
+    """Classifiers that come with a package must be installed where the policy is to hold."""
+    if not policy.further:
+        return
+    known = [*ClassifierKind, *installed()]
+    for index, node in enumerate(at.node.items if isinstance(at.node, Items) else ()):
+        name = node.entries[0].name if isinstance(node, Table) else node.text if isinstance(node, Scalar) else ""
+        here = at.item(index, node)
+        if name not in known:
+            way_out = f"install the package that brings it, or {nearest(name, known, noun='classifier')}"
+            yield here.problem(ProblemKind.UNKNOWN_CLASSIFIER, f"no classifier `{name}` is installed", way_out)
 
 
 def _of_embeddings(merged: Merged, here: At, name: str) -> Iterator[Problem]:

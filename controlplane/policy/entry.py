@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from controlplane.catalog.canonical import digest
-from controlplane.catalog.document.node import At, Items, Scalar
+from controlplane.catalog.document.node import At, Items, Scalar, Table
 from controlplane.catalog.document.problem import ProblemKind
 from controlplane.catalog.document.read import Field, each, mapped, optional, record, required, table
 from controlplane.catalog.document.scalar import (
@@ -29,6 +29,7 @@ from controlplane.policy.model import (
     ClassifierKind,
     Durability,
     ExecutionLimits,
+    FurtherClassifier,
     NearEnd,
     NearEndAction,
     Override,
@@ -49,6 +50,7 @@ from controlplane.policy.model import (
 
 MAX_NAMES = 1_000
 MAX_OVERRIDES = 200
+MAX_CLASSIFIERS = 10
 MAX_ROUTES = 1_000
 """Routes of all sets of a document together."""
 MAX_USD_PER_REQUEST = 1_000_000
@@ -312,13 +314,43 @@ def _pinned_fallbacks(at: At) -> PinnedFallbacks:
     return PinnedFallbacks(anyone=flag(at))
 
 
-def _classifiers(at: At) -> tuple[ClassifierKind, ...]:
-    """In the order of the ladder, whatever the order in the document."""
-    named = each(word_of(ClassifierKind, "classifier"), limit=len(ClassifierKind))(at)
+FURTHER_FIELDS: Mapping[str, Field] = {
+    "below": optional(share),
+    "timeout": optional(duration(timedelta(milliseconds=1), timedelta(seconds=30))),
+}
+_classifier_name = name_like(r"[a-z0-9][a-z0-9._-]{0,62}", "classifier", _ALLOWED)
+
+
+_OWN = frozenset(map(str, ClassifierKind))
+
+
+def _classifier(at: At) -> ClassifierKind | FurtherClassifier:
+    """A name, or a table with one name and how that classifier is asked."""
+    if isinstance(at.node, Table):
+        (entry, *more) = at.node.entries or (None,)
+        if entry is None or more:
+            way_out = "write one item for each, like `{acme: {below: 0.6, timeout: 20ms}}`"
+            raise at.refuse(ProblemKind.WRONG_TYPE, "a classifier is one name with its fields", way_out)
+        here = at.field(entry)
+        if entry.name in _OWN:
+            reason = f"`{entry.name}` takes no fields"
+            raise here.refuse(ProblemKind.NO_EFFECT, reason, f"write only `{entry.name}`")
+        name = _classifier_name(At(source=here.source, path=here.path, line=here.line, node=Scalar(text=entry.name)))
+        return FurtherClassifier(name=name, **record(here, FURTHER_FIELDS, noun="classifier"))
+    name = _classifier_name(at)
+    return ClassifierKind(name) if name in _OWN else FurtherClassifier(name=name)
+
+
+def _classifiers(at: At) -> tuple[ClassifierKind | FurtherClassifier, ...]:
+    """Those of this software in the order of the ladder, whatever the order in the document; then the others in theirs."""
+    named = each(_classifier, limit=MAX_CLASSIFIERS)(at)
+    further = [one for one in named if isinstance(one, FurtherClassifier)]
+    if twice := next((one.name for one in further if [each.name for each in further].count(one.name) > 1), None):
+        raise at.refuse(ProblemKind.DUPLICATE_NAME, f"`{twice}` is in this list twice", "remove one of them")
     if ClassifierKind.RULES not in named:
         reason = "the rules are what every other classifier falls back to, and are not in this list"
         raise at.refuse(ProblemKind.NO_EFFECT, reason, f"add `{ClassifierKind.RULES}`, or remove `classifiers`")
-    return tuple(kind for kind in ClassifierKind if kind in named)
+    return (*(kind for kind in ClassifierKind if kind in named), *further)
 
 
 POLICY_FIELDS: Mapping[str, Field] = {
@@ -355,7 +387,6 @@ _WITH_DEFAULTS = (
     "embeddings",
     "balancing",
     "affinity",
-    "classifiers",
 )
 
 
@@ -367,6 +398,7 @@ def read_policy(at: At) -> Policy:
     if strategy.kind is StrategyKind.SEMANTIC and routes is None:
         way_out = "name under `routes` the route set that requests are compared with"
         raise at.refuse(ProblemKind.MISSING_FIELD, "a `semantic` strategy needs the policy's `routes`", way_out)
+    asked: tuple[ClassifierKind | FurtherClassifier, ...] = fields.get("classifiers", tuple(ClassifierKind))
     policy = Policy(
         name=PolicyName(fields["name"]),
         digest=b"",
@@ -376,6 +408,8 @@ def read_policy(at: At) -> Policy:
         task_capabilities=MappingProxyType(fields.get("task_capabilities", dict(STANDARD_CAPABILITIES))),
         last_resort=None if last_resort is None else DeploymentName(last_resort),
         routes=None if routes is None else RouteSetName(routes),
+        classifiers=tuple(one for one in asked if isinstance(one, ClassifierKind)),
+        further=tuple(one for one in asked if isinstance(one, FurtherClassifier)),
         **{name: fields[name] for name in _WITH_DEFAULTS if name in fields},
     )
     return replace(policy, digest=digest(policy))

@@ -162,6 +162,22 @@ class ClassifierKind(StrEnum):
     """Weights over the embedding of the text, the structure of the request and the votes of the rules."""
 
 
+RESERVED_CLASSIFIERS = frozenset({*ClassifierKind, "hint", "none", "semantic", "llm"})
+"""Names that no classifier of another package can have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherClassifier:
+    """A classifier that takes its time, asked where those before it are less sure than `below`, and given up after `timeout`.
+
+    Without a `timeout` its own limit holds.
+    """
+
+    name: str
+    below: float = 0.7
+    timeout: timedelta | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How a workload's requests are routed. `digest` is SHA-256 of its canonical form."""
@@ -189,6 +205,8 @@ class Policy:
     """Whether a conversation stays where it is in the prompt cache while that costs less."""
     classifiers: tuple[ClassifierKind, ...] = tuple(ClassifierKind)
     """The classifiers that may be asked, in the order of the ladder; the rules are always among them."""
+    further: tuple[FurtherClassifier, ...] = ()
+    """Those that are asked afterwards, in this order, while the others are not sure."""
     routes: RouteSetName | None = None
     """The semantic routes that requests are compared with; none if None."""
 

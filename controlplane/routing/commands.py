@@ -1,7 +1,7 @@
 """The use cases of routing that give no decision: read, explain, classify."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -12,12 +12,15 @@ from controlplane.decision.engine import explain
 from controlplane.decision.index import SnapshotIndex
 from controlplane.decision.model import Decision, Request
 from controlplane.policy.model import Policy, RouteSet, RuleSet
+from controlplane.routing.further import FurtherKey, FurtherRungs, Question
 from controlplane.routing.model import Ask, Shown
 from controlplane.routing.on_route import Match, on_route
 from controlplane.routing.remembered import SLOW_S, ReadingKey, Readings, Understood
 from controlplane.routing.rules import policy_for
 from controlplane.snapshot.model import Snapshot
 from turnout_features import Encode, extract
+from turnout_features.encoding import asked
+from turnout_features.looks import looks
 from turnout_features.model import Embedding, Features, Patterns
 from turnout_wire.failure import Failure
 
@@ -52,6 +55,8 @@ class Surroundings:
     """What requests were taken for lately; without it each is read anew."""
     seconds: Callable[[], float] = lambda: 0.0
     """A clock that only goes forward, for telling how long something took."""
+    further: FurtherRungs | None = None
+    """Asks the classifiers that take their time; without it none of them is asked."""
 
 
 def _no_routes(_: Embedding | None) -> Silence:
@@ -65,6 +70,8 @@ class Reading:
     request: Request
     snapshot: Snapshot
     rule_set: RuleSet
+    reads: Policy
+    """The policy that said how it is read."""
 
 
 class ReadRequest:
@@ -105,7 +112,36 @@ class ReadRequest:
             operation=ask.operation,
             affinity=ask.affinity,
         )
-        return Reading(request=request, snapshot=snapshot, rule_set=rules)
+        return Reading(request=request, snapshot=snapshot, rule_set=rules, reads=reads)
+
+    async def thoroughly(self, ask: Ask, snapshot: Snapshot, *, told: bool = False) -> Reading:
+        """The same, and where that is not sure enough, what those classifiers say that take their time. Raises Failure."""
+        reading = self(ask, snapshot, told=told)
+        ask_further, entries = self._around.further, reading.reads.further
+        if ask_further is None or not entries:
+            return reading
+        request = reading.request
+        question = Question(
+            features=request.features,
+            rule_set=reading.rule_set,
+            hint=ask.hint,
+            text=_text_of(ask.content) if isinstance(ask.content, Shown) else None,
+            key=None if told else self._further_key(ask, reading),
+        )
+        taken = await ask_further(question, entries, request.classification, told=told)
+        if taken is request.classification:
+            return reading
+        ask.trace.event(
+            "turnout.classify.further",
+            {"classifier": taken.classifier, "task_type": taken.task_type, "complexity": taken.complexity},
+        )
+        return replace(reading, request=replace(request, classification=taken))
+
+    def _further_key(self, ask: Ask, reading: Reading) -> FurtherKey | None:
+        reads, catalog = reading.reads, reading.snapshot.catalog
+        routes = None if reads.routes is None else catalog.route_sets[reads.routes]
+        key = self._key(ask, reads, reading.rule_set, routes)
+        return None if key is None else (key, reads.further)
 
     def _key(self, ask: Ask, reads: Policy, rules: RuleSet, routes: RouteSet | None) -> ReadingKey | None:
         """What is found is kept under; None for what a client found, which only its word ties to the digest."""
@@ -158,6 +194,10 @@ class ReadRequest:
         return found
 
 
+def _text_of(content: Shown) -> Callable[[], str]:
+    return lambda: asked(looks(content.read()))
+
+
 class ExplainRoute:
     """What would be decided, without signing; nothing eligible, or no room in a budget, is an answer here, not a failure."""
 
@@ -166,9 +206,9 @@ class ExplainRoute:
         self._balances = balances
         self._read = ReadRequest(around)
 
-    def __call__(self, ask: Ask) -> tuple[Decision, Reading]:
+    async def __call__(self, ask: Ask) -> tuple[Decision, Reading]:
         """The plan and what it was made from. Raises Failure."""
-        reading = self._read(ask, self._around.snapshot(), told=True)
+        reading = await self._read.thoroughly(ask, self._around.snapshot(), told=True)
         around = self._around
         indexed = around.index(reading.snapshot)
         plan = explain(
@@ -189,6 +229,6 @@ class ClassifyRequest:
         self._around = around
         self._read = ReadRequest(around)
 
-    def __call__(self, ask: Ask) -> Reading:
+    async def __call__(self, ask: Ask) -> Reading:
         """Features and classification. Raises Failure."""
-        return self._read(ask, self._around.snapshot(), told=True)
+        return await self._read.thoroughly(ask, self._around.snapshot(), told=True)

@@ -102,7 +102,7 @@ class DecideRoute:
             raise
 
     async def _steps(self, ask: Ask, snapshot: Snapshot, now: datetime, so_far: SoFar) -> Given:
-        reading = so_far.reading = self._read(ask, snapshot)
+        reading = so_far.reading = await self._read.thoroughly(ask, snapshot)
         basis = so_far.basis = self._basis(snapshot, now)
         left = ROUNDS
         while True:

@@ -112,7 +112,7 @@ class RoutingServicer:
         self, request: routing_pb2.ExplainRouteRequest, call: Call
     ) -> routing_pb2.ExplainRouteResponse:
         """Every candidate and why not."""
-        plan, reading = self._commands.explain(self._ask(request.request, call))
+        plan, reading = await self._commands.explain(self._ask(request.request, call))
         return routing_pb2.ExplainRouteResponse(
             decision=plan_message(plan, max_runs=reading.request.max_runs) if plan.targets else None,
             classification=classification_message(plan.classification),
@@ -128,7 +128,7 @@ class RoutingServicer:
 
     async def Classify(self, request: routing_pb2.ClassifyRequest, call: Call) -> routing_pb2.ClassifyResponse:
         """Features and classification."""
-        reading = self._commands.classify(ask_to_classify(request, call.principal, self._check))
+        reading = await self._commands.classify(ask_to_classify(request, call.principal, self._check))
         return routing_pb2.ClassifyResponse(
             classification=classification_message(reading.request.classification),
             features=features_to_proto(reading.request.features),

@@ -54,6 +54,7 @@ class ProblemKind(StrEnum):
     UNKNOWN_WORKLOAD = "unknown_workload"
     UNKNOWN_TEAM = "unknown_team"
     UNKNOWN_FEATURE = "unknown_feature"
+    UNKNOWN_CLASSIFIER = "unknown_classifier"
     NO_CATCH_ALL = "no_catch_all"
     NEVER_REACHED = "never_reached"
 

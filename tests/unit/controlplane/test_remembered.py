@@ -154,10 +154,11 @@ def test_who_wants_to_know_each_classifier_is_told_what_is_found_now() -> None:
     assert desk.parsed == 2
 
 
-def test_the_rung_tells_why_it_names_no_route() -> None:
+async def test_the_rung_tells_why_it_names_no_route() -> None:
     rungs = Desk().read("Write a poem about autumn", told=True).request.classification.rungs
     assert rungs[-1].silence.startswith("none is near enough")
-    assert ExplainRoute(Desk().around)(Desk().ask("  "))[0].classification.rungs[-1].silence == "the text has no words"
+    plan, _ = await ExplainRoute(Desk().around)(Desk().ask("  "))
+    assert plan.classification.rungs[-1].silence == "the text has no words"
 
 
 def test_what_took_long_is_not_kept() -> None:

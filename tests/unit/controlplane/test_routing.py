@@ -137,8 +137,8 @@ async def test_nothing_eligible_is_no_decision_and_comes_with_every_candidate() 
     assert cause.decided_at == NOW
 
 
-def test_explaining_nothing_eligible_is_an_answer() -> None:
-    plan, _ = Bench().explain(ask(constraints=Constraints(max_cost_nanousd=1)))
+async def test_explaining_nothing_eligible_is_an_answer() -> None:
+    plan, _ = await Bench().explain(ask(constraints=Constraints(max_cost_nanousd=1)))
     assert plan.targets == ()
     assert len(plan.candidates) == 6
 
@@ -170,7 +170,7 @@ async def test_features_of_another_rule_set_are_refused_by_every_use_case(digest
     stale = ask(content=Told(features=Features(rule_set_digest=digest), request_digest=b"d" * 32))
     for use in (bench.explain, bench.classify):
         with pytest.raises(Failure, match="GetRuleSet") as refused:
-            use(stale)
+            await use(stale)
         assert refused.value.reason == "RULE_SET_OUTDATED"
     with pytest.raises(Failure, match="GetRuleSet"):
         await bench.decide(stale)
