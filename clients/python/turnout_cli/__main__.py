@@ -10,6 +10,7 @@ from turnout_cli.evaluation.app import evaluate
 from turnout_cli.figures import feedback, report
 from turnout_cli.keys import keys
 from turnout_cli.store import backup, db, restore
+from turnout_cli.training import train
 
 __all__ = ["app", "main"]
 
@@ -33,6 +34,7 @@ app.add_typer(
 app.add_typer(
     evaluate, name="eval", help="Measure, on tables with known results, how well requests are understood and routed."
 )
+app.command()(train)
 app.command()(decision)
 app.command()(decisions)
 app.command()(feedback)

@@ -42,7 +42,7 @@ def routing(
         raise typer.BadParameter("give --weak and --strong, or at least two --models")
     settings = Settings(train=tuple(train), test=test, models=names or (weak, strong), holdout=holdout, seed=seed)
     try:
-        with _progress() as bar:
+        with progress() as bar:
             task = bar.add_task("reading", total=1.0)
 
             def told(what: str, share: float) -> None:
@@ -85,7 +85,7 @@ def classify(
 
     classifiers = (ClassifierKind.RULES,) if only_rules else tuple(ClassifierKind)
     try:
-        with _progress() as bar:
+        with progress() as bar:
             task = bar.add_task("reading", total=1.0)
 
             def told(what: str, share: float) -> None:
@@ -100,7 +100,8 @@ def classify(
         show(report, out)
 
 
-def _progress() -> Progress:
+def progress() -> Progress:
+    """A bar on a terminal, else nothing."""
     return Progress(
         TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err, transient=True,
         disable=not err.is_terminal,
