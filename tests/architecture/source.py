@@ -1,6 +1,7 @@
 """The source of this repository as syntax trees, for tests on its shape."""
 
 import ast
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -65,12 +66,17 @@ def parse(path: Path, text: str) -> Module:
     return Module(path=path, text=text, tree=ast.parse(text, filename=str(path)))
 
 
-@cache
 def modules(*folders: str) -> tuple[Module, ...]:
     """The modules below `folders`, generated code left out."""
-    return tuple(
+    return tuple(module for folder in folders for module in _modules_below(folder))
+
+
+@cache
+def _modules_below(folder: str) -> tuple[Module, ...]:
+    found = tuple(
         parse(path.relative_to(ROOT), path.read_text(encoding="utf-8"))
-        for folder in folders
         for path in sorted((ROOT / folder).rglob("*.py"))
         if "gen" not in path.relative_to(ROOT).parts
     )
+    gc.freeze()  # the trees stay, and there is nothing in their millions of nodes to collect
+    return found
