@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -42,6 +42,7 @@ class Config:
         return not self.store.startswith("sqlite:")
 
 
+Add = Callable[..., argparse.Action]
 DATABASE = "turnout.db"
 """The store in the state folder, where no other is named."""
 
@@ -89,7 +90,14 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m controlplane", description="Turnout's control plane: decides and signs."
     )
-    add = parser.add_argument
+    _places(parser.add_argument, env)
+    _manner(parser.add_argument, env)
+    _keeping(parser.add_argument, env)
+    _for_operators(parser.add_argument, env)
+    return parser
+
+
+def _places(add: Add, env: Mapping[str, str]) -> None:
     add("--listen", default=env.get("TURNOUT_LISTEN", "127.0.0.1:7411"), metavar="HOST:PORT", help="port 0 takes any")
     add("--http", default=env.get("TURNOUT_HTTP", ""), metavar="HOST:PORT", help="the HTTP API; none if absent")
     add("--state", default=env.get("TURNOUT_STATE", ".turnout"), metavar="DIR", help="keys, callers, overlay")
@@ -111,6 +119,9 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="FILE",
         help="turnout.yaml; packaged default if absent",
     )
+
+
+def _manner(add: Add, env: Mapping[str, str]) -> None:
     add("--issuer", default=env.get("TURNOUT_ISSUER", "turnout"), help="name that decisions are issued under")
     add(
         "--max-concurrent",
@@ -121,6 +132,9 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--heartbeat", type=float, default=2.0, metavar="SECONDS", help="how often workers hear from us at least")
     add("--drain", type=float, default=5.0, metavar="SECONDS", help="how long calls may finish after SIGTERM")
     add("--reflect", action="store_true", help="answer gRPC reflection")
+
+
+def _keeping(add: Add, env: Mapping[str, str]) -> None:
     add(
         "--keep-records",
         type=_days,
@@ -135,6 +149,9 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="DAYS",
         help="how long reports look back",
     )
+
+
+def _for_operators(add: Add, env: Mapping[str, str]) -> None:
     add(
         "--metrics-open",
         action="store_true",
@@ -143,7 +160,6 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--dev", action="store_true", help="ask for no tokens; on loopback alone, for development")
     add("--log-level", default=env.get("TURNOUT_LOG_LEVEL", "info"), choices=("debug", "info", "warning", "error"))
     add("--die-with-parent", action="store_true", help="end when the starting process ends (Linux)")
-    return parser
 
 
 def _days(text: str) -> int:
