@@ -161,6 +161,7 @@ async def _turnout(processes: Processes, upstream: str, folder: Path) -> Peer:
         catalog=catalog,
         environment=dict(os.environ),
         workers=1,
+        control_port=_free_port(),
         gateway_port=0,
         log_level="error",
     )

@@ -87,26 +87,20 @@ class Processes:
 
     async def start(self, program: Program, seconds: float = 60.0) -> Running:
         """Start and wait for the line that says it is ready; what is not ready when this ends is gone. Raises ProcessFailed."""
-        logged = program.log.stat().st_size if program.log.exists() else 0
-        process = await _spawn(program)
-        facts: Mapping[str, object] | None = None
-        try:
-            async with asyncio.timeout(seconds):
-                facts = await _ready_line(process)
-        except TimeoutError:
-            pass
-        finally:
-            if facts is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-        if facts is None:
-            raise ProcessFailed(
-                f"{program.name} did not become ready (exit code {process.returncode}): {tail(program.log, logged)}"
-            )
-        running = Running(program, process, facts)
+        running = await _started(program, seconds)
         self.running.append(running)
         return running
+
+    async def start_together(self, programs: Sequence[Program], seconds: float = 60.0) -> Sequence[Running]:
+        """Start all at once and wait for each; they are stopped in the reverse of this order. Raises the first ProcessFailed."""
+        starting = [asyncio.create_task(_started(program, seconds)) for program in programs]
+        try:
+            return await asyncio.gather(*starting)
+        finally:
+            for task in starting:
+                task.cancel()
+            ended = await asyncio.gather(*starting, return_exceptions=True)
+            self.running += [each for each in ended if isinstance(each, Running)]
 
     async def until_one_ends(self) -> Running:
         """The first process that ends by itself."""
@@ -115,6 +109,28 @@ class Processes:
         for wait in pending:
             wait.cancel()
         return waits[done.pop()]
+
+
+async def _started(program: Program, seconds: float) -> Running:
+    """Raises ProcessFailed; then it is gone."""
+    logged = program.log.stat().st_size if program.log.exists() else 0
+    process = await _spawn(program)
+    facts: Mapping[str, object] | None = None
+    try:
+        async with asyncio.timeout(seconds):
+            facts = await _ready_line(process)
+    except TimeoutError:
+        pass
+    finally:
+        if facts is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if facts is None:
+        raise ProcessFailed(
+            f"{program.name} did not become ready (exit code {process.returncode}): {tail(program.log, logged)}"
+        )
+    return Running(program, process, facts)
 
 
 async def _spawn(program: Program) -> asyncio.subprocess.Process:

@@ -1,15 +1,17 @@
 """A control plane and its workers as processes of one command."""
 
-import asyncio
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from turnout_cli.processes import Processes, Program, Running
+from controlplane.access.callers import CallersInvalid, open_callers
+from turnout_cli.processes import Processes, ProcessFailed, Program, Running
 
 RUN_FILE = "run.json"
 """In the state folder while a stack runs: where its processes listen."""
+TOKEN_BYTES = 32
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
@@ -66,16 +68,31 @@ class Stack:
 
 
 async def start_stack(processes: Processes, settings: StackSettings) -> Stack:
-    """Start the control plane, then the workers at once. Raises ProcessFailed."""
+    """Start the control plane and the workers: at once where it is known at which port they will find it. Raises ProcessFailed."""
     # Before the logs in it are opened: whoever makes the folder for those leaves it readable to all.
     settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    control = await processes.start(_control(settings))
-    workers = await asyncio.gather(
-        *(processes.start(_worker(settings, control.address, number)) for number in range(1, settings.workers + 1))
-    )
+    if settings.control_port:
+        _make_tokens(settings.state)
+        address = f"{settings.host}:{settings.control_port}"
+        control, *workers = await processes.start_together([_control(settings), *_workers(settings, address)])
+    else:
+        control = await processes.start(_control(settings))
+        workers = [*await processes.start_together(_workers(settings, control.address))]
     stack = Stack(control=control, workers=tuple(workers), state=settings.state)
     _write_run_file(stack)
     return stack
+
+
+def _make_tokens(state: Path) -> None:
+    """A worker reads its token before the control plane may have made it."""
+    try:
+        open_callers(state, lambda: secrets.token_urlsafe(TOKEN_BYTES))
+    except (CallersInvalid, OSError) as error:
+        raise ProcessFailed(str(error)) from error
+
+
+def _workers(settings: StackSettings, control: str) -> list[Program]:
+    return [_worker(settings, control, number) for number in range(1, settings.workers + 1)]
 
 
 def _control(settings: StackSettings) -> Program:
