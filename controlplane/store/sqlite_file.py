@@ -29,7 +29,8 @@ PATIENCE = "PRAGMA busy_timeout = 5000"
 _EVERY = (
     PATIENCE,
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA cache_size = -16000",
+    # KiB of each connection; what is not in it is mostly in the system's own cache.
+    "PRAGMA cache_size = -4000",
 )
 _WRITING = (
     # FULL: what is committed outlasts a loss of power.
