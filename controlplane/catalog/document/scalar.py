@@ -18,7 +18,7 @@ MAX_TEXT = 4096
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,340})?")
-_MONEY = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,18})?")
+_MONEY = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")  # programs write small amounts as 1e-09
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000}
 """Microseconds in each unit."""
