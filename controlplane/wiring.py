@@ -33,7 +33,7 @@ from controlplane.journal.metrics import watch_journal
 from controlplane.journal.model import Append, Expire
 from controlplane.outcome.live import HealthReport, LiveView
 from controlplane.outcome.shared_views import SharedViews
-from controlplane.outcome.sight import Sight
+from controlplane.outcome.sight import PAUSE, Sight
 from controlplane.records import Records, Shell
 from controlplane.routing.books import Books
 from controlplane.routing.custom_rungs import CustomRungs
@@ -128,7 +128,7 @@ class ControlPlane:
         self._worked_out = WorkedOut(RouteFits(self._encoder, config.state / ROUTES))
         versions = SharedVersions(store.database, self._clock) if config.shared else VersionFile(config.state / VERSION)
         self._snapshots = SnapshotHolder(versions, self._clock)
-        self._sight = Sight(self._snapshots, LiveView(), self._clock, self._tell)
+        self._sight = Sight(self._snapshots, LiveView(), self._clock, self._tell, pause=PAUSE)
         self._sharing = Sharing(self._shared(store, versions)) if isinstance(versions, SharedVersions) else None
         self._publication = Publication(config.heartbeat)
         self._entries = EntryMaker(clock=self._clock, salt=lambda: os.urandom(SALT_BYTES), new_id=new_decision_id)

@@ -55,37 +55,53 @@ class LiveView:
         self._window = window
         self._workers: dict[str, tuple[datetime, Mapping[DeploymentName, HealthReport]]] = {}
         self._timings: dict[DeploymentName, deque[Timing]] = {}
+        self._statistics: dict[DeploymentName, Statistics] = {}
         self._peaks: dict[DeploymentName, Peak] = {}
         self._revision = 0
 
-    def report(self, worker: str, reports: Iterable[HealthReport], now: datetime) -> None:
-        """Take a worker's whole view of its targets."""
-        self._workers[worker] = (now, {report.deployment: report for report in reports})
+    def report(self, worker: str, reports: Iterable[HealthReport], now: datetime) -> bool:
+        """Take a worker's whole view of its targets; whether it finds any of them in another state than before.
+
+        A rate limit that runs out, or has room again, is such a change.
+        """
+        told = {report.deployment: report for report in reports}
+        before = self._workers.get(worker)
+        self._workers[worker] = (now, told)
+        return before is None or _states(before[1]) != _states(told)
 
     def observe(self, timings: Iterable[Timing], now: datetime) -> None:
         """Take successful attempts that are told of at `now`."""
         for timing in timings:
             name = timing.deployment
             self._timings.setdefault(name, deque(maxlen=self._window)).append(timing)
+            self._statistics.pop(name, None)
             self._peaks[name] = peak(self._peaks.get(name), timing.time_to_first_token, now)
 
     def merged(self, known: Callable[[DeploymentName], bool], now: datetime) -> Live:
         """The view of now, of deployments that are `known`; others are forgotten."""
         self._workers = {name: seen for name, seen in self._workers.items() if now - seen[0] < self._forget_after}
         self._timings = {name: timings for name, timings in self._timings.items() if known(name)}
+        self._statistics = {name: found for name, found in self._statistics.items() if known(name)}
         self._peaks = {name: found for name, found in self._peaks.items() if known(name)}
         self._revision += 1
         told = self._told(known)
         return Live(
             revision=self._revision,
             health=MappingProxyType({name: _healthiest(views) for name, views in told.items()}),
-            statistics=MappingProxyType({name: _statistics(timings) for name, timings in self._timings.items()}),
+            statistics=MappingProxyType({name: self._statistics_of(name) for name in self._timings}),
             headroom=MappingProxyType({name: found for name, views in told.items() if (found := _newest(views))}),
             in_flight=MappingProxyType(
                 {name: calls for name, views in told.items() if (calls := sum(view.in_flight for view in views))}
             ),
             peaks=MappingProxyType(dict(self._peaks)),
         )
+
+    def _statistics_of(self, name: DeploymentName) -> Statistics:
+        """Worked out once for as long as nothing new is told."""
+        found = self._statistics.get(name)
+        if found is None:
+            found = self._statistics[name] = _statistics(self._timings[name])
+        return found
 
     def _told(self, known: Callable[[DeploymentName], bool]) -> dict[DeploymentName, list[HealthReport]]:
         found: dict[DeploymentName, list[HealthReport]] = {}
@@ -105,6 +121,15 @@ def peak(before: Peak | None, time: timedelta, now: datetime) -> Peak:
         return Peak(time_to_first_token=time, at=now)
     kept = math.exp(-max((now - before.at) / RECOVERY, 0.0))
     return Peak(time_to_first_token=time + (before.time_to_first_token - time) * kept, at=now)
+
+
+def _states(told: Mapping[DeploymentName, HealthReport]) -> Mapping[DeploymentName, tuple[Health, bool]]:
+    return {name: (report.health, _used_up(report.headroom)) for name, report in told.items()}
+
+
+def _used_up(headroom: Headroom | None) -> bool:
+    rooms = () if headroom is None else (headroom.requests, headroom.tokens)
+    return any(room is not None and room.remaining == 0 for room in rooms)
 
 
 def _healthiest(views: Iterable[HealthReport]) -> Health:

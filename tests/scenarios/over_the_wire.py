@@ -44,6 +44,7 @@ class Desk:
         self._draws[:] = [scenario.draw]
         self._control.see(balances_of(scenario, datetime.now(UTC)))
         await self._worker(report(scenario))
+        self._control.show()
         request = request_of(scenario)
         explained = await self._explained(request)
         decided = await self._decided(request)

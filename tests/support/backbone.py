@@ -136,6 +136,10 @@ class Control:
         view = self.plane._records.view
         view.update({**dict.fromkeys(view.balances, Balance()), **balances})
 
+    def show(self) -> None:
+        """Let its next decision see all that workers told, though they tell more often than it looks."""
+        self.plane._sight.show()
+
     async def pass_by(self, time: timedelta) -> None:
         """Let time pass, and what is due by then end."""
         self.clock.later += time

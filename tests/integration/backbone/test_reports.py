@@ -121,6 +121,7 @@ async def test_what_runs_took_changes_what_is_expected(planes: Backbone) -> None
     before = await expected_ms(planes)
     decided = await planes.decide()
     await report(planes, *(receipt(decided, number) for number in range(1, 60)))
+    planes.control.show()
     assert await expected_ms(planes) < before
 
 
