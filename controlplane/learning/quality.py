@@ -15,11 +15,11 @@ SCALE = 1 << 20
 WORST, BEST = 10_000, 990_000
 """Nothing is certain: bounds of a quality, in millionths."""
 
-HARDNESS_USUAL = 200
+HARDNESS_USUAL = 52
 """The hardness of a question of some 60 tokens."""
 
 STEEP = 2000
-"""Millionths that the quality of a model without any merit falls by, for each 64th of a doubling of the length."""
+"""Millionths that the quality of a model without any merit falls by, for each 32nd of a doubling of the length."""
 
 UNFAMILIAR = 120_000
 """The deviation of what is said of a text unlike any in training, in millionths."""

@@ -14,19 +14,28 @@ NAMES = (
 )  # fmt: skip
 """What stands at each place of `structure`."""
 
-_HARD: Mapping[TaskType, int] = MappingProxyType(
+HARD: Mapping[TaskType, int] = MappingProxyType(
     {
-        TaskType.REASONING: 48, TaskType.CODE: 40, TaskType.EXTRACTION: 0, TaskType.QA: 0, TaskType.TRANSLATION: -16,
+        TaskType.CODE: 40, TaskType.REASONING: 36, TaskType.QA: 28, TaskType.EXTRACTION: 8, TaskType.TRANSLATION: -16,
         TaskType.SUMMARIZATION: -24, TaskType.CHAT: -32, TaskType.CREATIVE: -40,
     }
 )  # fmt: skip
-"""How much more a small model falls behind at some work than at others, in 64ths of a doubling of the length.
+"""How much more a small model falls behind at some work than at others, in 32nds of a doubling of the length.
 
 MT-Bench (arXiv 2306.05685, figure 6) has the order: small models fall behind most in maths, coding and reasoning, least in writing,
-roleplay and the humanities.
+roleplay and the humanities. Questions are near reasoning, for exams are taken for either.
 """
 
-_DEEP: Mapping[Complexity, int] = MappingProxyType(dict(zip(Complexity, (-12, 0, 12, 20), strict=True)))
+_DEEP: Mapping[Complexity, int] = MappingProxyType(dict(zip(Complexity, (-4, 0, 4, 8), strict=True)))
+
+SHORT = 330
+"""`log2` of some 35 tokens: among shorter requests the longer are no harder."""
+
+TERSE, WORDY = 2500, 4000
+"""Characters of a thousand tokens. What is terse is formulas and figures, where length tells nothing and which are hard anyhow."""
+
+FORMULAS = 12
+
 _COMPLEXITIES = tuple(Complexity)
 _DOMAINS = (None, *Domain)
 
@@ -64,5 +73,10 @@ def structure(features: Features, found: Classification) -> list[int]:
 
 
 def hardness(features: Features, found: Classification) -> int:
-    """How hard a request looks by the kind of work, by what it asks and by its length: in 64ths of a doubling of that."""
-    return log2(features.last_user_tokens) // 2 + _HARD[found.task_type] + _DEEP[found.complexity]
+    """How hard a request looks by the kind of work, by what it asks and by its length: in 32nds of a doubling of that."""
+    tokens = log2(features.last_user_tokens)
+    density = 1000 * features.characters // max(1, features.input_tokens)
+    words = min(max(density - TERSE, 0), WORDY - TERSE)
+    length = max(tokens - SHORT, 0) * words // (2 * (WORDY - TERSE))
+    formulas = min(max(3200 - density, 0), 800) * FORMULAS // 800 if tokens > SHORT else 0
+    return length + formulas + HARD[found.task_type] + _DEEP[found.complexity]

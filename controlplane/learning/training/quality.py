@@ -26,6 +26,9 @@ CENTRES = 32
 SHRINK = 20.0
 """Prompts that weigh as much as the whole table, where a subject's mean is taken."""
 
+STRANGE = (12.0, 28.0)
+"""Percentages of the texts of training: what is farther from all places than the first share is strange, nearer than the second not."""
+
 PRIOR_LABELS = 40.0
 """Results that weigh as much as what is known of a model without any."""
 
@@ -176,7 +179,7 @@ def _heads(lesson: Lesson, rows: Matrix, aims: Matrix, lines: Lines, about: Matr
     weights = np.concatenate([lines.weights.T * UNIT, about * UNIT]) / 127.0
     offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about))])
     near = (rows @ about.T).max(1) * UNIT
-    low, high = np.percentile(near, [0.1, 2])
+    low, high = np.percentile(near, STRANGE)
     return Heads(
         encoder=lesson.encoder,
         weights=np.round(weights * SCALE),

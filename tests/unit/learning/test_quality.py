@@ -8,7 +8,7 @@ from controlplane.classification.model import Classification
 from controlplane.learning.artefact import ArtefactInvalid, decode, encode
 from controlplane.learning.model import PPM, Learned
 from controlplane.learning.quality import UNFAMILIAR, outlook
-from controlplane.learning.structure import NAMES, log2, structure
+from controlplane.learning.structure import NAMES, hardness, log2, structure
 from controlplane.learning.training.lesson import Lesson
 from controlplane.learning.training.quality import train
 from turnout_features.model import Embedding, Features
@@ -54,7 +54,7 @@ def learned() -> Learned:
     return train(lesson())
 
 
-HARD, EASY = features([38, 5, -3, 20, 1, 0, -30, 8]), features([-38, 5, -3, 20, 1, 0, -30, 8])
+HARD, EASY = features([37, 5, 33, -19, -11, 31, -25, -35]), features([-37, 0, -13, -5, 35, -24, 2, -14])
 
 
 def test_the_small_model_is_expected_to_fail_where_it_failed(learned: Learned) -> None:
@@ -99,6 +99,29 @@ def test_harder_work_widens_the_gap_where_nothing_is_known_of_the_text(learned: 
         return found.of("large", 0.5).quality - found.of("small", 0.5).quality
 
     assert gap(TaskType.REASONING) > gap(TaskType.QA) > gap(TaskType.CREATIVE)
+
+
+def test_a_text_far_from_all_of_training_is_judged_without_its_words(learned: Learned) -> None:
+    far = features([0, 1, 0, -1, 0, 1, 0, 0])
+    assert outlook(learned, far, PLAIN).trust == 0
+    assert outlook(learned, HARD, PLAIN).trust == 1000
+    assert outlook(learned, far, PLAIN).of("small", 0.5) == outlook(learned, replace(far, embedding=None), PLAIN).of(
+        "small", 0.5
+    )
+
+
+def test_among_short_requests_the_longer_are_no_harder_and_among_others_they_are() -> None:
+    def hard(tokens: int) -> int:
+        return hardness(Features(last_user_tokens=tokens, input_tokens=tokens, characters=tokens * 4), PLAIN)
+
+    assert hard(5) == hard(30) < hard(100) < hard(1000)
+
+
+def test_the_length_of_formulas_tells_nothing_of_their_hardness() -> None:
+    def hard(tokens: int) -> int:
+        return hardness(Features(last_user_tokens=tokens, input_tokens=tokens, characters=tokens * 2), PLAIN)
+
+    assert hard(100) == hard(1000)
 
 
 def test_the_same_request_has_the_same_outlook(learned: Learned) -> None:

@@ -90,7 +90,7 @@ def measure(settings: Settings, told: Progress) -> Report:
     for name, train_rows, test_rows in splits_of(whole.table, settings, within=within):
         told(f"training without {name}", 0.0)
         inner = [whole.take(train_rows)] if len(train_rows) else []
-        if part := _part(name, [*inner, *sources], whole.take(test_rows), settings, (weak, strong), told):
+        if part := part_of(name, [*inner, *sources], whole.take(test_rows), settings, (weak, strong), told):
             parts.append(part)
         else:
             notes.append(f"{name}: {len(test_rows)} prompts with no gap between {weak} and {strong}, left out")
@@ -155,9 +155,10 @@ def splits_of(test: Table, settings: Settings, *, within: bool) -> Iterator[tupl
         yield Path(test.source).stem, every[:0], every
 
 
-def _part(
+def part_of(
     name: str, sources: Sequence[Source], test: Source, settings: Settings, models: tuple[str, str], told: Progress
 ) -> Part | None:
+    """What is measured on `test` after learning from `sources`, without questions that are in both; None if there is no gap."""
     pair = _pair(test.table, models)
     if len(test.table) < LEAST or pair.gain.mean() <= 0:
         return None
