@@ -17,6 +17,15 @@ from controlplane.catalog.commands import catalog_commands
 from controlplane.classification.standard import ladder
 from controlplane.insight.following import Following
 from controlplane.journal.model import Append
+from controlplane.learned.book import QualityBook
+from controlplane.learned.commands import (
+    ActivateQualityModel,
+    ImportQualityModel,
+    ListQualityModels,
+    RollbackQualityModel,
+)
+from controlplane.learned.commands import Around as QualityAround
+from controlplane.learned.model import Change
 from controlplane.outcome.booking import Booking
 from controlplane.outcome.commands import ReportReceipts
 from controlplane.outcome.feedback import SubmitFeedback
@@ -45,6 +54,7 @@ from controlplane.rpc.receipt_reading import ReadReceipt
 from controlplane.rpc.recording import EntryMaker
 from controlplane.rpc.routing import RoutingCommands, RoutingServicer
 from controlplane.rpc.sealing import DecisionSealer
+from controlplane.rpc.quality_models import QualityModelCommands
 from controlplane.rpc.services import services
 from controlplane.rpc.snapshots import SnapshotServicer
 from controlplane.signing.commands import ActivateKey, GetKeySet, PrepareKey, RevokeKey
@@ -83,6 +93,7 @@ class Parts:
     further: FurtherReadings
     custom: CustomRungs
     sight: Sight
+    quality: QualityBook
     records: Records
     entries: EntryMaker
     books: Books
@@ -106,7 +117,9 @@ def served(parts: Parts) -> list[Service]:
     return services(
         {
             "RoutingService": _routing(parts, signatures),
-            "CatalogService": CatalogServicer(catalog, lambda: parts.snapshots.current, changed=parts.spread),
+            "CatalogService": CatalogServicer(
+                catalog, _quality_models(parts), lambda: parts.snapshots.current, changed=parts.spread
+            ),
             "BudgetService": _budgets(parts),
             "AuditService": _audit(parts),
             "SnapshotService": SnapshotServicer(parts.publication, parts.clock, parts.telemetry),
@@ -227,3 +240,18 @@ def _key_commands(parts: Parts) -> KeyCommands:
         activate=ActivateKey(store=store, clock=parts.clock),
         revoke=RevokeKey(store=store, clock=parts.clock),
     )
+def _quality_models(parts: Parts) -> QualityModelCommands:
+    async def changed(change: Change) -> None:
+        """As with API keys, it is written down at the next start at the latest."""
+        parts.records.journal.post(Append(entry=parts.entries.quality_model(change)))
+        await parts.spread()
+
+    around = QualityAround(book=parts.quality, encoder=lambda: parts.encoder().name, clock=parts.clock, changed=changed)
+    return QualityModelCommands(
+        keep=ImportQualityModel(around=around),
+        list=ListQualityModels(around=around),
+        activate=ActivateQualityModel(around=around),
+        roll_back=RollbackQualityModel(around=around),
+    )
+
+

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from controlplane.access.key_book import KeyBook
 from controlplane.catalog.document.problem import CatalogInvalid
 from controlplane.catalog.store import CatalogStore
+from controlplane.learned.book import QualityBook
 from controlplane.outcome.shared_views import SharedViews
 from controlplane.signing.file_store import FileKeyStore
 from controlplane.signing.folder import KeyFolderError
@@ -26,6 +27,7 @@ class Shared:
     catalog: CatalogStore
     keys: FileKeyStore
     book: KeyBook
+    quality: QualityBook
     versions: SharedVersions
     views: SharedViews
     digest: Callable[[], bytes]
@@ -79,6 +81,7 @@ class Sharing:
         try:
             self._shared.keys.reload()
             await self._shared.book.refresh()
+            await self._shared.quality.refresh()
             await self._shared.catalog.refresh()
             await self.renew()
         except (StoreUnavailable, CatalogInvalid, KeyFolderError, OSError, ValueError) as error:

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -31,6 +32,8 @@ from controlplane.http.ready import Readiness
 from controlplane.insight.following import Following
 from controlplane.journal.metrics import watch_journal
 from controlplane.journal.model import Append, Expire
+from controlplane.learned.book import QualityBook
+from controlplane.learned.restore import learned_document
 from controlplane.outcome.live import HealthReport, LiveView
 from controlplane.outcome.shared_views import SharedViews
 from controlplane.outcome.sight import PAUSE, Sight
@@ -130,6 +133,7 @@ class ControlPlane:
         self._snapshots = SnapshotHolder(versions, self._clock)
         self._sight = Sight(self._snapshots, LiveView(), self._clock, self._tell, pause=PAUSE)
         self._sharing = Sharing(self._shared(store, versions)) if isinstance(versions, SharedVersions) else None
+        self._quality = QualityBook(store.database, lambda: self._encoder().name)
         self._publication = Publication(config.heartbeat)
         self._entries = EntryMaker(clock=self._clock, salt=lambda: os.urandom(SALT_BYTES), new_id=new_decision_id)
         with state.keys_folder.exclusive():
@@ -137,7 +141,7 @@ class ControlPlane:
         self._records = Records(
             store,
             Sequencer(store.tree, self._log_key, LogMetrics(telemetry.metrics), self._clock),
-            ReferredDocuments(catalog_document, live_document),
+            ReferredDocuments(catalog_document, live_document, learned_document),
             Shell(clock=self._clock, seconds=time.monotonic, salt=self._entries.salt),
             shared=config.shared,
         )
@@ -163,7 +167,7 @@ class ControlPlane:
             self._publish_now()
 
     def _publish_now(self) -> None:
-        self._snapshots.publish(self._state.catalog.current, self._digest())
+        self._snapshots.publish(replace(self._state.catalog.current, learned=self._quality.learned), self._digest())
 
     async def _spread(self) -> None:
         """Publish a change before whoever asked for it hears that it is done."""
@@ -183,13 +187,15 @@ class ControlPlane:
             digest=self._digest,
             publish=self._publish_now,
         )
+            quality=self._quality,
 
     def _tell(self, worker: str, health: Sequence[HealthReport], at: datetime) -> None:
         if self._sharing is not None:
             self._sharing.views.tell(worker, health, at)
 
     def _digest(self) -> bytes:
-        return snapshot_digest(self._state.catalog.current, self._key_set_digest(), self._callers_digest())
+        catalog, active = self._state.catalog.current, self._quality.shelf.active
+        return snapshot_digest(catalog, self._key_set_digest(), self._callers_digest(), active)
 
     def _key_set_digest(self) -> bytes:
         return hashlib.sha256(document.to_json(self._state.keys.ring)).digest()
@@ -221,6 +227,7 @@ class ControlPlane:
         self.renew()
         self._record_keys()
         with suppress(StoreUnavailable):  # then its refusals will tell
+        await self._quality.refresh()
             await self._records.recall(self._budgets(), self._clock())
         self._records.start(
             self._alerts.run(), self._following.run(), *([self._sharing.run()] if self._sharing else [])
@@ -266,7 +273,7 @@ class ControlPlane:
         """A new configuration is an entry of the log, and so are new keys; those that are known change nothing."""
         post, documents = self._records.journal.post, self._records.documents
         referred, keys = documents.of(snapshot), self._key_set_digest()
-        entry = self._entries.snapshot(snapshot, referred.catalog_digest, keys, self._callers_digest())
+        entry = self._entries.snapshot(snapshot, referred, keys, self._callers_digest())
         post(Append(entry=entry, documents=documents.missing(referred)))
         post(Append(entry=self._entries.keys(self._state.keys.ring, keys)))
 
@@ -280,6 +287,8 @@ class ControlPlane:
         from controlplane.http.api import api
         from controlplane.http.endpoint import Around
         from controlplane.http.gate import Gate
+        if (change := self._quality.shelf.change) is not None:
+            self._records.journal.post(Append(entry=self._entries.quality_model(change)))
         from controlplane.http.watching import HttpTelemetry
         from turnout_wire.http_server import HttpServer
         from turnout_wire.prometheus import Scrape
@@ -362,6 +371,7 @@ class ControlPlane:
             sight=self._sight,
             records=self._records,
             entries=self._entries,
+            quality=self._quality,
             books=self._books(),
             log_key=self._log_key,
             eraser=self._eraser,

@@ -1,4 +1,4 @@
-"""Which catalogs and live views the store has, so that each is written once and not with every decision."""
+"""Which catalogs, live views and quality models the store has, so that each is written once and not with every decision."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection
@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from controlplane.audit.model import Document
+from controlplane.learning.model import Learned
 from controlplane.snapshot.model import Catalog, Live, Snapshot
 
-V = TypeVar("V", Catalog, Live)
+V = TypeVar("V", Catalog, Live, Learned)
 KNOWN = 4_096
 """Digests that are remembered as written; a document that is written again does no harm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Referred:
-    """The documents that a decision was made on, by digest."""
+    """The documents that a decision was made on, by digest; that of the quality model is empty where none was in use."""
 
     catalog_digest: bytes
     live_digest: bytes
+    learned_digest: bytes = b""
 
 
 class _Newest(Generic[V]):
@@ -39,21 +41,35 @@ class ReferredDocuments:
     """Makes documents of snapshots, and remembers which are written. Belongs to one event loop."""
 
     def __init__(
-        self, catalog: Callable[[Catalog], Document], live: Callable[[Live], Document], known: int = KNOWN
+        self,
+        catalog: Callable[[Catalog], Document],
+        live: Callable[[Live], Document],
+        learned: Callable[[Learned], Document],
+        known: int = KNOWN,
     ) -> None:
         self._catalog = _Newest(catalog)
         self._live = _Newest(live)
+        self._learned = _Newest(learned)
         self._made: OrderedDict[bytes, Document] = OrderedDict()
         self._size = known
 
     def of(self, snapshot: Snapshot) -> Referred:
         """What decisions on `snapshot` refer to."""
-        catalog, live = self._catalog.of(snapshot.catalog), self._live.of(snapshot.live)
-        return Referred(catalog_digest=self._note(catalog), live_digest=self._note(live))
+        catalog, live, learned = (
+            self._catalog.of(snapshot.catalog),
+            self._live.of(snapshot.live),
+            snapshot.catalog.learned,
+        )
+        return Referred(
+            catalog_digest=self._note(catalog),
+            live_digest=self._note(live),
+            learned_digest=self._note(self._learned.of(learned)) if learned is not None else b"",
+        )
 
     def missing(self, referred: Referred) -> tuple[Document, ...]:
         """Those that are not known to be written."""
-        found = (self._made.get(referred.catalog_digest), self._made.get(referred.live_digest))
+        digests = (referred.catalog_digest, referred.live_digest, referred.learned_digest)
+        found = map(self._made.get, digests)
         return tuple(document for document in found if document is not None and document.body)
 
     def written(self, digests: Collection[bytes]) -> None:

@@ -22,6 +22,8 @@ class Kind(StrEnum):
     KEYS = "keys"
     API_KEY = "api_key"
     """A change of an API key."""
+    QUALITY_MODEL = "quality_model"
+    """Another quality model in use, or none."""
     ALERT = "alert"
     ERASURE = "erasure"
 
@@ -44,7 +46,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """What several entries refer to by its digest: a catalog, or a view of health and statistics."""
+    """What several entries refer to by its digest: a catalog, a view of health and statistics, or a quality model."""
 
     digest: bytes
     kind: str

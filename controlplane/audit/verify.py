@@ -39,7 +39,9 @@ class Findings:
     signatures: int = 0
     replayed: int = 0
     not_replayed: int = 0
-    """Decisions of which only the receipt is known, or whose record was erased."""
+    """Decisions of which only the receipt is known, or whose record was erased, or whose quality model is not there."""
+    unmade: dict[str, int] = field(default_factory=dict)
+    """What kept how many decisions from being made again: a quality model that is not there, or is of other software."""
     faults: list[Fault] = field(default_factory=list)
     more: int = 0
     """Faults beyond those that are told."""

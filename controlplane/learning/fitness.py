@@ -39,14 +39,16 @@ def _taken(task: TaskType, complexity: Complexity, domain: Domain | None) -> Cla
 
 def unfit(learned: Learned, encoder: str) -> str:
     """Why `learned` cannot be used where `encoder` makes the embeddings, with the way out; empty if it can."""
-    if learned.version != (ours := reading()):
+    return mismatch(learned.version, learned.heads.encoder if learned.heads is not None else "", encoder)
+
+
+def mismatch(version: str, made_with: str, encoder: str) -> str:
+    """The same for a model of that version that was made with that encoder, or with none if empty."""
+    if version != (ours := reading()):
         return (
-            f"it was made by a software version that reads requests in another way ({learned.version or 'unnamed'}; "
+            f"it was made by a software version that reads requests in another way ({version or 'unnamed'}; "
             f"here it is {ours}): train it again with this version"
         )
-    if learned.heads is not None and learned.heads.encoder != encoder:
-        return (
-            f"it was made with the encoder {learned.heads.encoder}, and here it is {encoder}: "
-            "train it again with this version"
-        )
+    if made_with and made_with != encoder:
+        return f"it was made with the encoder {made_with}, and here it is {encoder}: train it again with this version"
     return ""

@@ -132,7 +132,7 @@ class DecideRoute:
             catalog_digest=referred.catalog_digest,
             live_digest=referred.live_digest,
             live_revision=snapshot.live.revision,
-            learned_digest=snapshot.catalog.learned.digest if snapshot.catalog.learned is not None else b"",
+            learned_digest=referred.learned_digest,
         )
 
     def _plan(self, reading: Reading, basis: Basis) -> Decision:
@@ -238,7 +238,9 @@ class DecideRoute:
 
 
 def _referred(basis: Basis) -> Referred:
-    return Referred(catalog_digest=basis.catalog_digest, live_digest=basis.live_digest)
+    return Referred(
+        catalog_digest=basis.catalog_digest, live_digest=basis.live_digest, learned_digest=basis.learned_digest
+    )
 
 
 def unreserved(plan: Decision) -> Decision:

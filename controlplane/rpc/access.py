@@ -28,6 +28,8 @@ ACCESS: Mapping[str, Rule] = MappingProxyType(
         **_all("catalog.v1.CatalogService", _READ, "ListModels", "GetModel", "ListDeployments", "GetDeployment"),
         **_all("catalog.v1.CatalogService", _OPERATE, "CreateModel", "UpdateModel", "DeleteModel"),
         **_all("catalog.v1.CatalogService", _OPERATE, "CreateDeployment", "UpdateDeployment", "DeleteDeployment"),
+        **_all("catalog.v1.CatalogService", _OPERATE, "ImportQualityModel", "ListQualityModels"),
+        **_all("catalog.v1.CatalogService", _OPERATE, "ActivateQualityModel", "RollbackQualityModel"),
         **_all("snapshot.v1.SnapshotService", _LISTEN, "StreamSnapshots"),
         **_all("snapshot.v1.SnapshotService", _REPORT, "GetSnapshot"),
         **_all("outcome.v1.OutcomeService", _REPORT, "ReportReceipts"),

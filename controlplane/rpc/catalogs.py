@@ -7,6 +7,7 @@ from controlplane.catalog.commands import CatalogCommands, Tagged
 from controlplane.catalog.document.problem import CatalogInvalid
 from controlplane.catalog.model import Deployment, Model
 from controlplane.rpc.catalog_codec import deployment_from, deployment_message, model_from, model_message
+from controlplane.rpc.quality_models import QualityModelCommands, quality_model_message
 from controlplane.snapshot.model import Snapshot
 from turnout.catalog.v1 import catalog_pb2
 from turnout_wire.failure import Failure
@@ -16,17 +17,19 @@ T = TypeVar("T")
 
 
 class CatalogServicer:
-    """Reads and changes models and deployments."""
+    """Reads and changes models, deployments and quality models."""
 
     def __init__(
         self,
         commands: CatalogCommands,
+        quality: QualityModelCommands,
         snapshot: Callable[[], Snapshot],
         *,
         changed: Callable[[], Awaitable[None]],
     ) -> None:
         """`changed` publishes a change before the caller hears that it is done."""
         self._commands = commands
+        self._quality = quality
         self._snapshot = snapshot
         self._changed = changed
 
@@ -133,6 +136,42 @@ class CatalogServicer:
             )
         )
         return catalog_pb2.DeleteDeploymentResponse(snapshot_version=self._version())
+
+    async def ImportQualityModel(
+        self, request: catalog_pb2.ImportQualityModelRequest, call: Call
+    ) -> catalog_pb2.ImportQualityModelResponse:
+        """Keep an artefact."""
+        shown = await self._quality.keep(request.content, by=call.principal.name)
+        return catalog_pb2.ImportQualityModelResponse(quality_model=quality_model_message(shown))
+
+    async def ListQualityModels(
+        self, request: catalog_pb2.ListQualityModelsRequest, call: Call
+    ) -> catalog_pb2.ListQualityModelsResponse:
+        """All of them."""
+        found, shelf = await self._quality.list()
+        return catalog_pb2.ListQualityModelsResponse(
+            quality_models=[quality_model_message(shown) for shown in found],
+            history=[*shelf.history, shelf.active] if shelf.change is not None else [],
+            snapshot_version=self._version(),
+        )
+
+    async def ActivateQualityModel(
+        self, request: catalog_pb2.ActivateQualityModelRequest, call: Call
+    ) -> catalog_pb2.ActivateQualityModelResponse:
+        """Another one in use, or none."""
+        shown = await self._quality.activate(request.digest, by=call.principal.name)
+        return catalog_pb2.ActivateQualityModelResponse(
+            quality_model=None if shown is None else quality_model_message(shown), snapshot_version=self._version()
+        )
+
+    async def RollbackQualityModel(
+        self, request: catalog_pb2.RollbackQualityModelRequest, call: Call
+    ) -> catalog_pb2.RollbackQualityModelResponse:
+        """The one before."""
+        shown = await self._quality.roll_back(by=call.principal.name)
+        return catalog_pb2.RollbackQualityModelResponse(
+            quality_model=None if shown is None else quality_model_message(shown), snapshot_version=self._version()
+        )
 
     def _version(self) -> int:
         return self._snapshot().version

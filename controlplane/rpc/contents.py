@@ -6,7 +6,7 @@ from google.protobuf.message import DecodeError
 
 from controlplane.audit.model import Kind
 from controlplane.audit.verify import Findings
-from controlplane.rpc.replay import Replay, ReplayImpossible
+from controlplane.rpc.replay import QualityModelMissing, Replay, ReplayImpossible
 from controlplane.store.protocols import StoredEntry
 from turnout.audit.v1 import record_pb2
 from turnout.routing.v1 import decision_pb2
@@ -103,6 +103,10 @@ class RecordContents:
             return
         try:
             replayed = await self._replay.decision(record)
+        except QualityModelMissing as error:
+            findings.not_replayed += 1
+            findings.unmade[str(error)] = findings.unmade.get(str(error), 0) + 1
+            return
         except ReplayImpossible as error:
             findings.fault(index, where, f"it cannot be made again: {error}")
             return

@@ -154,8 +154,9 @@ def _feedback(entry: StoredEntry, body: bytes, at_us: int) -> Told:
 
 
 def _snapshot(_: StoredEntry, body: bytes, at_us: int) -> Told:
-    digest = record_pb2.SnapshotRecord.FromString(body).catalog_digest
-    return Told(at_us=at_us, fact=None, documents=(digest,) if digest else ())
+    record = record_pb2.SnapshotRecord.FromString(body)
+    documents = tuple(digest for digest in (record.catalog_digest, record.learned_digest) if digest)
+    return Told(at_us=at_us, fact=None, documents=documents)
 
 
 _READERS: Mapping[str, Callable[[StoredEntry, bytes, int], Told]] = MappingProxyType(
@@ -195,7 +196,7 @@ def bounded(value: int, most: int) -> int:
 
 
 def _documents(basis: record_pb2.Basis) -> tuple[bytes, ...]:
-    return tuple(digest for digest in (basis.catalog_digest, basis.live_digest) if digest)
+    return tuple(digest for digest in (basis.catalog_digest, basis.live_digest, basis.learned_digest) if digest)
 
 
 def _reason(reason: str) -> str:

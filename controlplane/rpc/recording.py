@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controlplane.access.model import ApiKey
+from controlplane.audit.documents import Referred
 from controlplane.audit.model import Entry, Kind
 from controlplane.decision.model import Request
+from controlplane.learned.model import Change
 from controlplane.routing.books import Place
 from controlplane.routing.model import Ask, Basis, SignedDecision
 from controlplane.rpc.api_key_codec import api_key_record
 from controlplane.rpc.keys import key_set_message
+from controlplane.rpc.quality_models import quality_model_record
 from controlplane.rpc.record_codec import adopted_record, decision_record, refusal_record
 from controlplane.signing.model import KeyRing
 from controlplane.snapshot.model import Snapshot
@@ -79,16 +82,15 @@ class EntryMaker:
             Kind.DECISION, receipt.decision_id, adopted_record(receipt.decision), decision_id=receipt.decision_id
         )
 
-    def snapshot(
-        self, snapshot: Snapshot, catalog_digest: bytes, key_set_digest: bytes, callers_digest: bytes
-    ) -> Entry:
+    def snapshot(self, snapshot: Snapshot, referred: Referred, key_set_digest: bytes, callers_digest: bytes) -> Entry:
         """The entry of a version of the configuration."""
         record = record_pb2.SnapshotRecord(
             version=snapshot.version,
             digest=snapshot.digest,
-            catalog_digest=catalog_digest,
+            catalog_digest=referred.catalog_digest,
             key_set_digest=key_set_digest,
             callers_digest=callers_digest,
+            learned_digest=referred.learned_digest,
         )
         return self._entry(Kind.SNAPSHOT, str(record.version), record.SerializeToString(deterministic=True))
 
@@ -101,6 +103,10 @@ class EntryMaker:
         """The entry of the last change of an API key."""
         ref = f"{key.key_id} {key.note.number}"
         return self._entry(Kind.API_KEY, ref, api_key_record(key), at=key.note.at)
+
+    def quality_model(self, change: Change) -> Entry:
+        """The entry of another quality model in use."""
+        return self._entry(Kind.QUALITY_MODEL, str(change.number), quality_model_record(change), at=change.at)
 
     def _entry(self, kind: Kind, ref: str, body: bytes, *, decision_id: str = "", at: datetime | None = None) -> Entry:
         return Entry(kind=kind, ref=ref, decision_id=decision_id, at=at or self.clock(), salt=self.salt(), body=body)

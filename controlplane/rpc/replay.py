@@ -12,6 +12,8 @@ from controlplane.catalog.restore import DocumentInvalid, catalog_from
 from controlplane.decision.engine import decide, explain
 from controlplane.decision.index import SnapshotIndex, index
 from controlplane.decision.model import Decision
+from controlplane.learned.restore import QualityModelForeign, QualityModelInvalid, learned_from
+from controlplane.learning.model import Learned
 from controlplane.routing.deciding import unreserved
 from controlplane.routing.model import Basis, IssuedDecision
 from controlplane.rpc.decision_codec import decision_message
@@ -27,11 +29,17 @@ Documents = Callable[[Collection[bytes]], Awaitable[Mapping[bytes, Document]]]
 """What the store has of these digests."""
 Found = TypeVar("Found")
 KEPT = 64
+MODELS_KEPT = 8
+"""Quality models that are not read again at once; they are larger."""
 """Catalogs, and live views, that are not read again at once."""
 
 
 class ReplayImpossible(Exception):
     """A decision cannot be made again; the message says what is missing."""
+
+
+class QualityModelMissing(ReplayImpossible):
+    """The quality model that it was decided with is not kept, or is of another software version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +52,8 @@ class Replayed:
 
 
 class _Memory(Generic[Found]):
-    def __init__(self) -> None:
+    def __init__(self, most: int = KEPT) -> None:
+        self._most = most
         self._kept: OrderedDict[bytes, Found] = OrderedDict()
 
     def get(self, digest: bytes) -> Found | None:
@@ -52,7 +61,7 @@ class _Memory(Generic[Found]):
 
     def keep(self, digest: bytes, found: Found) -> Found:
         self._kept[digest] = found
-        if len(self._kept) > KEPT:
+        if len(self._kept) > self._most:
             self._kept.popitem(last=False)
         return found
 
@@ -64,6 +73,9 @@ class Replay:
         self._documents = documents
         self._catalogs: _Memory[Catalog] = _Memory()
         self._lives: _Memory[Live] = _Memory()
+        self._models: _Memory[Learned] = _Memory(MODELS_KEPT)
+        self._foreign: dict[bytes, str] = {}
+        self._together: _Memory[Catalog] = _Memory()
         self._index: SnapshotIndex | None = None
         self._indexed: Snapshot | None = None
 
@@ -118,6 +130,33 @@ class Replay:
             self._index, self._indexed = index(snapshot, self._index), snapshot
         return self._index
 
+    async def _catalog_with(self, catalog: Catalog, basis: Basis) -> Catalog:
+        """`catalog` with the quality model that was in use. Raises QualityModelMissing."""
+        digest = basis.learned_digest
+        if not digest:
+            return catalog
+        both = basis.catalog_digest + digest
+        known = self._together.get(both)
+        return known or self._together.keep(both, replace(catalog, learned=await self._model(digest)))
+
+    async def _model(self, digest: bytes) -> Learned:
+        if digest in self._foreign:
+            raise QualityModelMissing(self._foreign[digest])
+        known = self._models.get(digest)
+        if known is not None:
+            return known
+        found = await self._documents([digest])
+        if digest not in found:
+            raise QualityModelMissing(f"the quality model {digest.hex()} that it was decided with is not kept")
+        try:
+            return self._models.keep(digest, learned_from(found[digest]))
+        except QualityModelInvalid as error:
+            raise ReplayImpossible(str(error)) from error
+        except QualityModelForeign as error:
+            # Reading it again would take its time and come to the same.
+            self._foreign[digest] = str(error)
+            raise QualityModelMissing(str(error)) from error
+
     async def _snapshot(self, basis: Basis) -> Snapshot:
         catalog, live = self._catalogs.get(basis.catalog_digest), self._lives.get(basis.live_digest)
         if catalog is None or live is None:
@@ -135,7 +174,7 @@ class Replay:
             version=basis.snapshot_version,
             digest=basis.snapshot_digest,
             created_at=basis.decided_at,
-            catalog=catalog,
+            catalog=await self._catalog_with(catalog, basis),
             live=live,
         )
 

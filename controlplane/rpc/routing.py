@@ -113,6 +113,7 @@ class RoutingServicer:
     ) -> routing_pb2.ExplainRouteResponse:
         """Every candidate and why not."""
         plan, reading = await self._commands.explain(self._ask(request.request, call))
+        learned = reading.snapshot.catalog.learned
         return routing_pb2.ExplainRouteResponse(
             decision=plan_message(plan, max_runs=reading.request.max_runs) if plan.targets else None,
             classification=classification_message(plan.classification),
@@ -124,6 +125,7 @@ class RoutingServicer:
             features=features_to_proto(reading.request.features),
             steps=plan.steps,
             why_not=[why_not(plan, model) for model in request.why_not],
+            learned_digest=learned.digest if learned is not None else b"",
         )
 
     async def Classify(self, request: routing_pb2.ClassifyRequest, call: Call) -> routing_pb2.ClassifyResponse:

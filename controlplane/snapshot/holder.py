@@ -29,9 +29,9 @@ class VersionStore(Protocol):
         ...
 
 
-def snapshot_digest(catalog: Catalog, key_set: bytes, callers: bytes) -> bytes:
-    """SHA-256 over the digests of catalog, key set and callers, each 32 bytes."""
-    return hashlib.sha256(b"turnout.snapshot.v1\0" + catalog.digest + key_set + callers).digest()
+def snapshot_digest(catalog: Catalog, key_set: bytes, callers: bytes, learned: bytes = b"") -> bytes:
+    """SHA-256 over the digests of catalog, key set and callers, and of the quality model if one is active; each 32 bytes."""
+    return hashlib.sha256(b"turnout.snapshot.v1\0" + catalog.digest + key_set + callers + learned).digest()
 
 
 class SnapshotHolder:

@@ -18,6 +18,8 @@ from controlplane.classification.ladder import Ladder
 from controlplane.decision.index import SnapshotIndex, index
 from controlplane.decision.model import Origin
 from controlplane.journal.model import Append, Operation, Result, Settle
+from controlplane.learned.restore import learned_document
+from controlplane.learning.model import Learned
 from controlplane.routing.books import Books
 from controlplane.routing.commands import Surroundings
 from controlplane.routing.deciding import DecideRoute
@@ -55,13 +57,14 @@ class Written:
         self.balances: dict[Account, Balance] = {}
         self.given: list[Given] = []
         self.snapshot = snapshot()
+        self._indexed: SnapshotIndex | None = None
         self.keys = FileKeyStore(MemoryFolder(), issuer="turnout", clock=self.clock, seed=lambda: bytes([seed] * 32))
         self.entries = EntryMaker(
             clock=self.clock,
             salt=lambda: self.chance.randbytes(16),
             new_id=lambda now: uuid7(now, self.chance.getrandbits(74)),
         )
-        self.documents = ReferredDocuments(catalog_document, live_document)
+        self.documents = ReferredDocuments(catalog_document, live_document, learned_document)
         self.decide = DecideRoute(self._around(), DecisionSealer(self.keys), DecisionMemory(), self._books())
         self.sequencer = Sequencer(store.tree, log_key(), Watched(), self.clock)
 
@@ -89,7 +92,7 @@ class Written:
         ring = self.keys.ring
         digest = hashlib.sha256(document.to_json(ring)).digest()
         referred = self.documents.of(self.snapshot)
-        entry = self.entries.snapshot(self.snapshot, referred.catalog_digest, digest, bytes(32))
+        entry = self.entries.snapshot(self.snapshot, referred, digest, bytes(32))
         await self.submit(Append(entry=entry, documents=self.documents.missing(referred)))
         await self.submit(Append(entry=self.entries.keys(ring, digest)))
 
@@ -155,7 +158,7 @@ class Written:
     def _around(self) -> Surroundings:
         return Surroundings(
             snapshot=lambda: self.snapshot,
-            index=lambda _: indexed(),
+            index=self._index,
             patterns=lambda _: patterns(),
             classify=Ladder(),
             clock=self.clock,
@@ -163,6 +166,17 @@ class Written:
             new_id=self.entries.new_id,
             issuer="turnout",
         )
+
+    def use(self, learned: Learned | None) -> None:
+        """Decide by this quality model from now on."""
+        self.snapshot = replace(self.snapshot, catalog=replace(self.snapshot.catalog, learned=learned))
+
+    def _index(self, shown: Snapshot) -> SnapshotIndex:
+        if shown.catalog is snapshot().catalog:
+            return indexed()
+        if self._indexed is None or self._indexed.catalog.catalog is not shown.catalog:
+            self._indexed = index(shown)
+        return self._indexed
 
     def _books(self) -> Books:
         return Books(

@@ -9,6 +9,7 @@ from turnout_cli.decisions import decision, decisions
 from turnout_cli.evaluation.app import evaluate
 from turnout_cli.figures import feedback, report
 from turnout_cli.keys import keys
+from turnout_cli.learned import learned
 from turnout_cli.store import backup, db, restore
 from turnout_cli.training import train
 
@@ -24,6 +25,11 @@ app.add_typer(
 )
 app.add_typer(
     catalog, name="catalog", help="The configuration document, turnout.yaml: check one, or see the packaged one."
+)
+app.add_typer(
+    learned,
+    name="learned",
+    help="Quality models, which `turnout train` makes: import one, let decisions use it, go back, as the operator.",
 )
 app.add_typer(db, name="db", help="The store: change its schema, and check that everything in it fits together.")
 app.add_typer(

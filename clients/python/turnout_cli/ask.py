@@ -109,6 +109,8 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
     for step in explanation.steps:
         console.print(f"[dim]· {escape(step)}[/dim]", highlight=False)
     console.print(f"[dim]· quality floor {explanation.quality_floor:.2f}, asked by {explanation.floor_source}[/dim]")
+    if explanation.quality_model:
+        console.print(f"[dim]· quality by the quality model {explanation.quality_model[:16]}[/dim]", highlight=False)
     candidates = sorted(explanation.candidates, key=_order)
     _show_eligible([candidate for candidate in candidates if not candidate.exclusion], console)
     _show_excluded([candidate for candidate in candidates if candidate.exclusion], console)

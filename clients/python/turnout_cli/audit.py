@@ -297,6 +297,8 @@ def show_findings(found: "Findings", trust: "Trust", *, as_json: bool) -> None:
     facts += [f"{found.not_replayed} decisions not made again"] if found.not_replayed else []
     facts += [f"{found.erased} bodies erased"] if found.erased else []
     out.print(f"log {trust.origin}: {', '.join(facts)}", highlight=False, markup=False, soft_wrap=True)
+    for why, count in found.unmade.items():
+        out.print(f"{count} not made again: {why}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     for fault in found.faults:
         out.print(str(fault), style="red", highlight=False, markup=False, soft_wrap=True)
     if found.more:

@@ -85,6 +85,8 @@ def _head(decision: Plain, record: Plain, console: Console) -> None:
         f"propensity {decision['propensity_ppm'] / PPM:.1%}",
         "dim",
     )
+    if (basis := record["basis"]) is not None and basis["learned_digest"]:
+        _line(console, f"quality by the quality model {basis['learned_digest'].hex()[:16]}", "dim")
     if record["adopted"]:
         _line(console, "known only from its receipt: it was lost with the process that decided", "yellow")
 

@@ -79,6 +79,7 @@ class Explanation:
     """What would be decided, and why. `plan` is None if nothing is eligible.
 
     `quality_floor` is the least quality asked for, 0 to 1, and `floor_source` who asked: complexity, override, request.
+    `quality_model` is the digest of what quality was expected by, in hexadecimal; empty where the catalog's scores are.
     """
 
     plan: Plan | None
@@ -89,3 +90,4 @@ class Explanation:
     steps: tuple[str, ...]
     why_not: tuple[str, ...]
     snapshot_version: int
+    quality_model: str = ""

@@ -21,6 +21,7 @@ def explanation(message: routing_pb2.ExplainRouteResponse) -> Explanation:
         steps=tuple(message.steps),
         why_not=tuple(message.why_not),
         snapshot_version=message.snapshot_version,
+        quality_model=message.learned_digest.hex(),
     )
 
 

@@ -7,6 +7,7 @@ from controlplane.outcome.live import HealthReport
 from controlplane.snapshot.model import Health, HealthState
 from tests.integration.replicas.conftest import Replicas, published
 from tests.support.api_keys import created, line_of
+from tests.support.artefacts import artefact
 from tests.support.backbone import Control, asked, document, model, planned, replaced
 from tests.support.entries import new_deployment, new_model
 from tests.support.line import refusal
@@ -138,3 +139,18 @@ async def test_a_configuration_that_is_changed_back_is_a_new_version_everywhere(
     again, theirs = await published(replicas.first.control), await taken(replicas.second, 3)
     assert again.digest == theirs.digest == first.digest
     assert again.version == 3
+
+
+async def test_a_quality_model_that_one_is_told_to_use_is_used_by_the_other(replicas: Replicas) -> None:
+    operator = replicas.first.control.line("operator")
+    kept = await operator(catalog_pb2.ImportQualityModelRequest(content=artefact({"small": 0.2, "large": 0.95})))
+    digest = kept.quality_model.digest
+    before = planned(await replicas.second.line()(asked()))
+    used = await operator(catalog_pb2.ActivateQualityModelRequest(digest=digest))
+
+    await taken(replicas.second, used.snapshot_version)
+    after = planned(await replicas.second.line()(asked()))
+    assert (before[0], after[0]) == ("first/small", "second/large")
+    back = await replicas.second.line("operator")(catalog_pb2.RollbackQualityModelRequest())
+    await taken(replicas.first.control, back.snapshot_version)
+    assert planned(await replicas.first.control.line()(asked())) == before

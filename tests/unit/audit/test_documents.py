@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from controlplane.audit.documents import ReferredDocuments
 from controlplane.audit.model import Document
+from controlplane.learning.model import Learned
 from controlplane.snapshot.model import Catalog, Live
 from tests.support.catalogs import snapshot
 
@@ -13,7 +14,7 @@ class Bench:
 
     def __init__(self, known: int = 100) -> None:
         self.made: list[str] = []
-        self.documents = ReferredDocuments(self._catalog, self._live, known)
+        self.documents = ReferredDocuments(self._catalog, self._live, self._learned, known)
 
     def _catalog(self, catalog: Catalog) -> Document:
         self.made.append("catalog")
@@ -22,6 +23,10 @@ class Bench:
     def _live(self, live: Live) -> Document:
         self.made.append("live")
         return Document(digest=live.revision.to_bytes(32, "big"), kind="live", body=b"live")
+
+    def _learned(self, learned: Learned) -> Document:
+        self.made.append("quality model")
+        return Document(digest=learned.digest, kind="quality_model", body=b"learned")
 
     def missing(self, revision: int) -> list[str]:
         shown = replace(SNAPSHOT, live=LIVES[revision])

@@ -357,6 +357,7 @@ class SnapshotRecord(_message.Message):
     CATALOG_DIGEST_FIELD_NUMBER: _builtins.int
     KEY_SET_DIGEST_FIELD_NUMBER: _builtins.int
     CALLERS_DIGEST_FIELD_NUMBER: _builtins.int
+    LEARNED_DIGEST_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Its version."""
     digest: _builtins.bytes
@@ -367,6 +368,8 @@ class SnapshotRecord(_message.Message):
     """SHA-256 of the key set."""
     callers_digest: _builtins.bytes
     """SHA-256 over the callers' token hashes and over the ids of API keys with their numbers of changes."""
+    learned_digest: _builtins.bytes
+    """Digest of the quality model; it is kept under this. Empty if none was in use."""
     def __init__(
         self,
         *,
@@ -375,14 +378,55 @@ class SnapshotRecord(_message.Message):
         catalog_digest: _builtins.bytes = ...,
         key_set_digest: _builtins.bytes = ...,
         callers_digest: _builtins.bytes = ...,
+        learned_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["callers_digest", b"callers_digest", "catalog_digest", b"catalog_digest", "digest", b"digest", "key_set_digest", b"key_set_digest", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["callers_digest", b"callers_digest", "catalog_digest", b"catalog_digest", "digest", b"digest", "key_set_digest", b"key_set_digest", "learned_digest", b"learned_digest", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SnapshotRecord: _TypeAlias = SnapshotRecord  # noqa: Y015
+
+@_typing.final
+class QualityModelRecord(_message.Message):
+    """A change of the quality model that decisions use."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    ROLLBACK_FIELD_NUMBER: _builtins.int
+    CHANGED_BY_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
+    digest: _builtins.bytes
+    """The one that was activated; empty for using none."""
+    before: _builtins.bytes
+    """The one before; empty if none was in use."""
+    rollback: _builtins.bool
+    """Whether this was going back."""
+    changed_by: _builtins.str
+    """The caller that asked for it."""
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        digest: _builtins.bytes = ...,
+        before: _builtins.bytes = ...,
+        rollback: _builtins.bool = ...,
+        changed_by: _builtins.str = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "changed_at", b"changed_at", "changed_by", b"changed_by", "digest", b"digest", "rollback", b"rollback"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QualityModelRecord: _TypeAlias = QualityModelRecord  # noqa: Y015
 
 @_typing.final
 class KeysRecord(_message.Message):

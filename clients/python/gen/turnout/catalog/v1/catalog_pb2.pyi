@@ -1178,3 +1178,255 @@ class DeleteDeploymentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteDeploymentResponse: _TypeAlias = DeleteDeploymentResponse  # noqa: Y015
+
+@_typing.final
+class QualityModel(_message.Message):
+    """What was learned of models' quality from results. Where none is in use, the scores of the catalog hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ENCODER_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    IMPORTED_AT_FIELD_NUMBER: _builtins.int
+    IMPORTED_BY_FIELD_NUMBER: _builtins.int
+    ACTIVE_FIELD_NUMBER: _builtins.int
+    UNFIT_FIELD_NUMBER: _builtins.int
+    digest: _builtins.bytes
+    """SHA-256 of its bytes."""
+    version: _builtins.str
+    """The way in which requests are read for it; software that reads them otherwise refuses it."""
+    encoder: _builtins.str
+    """What makes the embeddings that it looks at; empty if it looks at none."""
+    size_bytes: _builtins.int
+    """How many bytes it has."""
+    imported_by: _builtins.str
+    """The caller that imported it."""
+    active: _builtins.bool
+    """Whether it is the one that was activated last."""
+    unfit: _builtins.str
+    """Why the control plane that answers cannot use it; empty if it can. One that is active and cannot be used leaves the
+    scores of the catalog in force.
+    """
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The models that it knows, by name in lower case."""
+
+    @_builtins.property
+    def imported_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was imported."""
+
+    def __init__(
+        self,
+        *,
+        digest: _builtins.bytes = ...,
+        version: _builtins.str = ...,
+        encoder: _builtins.str = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        size_bytes: _builtins.int = ...,
+        imported_at: _timestamp_pb2.Timestamp | None = ...,
+        imported_by: _builtins.str = ...,
+        active: _builtins.bool = ...,
+        unfit: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["imported_at", b"imported_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "digest", b"digest", "encoder", b"encoder", "imported_at", b"imported_at", "imported_by", b"imported_by", "models", b"models", "size_bytes", b"size_bytes", "unfit", b"unfit", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QualityModel: _TypeAlias = QualityModel  # noqa: Y015
+
+@_typing.final
+class ImportQualityModelRequest(_message.Message):
+    """Request of ImportQualityModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """The artefact."""
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportQualityModelRequest: _TypeAlias = ImportQualityModelRequest  # noqa: Y015
+
+@_typing.final
+class ImportQualityModelResponse(_message.Message):
+    """Answer of ImportQualityModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUALITY_MODEL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def quality_model(self) -> Global___QualityModel:
+        """It as it is kept; one that was there already stays as it is."""
+
+    def __init__(
+        self,
+        *,
+        quality_model: Global___QualityModel | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quality_model", b"quality_model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quality_model", b"quality_model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportQualityModelResponse: _TypeAlias = ImportQualityModelResponse  # noqa: Y015
+
+@_typing.final
+class ListQualityModelsRequest(_message.Message):
+    """Request of ListQualityModels."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQualityModelsRequest: _TypeAlias = ListQualityModelsRequest  # noqa: Y015
+
+@_typing.final
+class ListQualityModelsResponse(_message.Message):
+    """Answer of ListQualityModels."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUALITY_MODELS_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_VERSION_FIELD_NUMBER: _builtins.int
+    snapshot_version: _builtins.int
+    """The snapshot."""
+    @_builtins.property
+    def quality_models(self) -> _containers.RepeatedCompositeFieldContainer[Global___QualityModel]:
+        """All of them."""
+
+    @_builtins.property
+    def history(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Digests that were in use one after the other, the one in use last; empty where none was."""
+
+    def __init__(
+        self,
+        *,
+        quality_models: _abc.Iterable[Global___QualityModel] | None = ...,
+        history: _abc.Iterable[_builtins.bytes] | None = ...,
+        snapshot_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["history", b"history", "quality_models", b"quality_models", "snapshot_version", b"snapshot_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListQualityModelsResponse: _TypeAlias = ListQualityModelsResponse  # noqa: Y015
+
+@_typing.final
+class ActivateQualityModelRequest(_message.Message):
+    """Request of ActivateQualityModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    digest: _builtins.bytes
+    """SHA-256 of its bytes; empty for using none."""
+    def __init__(
+        self,
+        *,
+        digest: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActivateQualityModelRequest: _TypeAlias = ActivateQualityModelRequest  # noqa: Y015
+
+@_typing.final
+class ActivateQualityModelResponse(_message.Message):
+    """Answer of ActivateQualityModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUALITY_MODEL_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_VERSION_FIELD_NUMBER: _builtins.int
+    snapshot_version: _builtins.int
+    """The snapshot that has it."""
+    @_builtins.property
+    def quality_model(self) -> Global___QualityModel:
+        """What is in use now; absent if none is."""
+
+    def __init__(
+        self,
+        *,
+        quality_model: Global___QualityModel | None = ...,
+        snapshot_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quality_model", b"quality_model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quality_model", b"quality_model", "snapshot_version", b"snapshot_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActivateQualityModelResponse: _TypeAlias = ActivateQualityModelResponse  # noqa: Y015
+
+@_typing.final
+class RollbackQualityModelRequest(_message.Message):
+    """Request of RollbackQualityModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackQualityModelRequest: _TypeAlias = RollbackQualityModelRequest  # noqa: Y015
+
+@_typing.final
+class RollbackQualityModelResponse(_message.Message):
+    """Answer of RollbackQualityModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUALITY_MODEL_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_VERSION_FIELD_NUMBER: _builtins.int
+    snapshot_version: _builtins.int
+    """The snapshot that has it."""
+    @_builtins.property
+    def quality_model(self) -> Global___QualityModel:
+        """What is in use now; absent if none is."""
+
+    def __init__(
+        self,
+        *,
+        quality_model: Global___QualityModel | None = ...,
+        snapshot_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quality_model", b"quality_model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quality_model", b"quality_model", "snapshot_version", b"snapshot_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RollbackQualityModelResponse: _TypeAlias = RollbackQualityModelResponse  # noqa: Y015

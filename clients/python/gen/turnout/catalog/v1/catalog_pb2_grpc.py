@@ -86,6 +86,26 @@ class CatalogServiceStub:
                 request_serializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.DeleteDeploymentRequest.SerializeToString,
                 response_deserializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.DeleteDeploymentResponse.FromString,
                 _registered_method=True)
+        self.ImportQualityModel = channel.unary_unary(
+                '/turnout.catalog.v1.CatalogService/ImportQualityModel',
+                request_serializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ImportQualityModelRequest.SerializeToString,
+                response_deserializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ImportQualityModelResponse.FromString,
+                _registered_method=True)
+        self.ListQualityModels = channel.unary_unary(
+                '/turnout.catalog.v1.CatalogService/ListQualityModels',
+                request_serializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ListQualityModelsRequest.SerializeToString,
+                response_deserializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ListQualityModelsResponse.FromString,
+                _registered_method=True)
+        self.ActivateQualityModel = channel.unary_unary(
+                '/turnout.catalog.v1.CatalogService/ActivateQualityModel',
+                request_serializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ActivateQualityModelRequest.SerializeToString,
+                response_deserializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ActivateQualityModelResponse.FromString,
+                _registered_method=True)
+        self.RollbackQualityModel = channel.unary_unary(
+                '/turnout.catalog.v1.CatalogService/RollbackQualityModel',
+                request_serializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.RollbackQualityModelRequest.SerializeToString,
+                response_deserializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.RollbackQualityModelResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer:
@@ -163,6 +183,34 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportQualityModel(self, request, context):
+        """Keeps a quality model, as `turnout train` writes it, under its digest. It is not in use before it is activated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListQualityModels(self, request, context):
+        """Lists the quality models that are kept, the latest imported first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActivateQualityModel(self, request, context):
+        """Lets decisions expect quality by this model from now on: a new snapshot, and an entry of the audit log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackQualityModel(self, request, context):
+        """Goes back to what was in use before the last activation, which may be none: a new snapshot, and an entry of the audit log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -215,6 +263,26 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.DeleteDeployment,
                     request_deserializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.DeleteDeploymentRequest.FromString,
                     response_serializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.DeleteDeploymentResponse.SerializeToString,
+            ),
+            'ImportQualityModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportQualityModel,
+                    request_deserializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ImportQualityModelRequest.FromString,
+                    response_serializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ImportQualityModelResponse.SerializeToString,
+            ),
+            'ListQualityModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQualityModels,
+                    request_deserializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ListQualityModelsRequest.FromString,
+                    response_serializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ListQualityModelsResponse.SerializeToString,
+            ),
+            'ActivateQualityModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.ActivateQualityModel,
+                    request_deserializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ActivateQualityModelRequest.FromString,
+                    response_serializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.ActivateQualityModelResponse.SerializeToString,
+            ),
+            'RollbackQualityModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackQualityModel,
+                    request_deserializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.RollbackQualityModelRequest.FromString,
+                    response_serializer=turnout_dot_catalog_dot_v1_dot_catalog__pb2.RollbackQualityModelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -489,6 +557,114 @@ class CatalogService:
             '/turnout.catalog.v1.CatalogService/DeleteDeployment',
             turnout_dot_catalog_dot_v1_dot_catalog__pb2.DeleteDeploymentRequest.SerializeToString,
             turnout_dot_catalog_dot_v1_dot_catalog__pb2.DeleteDeploymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportQualityModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/turnout.catalog.v1.CatalogService/ImportQualityModel',
+            turnout_dot_catalog_dot_v1_dot_catalog__pb2.ImportQualityModelRequest.SerializeToString,
+            turnout_dot_catalog_dot_v1_dot_catalog__pb2.ImportQualityModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListQualityModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/turnout.catalog.v1.CatalogService/ListQualityModels',
+            turnout_dot_catalog_dot_v1_dot_catalog__pb2.ListQualityModelsRequest.SerializeToString,
+            turnout_dot_catalog_dot_v1_dot_catalog__pb2.ListQualityModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActivateQualityModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/turnout.catalog.v1.CatalogService/ActivateQualityModel',
+            turnout_dot_catalog_dot_v1_dot_catalog__pb2.ActivateQualityModelRequest.SerializeToString,
+            turnout_dot_catalog_dot_v1_dot_catalog__pb2.ActivateQualityModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackQualityModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/turnout.catalog.v1.CatalogService/RollbackQualityModel',
+            turnout_dot_catalog_dot_v1_dot_catalog__pb2.RollbackQualityModelRequest.SerializeToString,
+            turnout_dot_catalog_dot_v1_dot_catalog__pb2.RollbackQualityModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

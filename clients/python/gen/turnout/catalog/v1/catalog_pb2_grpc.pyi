@@ -55,6 +55,14 @@ class CatalogServiceStub:
     """Changes a deployment."""
     DeleteDeployment: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.DeleteDeploymentRequest, _catalog_pb2.DeleteDeploymentResponse]
     """Removes a deployment."""
+    ImportQualityModel: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ImportQualityModelRequest, _catalog_pb2.ImportQualityModelResponse]
+    """Keeps a quality model, as `turnout train` writes it, under its digest. It is not in use before it is activated."""
+    ListQualityModels: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListQualityModelsRequest, _catalog_pb2.ListQualityModelsResponse]
+    """Lists the quality models that are kept, the latest imported first."""
+    ActivateQualityModel: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ActivateQualityModelRequest, _catalog_pb2.ActivateQualityModelResponse]
+    """Lets decisions expect quality by this model from now on: a new snapshot, and an entry of the audit log."""
+    RollbackQualityModel: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.RollbackQualityModelRequest, _catalog_pb2.RollbackQualityModelResponse]
+    """Goes back to what was in use before the last activation, which may be none: a new snapshot, and an entry of the audit log."""
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
@@ -83,6 +91,14 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """Changes a deployment."""
     DeleteDeployment: _aio.UnaryUnaryMultiCallable[_catalog_pb2.DeleteDeploymentRequest, _catalog_pb2.DeleteDeploymentResponse]  # type: ignore[assignment]
     """Removes a deployment."""
+    ImportQualityModel: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ImportQualityModelRequest, _catalog_pb2.ImportQualityModelResponse]  # type: ignore[assignment]
+    """Keeps a quality model, as `turnout train` writes it, under its digest. It is not in use before it is activated."""
+    ListQualityModels: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListQualityModelsRequest, _catalog_pb2.ListQualityModelsResponse]  # type: ignore[assignment]
+    """Lists the quality models that are kept, the latest imported first."""
+    ActivateQualityModel: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ActivateQualityModelRequest, _catalog_pb2.ActivateQualityModelResponse]  # type: ignore[assignment]
+    """Lets decisions expect quality by this model from now on: a new snapshot, and an entry of the audit log."""
+    RollbackQualityModel: _aio.UnaryUnaryMultiCallable[_catalog_pb2.RollbackQualityModelRequest, _catalog_pb2.RollbackQualityModelResponse]  # type: ignore[assignment]
+    """Goes back to what was in use before the last activation, which may be none: a new snapshot, and an entry of the audit log."""
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads and changes the catalog. What is written in the file is changed there; what is made here is kept in the state folder.
@@ -168,5 +184,37 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.DeleteDeploymentResponse, _abc.Awaitable[_catalog_pb2.DeleteDeploymentResponse]]:
         """Removes a deployment."""
+
+    @_abc_1.abstractmethod
+    def ImportQualityModel(
+        self,
+        request: _catalog_pb2.ImportQualityModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.ImportQualityModelResponse, _abc.Awaitable[_catalog_pb2.ImportQualityModelResponse]]:
+        """Keeps a quality model, as `turnout train` writes it, under its digest. It is not in use before it is activated."""
+
+    @_abc_1.abstractmethod
+    def ListQualityModels(
+        self,
+        request: _catalog_pb2.ListQualityModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.ListQualityModelsResponse, _abc.Awaitable[_catalog_pb2.ListQualityModelsResponse]]:
+        """Lists the quality models that are kept, the latest imported first."""
+
+    @_abc_1.abstractmethod
+    def ActivateQualityModel(
+        self,
+        request: _catalog_pb2.ActivateQualityModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.ActivateQualityModelResponse, _abc.Awaitable[_catalog_pb2.ActivateQualityModelResponse]]:
+        """Lets decisions expect quality by this model from now on: a new snapshot, and an entry of the audit log."""
+
+    @_abc_1.abstractmethod
+    def RollbackQualityModel(
+        self,
+        request: _catalog_pb2.RollbackQualityModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.RollbackQualityModelResponse, _abc.Awaitable[_catalog_pb2.RollbackQualityModelResponse]]:
+        """Goes back to what was in use before the last activation, which may be none: a new snapshot, and an entry of the audit log."""
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -432,8 +432,11 @@ class ExplainRouteResponse(_message.Message):
     STEPS_FIELD_NUMBER: _builtins.int
     WHY_NOT_FIELD_NUMBER: _builtins.int
     DISTRIBUTION_FIELD_NUMBER: _builtins.int
+    LEARNED_DIGEST_FIELD_NUMBER: _builtins.int
     snapshot_version: _builtins.int
     """The snapshot that was used."""
+    learned_digest: _builtins.bytes
+    """Digest of the quality model that estimates came from; empty if none is in use."""
     @_builtins.property
     def decision(self) -> _decision_pb2.RouteDecision:
         """The decision, unsigned; absent if nothing is eligible."""
@@ -478,10 +481,11 @@ class ExplainRouteResponse(_message.Message):
         steps: _abc.Iterable[_builtins.str] | None = ...,
         why_not: _abc.Iterable[_builtins.str] | None = ...,
         distribution: _abc.Iterable[Global___ModelShare] | None = ...,
+        learned_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["classification", b"classification", "decision", b"decision", "features", b"features", "quality_floor", b"quality_floor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "classification", b"classification", "decision", b"decision", "distribution", b"distribution", "features", b"features", "quality_floor", b"quality_floor", "snapshot_version", b"snapshot_version", "steps", b"steps", "why_not", b"why_not"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "classification", b"classification", "decision", b"decision", "distribution", b"distribution", "features", b"features", "learned_digest", b"learned_digest", "quality_floor", b"quality_floor", "snapshot_version", b"snapshot_version", "steps", b"steps", "why_not", b"why_not"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
