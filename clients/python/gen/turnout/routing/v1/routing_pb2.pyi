@@ -431,7 +431,6 @@ class ExplainRouteResponse(_message.Message):
     FEATURES_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
     WHY_NOT_FIELD_NUMBER: _builtins.int
-    DISTRIBUTION_FIELD_NUMBER: _builtins.int
     LEARNED_DIGEST_FIELD_NUMBER: _builtins.int
     snapshot_version: _builtins.int
     """The snapshot that was used."""
@@ -465,10 +464,6 @@ class ExplainRouteResponse(_message.Message):
     def why_not(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """For each model of the request's `why_not`, in that order, what keeps it from coming first."""
 
-    @_builtins.property
-    def distribution(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelShare]:
-        """How likely each model was to be taken, over everything that chance and uncertainty leave open; the likeliest first."""
-
     def __init__(
         self,
         *,
@@ -480,42 +475,15 @@ class ExplainRouteResponse(_message.Message):
         features: Global___Features | None = ...,
         steps: _abc.Iterable[_builtins.str] | None = ...,
         why_not: _abc.Iterable[_builtins.str] | None = ...,
-        distribution: _abc.Iterable[Global___ModelShare] | None = ...,
         learned_digest: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["classification", b"classification", "decision", b"decision", "features", b"features", "quality_floor", b"quality_floor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "classification", b"classification", "decision", b"decision", "distribution", b"distribution", "features", b"features", "learned_digest", b"learned_digest", "quality_floor", b"quality_floor", "snapshot_version", b"snapshot_version", "steps", b"steps", "why_not", b"why_not"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "classification", b"classification", "decision", b"decision", "features", b"features", "learned_digest", b"learned_digest", "quality_floor", b"quality_floor", "snapshot_version", b"snapshot_version", "steps", b"steps", "why_not", b"why_not"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainRouteResponse: _TypeAlias = ExplainRouteResponse  # noqa: Y015
-
-@_typing.final
-class ModelShare(_message.Message):
-    """A model's part of something."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    MODEL_FIELD_NUMBER: _builtins.int
-    SHARE_PPM_FIELD_NUMBER: _builtins.int
-    model: _builtins.str
-    """The model."""
-    share_ppm: _builtins.int
-    """Its part, in millionths."""
-    def __init__(
-        self,
-        *,
-        model: _builtins.str = ...,
-        share_ppm: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "share_ppm", b"share_ppm"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ModelShare: _TypeAlias = ModelShare  # noqa: Y015
 
 @_typing.final
 class QualityFloor(_message.Message):
