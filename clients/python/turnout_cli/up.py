@@ -91,9 +91,11 @@ async def run_up(
             if sandbox:
                 settings, address = await with_sandbox(processes, settings)
             stack = await start_stack(processes, settings)
+            asked = asyncio.create_task(until_signal())
+            await asyncio.sleep(0)  # it listens now: whoever reads where everything is may end it at once
             try:
                 _announce(stack, settings, address, console, as_json=as_json)
-                return await _stay(processes)
+                return await _stay(processes, asked)
             finally:
                 (settings.state / RUN_FILE).unlink(missing_ok=True)
 
@@ -114,8 +116,7 @@ def _nearby(base_url: str) -> tuple[str, ...]:
         return PRIVATE
 
 
-async def _stay(processes: Processes) -> int:
-    asked = asyncio.create_task(until_signal())
+async def _stay(processes: Processes, asked: asyncio.Task[None]) -> int:
     ended = asyncio.create_task(processes.until_one_ends())
     await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
     if asked.done():
