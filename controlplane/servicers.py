@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
 
@@ -32,12 +32,14 @@ from controlplane.outcome.feedback import SubmitFeedback
 from controlplane.outcome.feedback import Surroundings as FeedbackSurroundings
 from controlplane.outcome.lost import LostReceipts
 from controlplane.outcome.sight import Sight
+from controlplane.policy.model import LLM, FurtherClassifier
 from controlplane.records import Records
 from controlplane.routing.books import Books
 from controlplane.routing.commands import ClassifyRequest, ExplainRoute, Surroundings
 from controlplane.routing.custom_rungs import CustomRungs
 from controlplane.routing.deciding import DecideRoute
-from controlplane.routing.further import FurtherReadings, FurtherRungs
+from controlplane.routing.further import FurtherReadings, FurtherRung, FurtherRungs
+from controlplane.routing.jobs import JobBoard
 from controlplane.routing.memory import DecisionMemory
 from controlplane.routing.remembered import Readings
 from controlplane.routing.worked_out import WorkedOut
@@ -48,13 +50,15 @@ from controlplane.rpc.catalogs import CatalogServicer
 from controlplane.rpc.erasing import BodyEraser
 from controlplane.rpc.feedback_codec import feedback_record, tenant_of
 from controlplane.rpc.insights import InsightServicer
+from controlplane.rpc.jobs import JobServicer
 from controlplane.rpc.keys import KeyAdminServicer, KeyCommands, KeyServicer
+from controlplane.rpc.llm_rung import LlmRung
 from controlplane.rpc.outcomes import OutcomeServicer
+from controlplane.rpc.quality_models import QualityModelCommands
 from controlplane.rpc.receipt_reading import ReadReceipt
 from controlplane.rpc.recording import EntryMaker
 from controlplane.rpc.routing import RoutingCommands, RoutingServicer
 from controlplane.rpc.sealing import DecisionSealer
-from controlplane.rpc.quality_models import QualityModelCommands
 from controlplane.rpc.services import services
 from controlplane.rpc.snapshots import SnapshotServicer
 from controlplane.signing.commands import ActivateKey, GetKeySet, PrepareKey, RevokeKey
@@ -89,11 +93,13 @@ class Parts:
     publication: Publication
     worked_out: WorkedOut
     encoder: Callable[[], Encode]
+    quality: QualityBook
     readings: Readings
     further: FurtherReadings
     custom: CustomRungs
+    board: JobBoard
+    jobs: JobServicer
     sight: Sight
-    quality: QualityBook
     records: Records
     entries: EntryMaker
     books: Books
@@ -122,6 +128,7 @@ def served(parts: Parts) -> list[Service]:
             ),
             "BudgetService": _budgets(parts),
             "AuditService": _audit(parts),
+            "JobService": parts.jobs,
             "SnapshotService": SnapshotServicer(parts.publication, parts.clock, parts.telemetry),
             "OutcomeService": _outcomes(parts, signatures),
             "InsightService": _insights(parts),
@@ -141,15 +148,22 @@ def _routing(parts: Parts, signatures: OwnSignatures) -> RoutingServicer:
         encoder=parts.encoder,
         readings=parts.readings,
         seconds=perf_counter,
-        further=FurtherRungs(parts.custom, parts.telemetry.metrics, perf_counter, parts.further),
         classify=ladder(perf_counter),
         clock=parts.clock,
         draw=parts.draw,
         new_id=parts.entries.new_id,
         issuer=parts.issuer,
     )
+    seal = DecisionSealer(signatures)
+    for_itself = DecideRoute(around, seal, DecisionMemory(), parts.books)
+
+    def rung(entry: FurtherClassifier) -> FurtherRung:
+        """What `for_itself` decides is classified by quick classifiers alone: no request asks for another one."""
+        return LlmRung(entry=entry, decide=for_itself, board=parts.board) if entry.name == LLM else parts.custom(entry)
+
+    around = replace(around, further=FurtherRungs(rung, parts.telemetry.metrics, perf_counter, parts.further))
     commands = RoutingCommands(
-        decide=DecideRoute(around, DecisionSealer(signatures), DecisionMemory(), parts.books),
+        decide=DecideRoute(around, seal, DecisionMemory(), parts.books),
         explain=ExplainRoute(around, lambda: parts.records.view.balances),
         classify=ClassifyRequest(around),
         snapshot=around.snapshot,
@@ -232,14 +246,6 @@ def _api_keys(parts: Parts) -> ApiKeyCommands:
     )
 
 
-def _key_commands(parts: Parts) -> KeyCommands:
-    store = parts.state.keys
-    return KeyCommands(
-        get=GetKeySet(store=store),
-        prepare=PrepareKey(store=store, clock=parts.clock, issuer=parts.issuer),
-        activate=ActivateKey(store=store, clock=parts.clock),
-        revoke=RevokeKey(store=store, clock=parts.clock),
-    )
 def _quality_models(parts: Parts) -> QualityModelCommands:
     async def changed(change: Change) -> None:
         """As with API keys, it is written down at the next start at the latest."""
@@ -255,3 +261,11 @@ def _quality_models(parts: Parts) -> QualityModelCommands:
     )
 
 
+def _key_commands(parts: Parts) -> KeyCommands:
+    store = parts.state.keys
+    return KeyCommands(
+        get=GetKeySet(store=store),
+        prepare=PrepareKey(store=store, clock=parts.clock, issuer=parts.issuer),
+        activate=ActivateKey(store=store, clock=parts.clock),
+        revoke=RevokeKey(store=store, clock=parts.clock),
+    )

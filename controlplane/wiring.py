@@ -37,10 +37,12 @@ from controlplane.learned.restore import learned_document
 from controlplane.outcome.live import HealthReport, LiveView
 from controlplane.outcome.shared_views import SharedViews
 from controlplane.outcome.sight import PAUSE, Sight
+from controlplane.policy.model import LLM
 from controlplane.records import Records, Shell
 from controlplane.routing.books import Books
 from controlplane.routing.custom_rungs import CustomRungs
 from controlplane.routing.further import FurtherReadings
+from controlplane.routing.jobs import JobBoard
 from controlplane.routing.remembered import (
     READINGS,
     VECTORS,
@@ -53,6 +55,7 @@ from controlplane.routing.remembered import (
 from controlplane.routing.worked_out import WorkedOut
 from controlplane.rpc.access import ACCESS
 from controlplane.rpc.erasing import BodyEraser
+from controlplane.rpc.jobs import JobServicer
 from controlplane.rpc.keys import key_set_message
 from controlplane.rpc.record_facts import told_by
 from controlplane.rpc.recording import EntryMaker
@@ -125,15 +128,17 @@ class ControlPlane:
         self._readings: Readings = Remembered(READINGS)
         self._further: FurtherReadings = Remembered(READINGS)
         self._custom = CustomRungs(load_classifier)
+        self._board = JobBoard()
+        self._jobs = JobServicer(self._board, telemetry)
         caches: dict[str, Counted] = {"reading": self._readings, "vector": vectors, "further": self._further}
         watch_caches(telemetry.metrics, caches)
         self._encoder: Callable[[], Encode] = cache(lambda: RememberingEncoder(load_encoder(), vectors))
+        self._quality = QualityBook(store.database, lambda: self._encoder().name)
         self._worked_out = WorkedOut(RouteFits(self._encoder, config.state / ROUTES))
         versions = SharedVersions(store.database, self._clock) if config.shared else VersionFile(config.state / VERSION)
         self._snapshots = SnapshotHolder(versions, self._clock)
         self._sight = Sight(self._snapshots, LiveView(), self._clock, self._tell, pause=PAUSE)
         self._sharing = Sharing(self._shared(store, versions)) if isinstance(versions, SharedVersions) else None
-        self._quality = QualityBook(store.database, lambda: self._encoder().name)
         self._publication = Publication(config.heartbeat)
         self._entries = EntryMaker(clock=self._clock, salt=lambda: os.urandom(SALT_BYTES), new_id=new_decision_id)
         with state.keys_folder.exclusive():
@@ -182,12 +187,12 @@ class ControlPlane:
             catalog=self._state.catalog,
             keys=self._state.keys,
             book=self._state.book,
+            quality=self._quality,
             versions=versions,
             views=SharedViews(store.database, self._sight.elsewhere, self._clock),
             digest=self._digest,
             publish=self._publish_now,
         )
-            quality=self._quality,
 
     def _tell(self, worker: str, health: Sequence[HealthReport], at: datetime) -> None:
         if self._sharing is not None:
@@ -222,12 +227,12 @@ class ControlPlane:
         """Serve, and give the address. Raises OSError if it is taken, StoreUnavailable, and what Sharing.begin raises."""
         weights = asyncio.get_running_loop().run_in_executor(None, self._encoder)
         await self._state.book.refresh()
+        await self._quality.refresh()
         if self._sharing is not None:
             await self._sharing.begin()
         self.renew()
         self._record_keys()
         with suppress(StoreUnavailable):  # then its refusals will tell
-        await self._quality.refresh()
             await self._records.recall(self._budgets(), self._clock())
         self._records.start(
             self._alerts.run(), self._following.run(), *([self._sharing.run()] if self._sharing else [])
@@ -246,6 +251,7 @@ class ControlPlane:
         for task in self._tasks:
             task.cancel()
         self._publication.end()
+        self._jobs.end()
         self._draining = True
         await asyncio.gather(self._host.stop(self._config.drain), *([self._http.stop()] if self._http else []))
         await self._records.stop(FLUSH)
@@ -261,7 +267,7 @@ class ControlPlane:
     def _publish(self, snapshot: Snapshot) -> None:
         self._worked_out.prepare(snapshot)
         for policy in snapshot.catalog.policies.values():
-            self._custom.prepare(policy.further)
+            self._custom.prepare(entry for entry in policy.further if entry.name != LLM)
         self._alerts.watch(snapshot.catalog.budgets)
         key_set = key_set_message(self._state.keys.ring)
         message = snapshot_message(snapshot, key_set, self._state.callers.all, self._config.issuer)
@@ -281,14 +287,14 @@ class ControlPlane:
         """A process may have ended after a change was kept and before it was written down; what is known changes nothing."""
         for key in self._state.book.keys.values():
             self._records.journal.post(Append(entry=self._entries.api_key(key)))
+        if (change := self._quality.shelf.change) is not None:
+            self._records.journal.post(Append(entry=self._entries.quality_model(change)))
 
     def _http_server(self) -> "HttpServer":
         # And with them starlette and uvicorn, which nobody needs who does not serve HTTP.
         from controlplane.http.api import api
         from controlplane.http.endpoint import Around
         from controlplane.http.gate import Gate
-        if (change := self._quality.shelf.change) is not None:
-            self._records.journal.post(Append(entry=self._entries.quality_model(change)))
         from controlplane.http.watching import HttpTelemetry
         from turnout_wire.http_server import HttpServer
         from turnout_wire.prometheus import Scrape
@@ -365,13 +371,15 @@ class ControlPlane:
             publication=self._publication,
             worked_out=self._worked_out,
             encoder=self._encoder,
+            quality=self._quality,
             readings=self._readings,
             further=self._further,
             custom=self._custom,
+            board=self._board,
+            jobs=self._jobs,
             sight=self._sight,
             records=self._records,
             entries=self._entries,
-            quality=self._quality,
             books=self._books(),
             log_key=self._log_key,
             eraser=self._eraser,

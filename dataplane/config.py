@@ -44,10 +44,13 @@ class Config:
     hedge_after: timedelta | None
     """After how long without content a second target is called; None for never."""
     hedge_budget: float
+    jobs: int
+    """Jobs of the control plane that it does at a time; 0 for none."""
     secrets: Mapping[str, str]
     """The environment, for credentials that deployments refer to as `env:NAME`. Never printed."""
 
 
+MOST_JOBS = 1_000
 _TELEMETRY = (
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -88,6 +91,7 @@ def read_config(arguments: Sequence[str], environment: Mapping[str, str] | None 
         allow_networks=tuple(_networks(parser, flags.allow_network)),
         hedge_after=timedelta(seconds=flags.hedge_after) if flags.hedge_after else None,
         hedge_budget=flags.hedge_budget,
+        jobs=flags.jobs,
         secrets=env,
     )
 
@@ -112,6 +116,12 @@ def _positive(text: str) -> float:
     if not 0 < number < inf:
         raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
     return number
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"{text} is no number from 0 to {MOST_JOBS}")
+    return int(text)
 
 
 def _share(text: str) -> float:
@@ -219,4 +229,5 @@ def _add_bounds(add: Callable[..., object], env: Mapping[str, str]) -> None:
         help="call a second target when nothing came of the first for so long; never without",
     )
     add("--hedge-budget", type=_share, default=0.05, metavar="SHARE", help="at most so much of all runs, such as 0.05")
+    add("--jobs", type=_count, default=0, metavar="N", help="classify so many requests at a time for the control plane")
     add("--drain", type=float, default=20.0, metavar="SECONDS", help="how long calls may finish after SIGTERM")

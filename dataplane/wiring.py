@@ -49,6 +49,7 @@ from dataplane.snapshot.callers import known
 from dataplane.snapshot.holder import SnapshotHolder
 from dataplane.snapshot.model import WorkerSnapshot
 from dataplane.sync.deciding import Decider
+from dataplane.sync.jobs import JobRun, Jobs, JobSettings
 from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
 from turnout_wire.batch import RememberedRoots
 from turnout_wire.dev import DEV, SAID
@@ -119,6 +120,7 @@ class Worker:
         self._permit = self._make_permit()
         self._runner = self._make_runner()
         self._decider = Decider(uplink, self._question_dropped)
+        self._jobs = self._make_jobs(uplink) if config.jobs else None
         self._host = self._make_host()
         self._cache = opened_cache(config.cache, config.cache_seconds, self._clock.monotonic, self._cache_failed)
         self._http = self._make_http() if config.gateway else None
@@ -145,6 +147,8 @@ class Worker:
         if self._http is not None:
             self.gateway_address = await self._http.start(self._config.gateway)
         self._tasks = [asyncio.create_task(self._subscriber.run()), asyncio.create_task(self._reporter.run())]
+        if self._jobs is not None:
+            self._tasks.append(asyncio.create_task(self._jobs.run()))
         return f"{self._config.listen.rpartition(':')[0]}:{port}"
 
     async def ready(self) -> None:
@@ -305,6 +309,17 @@ class Worker:
             clock=self._clock.now,
             draining=lambda: self._draining,
         )
+
+    def _make_jobs(self, uplink: Uplink) -> Jobs:
+        settings = JobSettings(worker=self._config.worker, pool=self._config.pool, at_once=self._config.jobs)
+        run = JobRun(
+            snapshots=self._snapshots,
+            permit=self._permit,
+            rules=payload_rules(),
+            runner=self._runner,
+            clock=self._clock.now,
+        )
+        return Jobs(uplink, settings, run, growing_wait)
 
     def _make_runner(self) -> Runner:
         waiting = Waiting(

@@ -10,7 +10,7 @@ from controlplane.catalog.entry import AUTO
 from controlplane.catalog.merge import Merged, matches_all
 from controlplane.catalog.model import Alias, Capability
 from controlplane.classification.custom import installed
-from controlplane.policy.model import ClassifierKind, Policy, Selector, Strategy, Workload
+from controlplane.policy.model import LLM, ClassifierKind, Policy, Selector, Strategy, Workload
 
 
 def dangling(merged: Merged) -> Iterator[Problem]:
@@ -109,7 +109,7 @@ def _of_policy(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
     yield from _unknown(rule_set, policy.rule_set, merged.rule_sets, ProblemKind.UNKNOWN_RULE_SET, "rule set")
     yield from _of_strategy(merged, at.down("strategy"), policy.strategy)
     yield from _of_routes(merged, at, policy)
-    yield from _of_classifiers(at.down("classifiers"), policy)
+    yield from _of_classifiers(merged, at.down("classifiers"), policy)
     for index, override in enumerate(policy.overrides):
         yield from _of_selector(merged, at.down("overrides", index, "when"), override.when, policy)
         if override.model is not None:
@@ -150,17 +150,22 @@ def _of_routes(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
             yield from _route(at.down("strategy", "routes", name), name, known)
 
 
-def _of_classifiers(at: At, policy: Policy) -> Iterator[Problem]:
-    """Classifiers that come with a package must be installed where the policy is to hold."""
+def _of_classifiers(merged: Merged, at: At, policy: Policy) -> Iterator[Problem]:
+    """Classifiers that come with a package must be installed where the policy is to hold; the workload of a language model must exist."""
     if not policy.further:
         return
-    known = [*ClassifierKind, *installed()]
+    known = [*ClassifierKind, LLM, *installed()]
+    workloads = [workload.name for workload in merged.workloads]
     for index, node in enumerate(at.node.items if isinstance(at.node, Items) else ()):
         name = node.entries[0].name if isinstance(node, Table) else node.text if isinstance(node, Scalar) else ""
         here = at.item(index, node)
         if name not in known:
             way_out = f"install the package that brings it, or {nearest(name, known, noun='classifier')}"
             yield here.problem(ProblemKind.UNKNOWN_CLASSIFIER, f"no classifier `{name}` is installed", way_out)
+        for entry in policy.further:
+            if name == entry.name == LLM:
+                its = here.down(LLM, "workload")
+                yield from _unknown(its, entry.workload, workloads, ProblemKind.UNKNOWN_WORKLOAD, "workload")
 
 
 def _of_embeddings(merged: Merged, here: At, name: str) -> Iterator[Problem]:

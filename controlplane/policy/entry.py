@@ -24,6 +24,7 @@ from controlplane.catalog.document.scalar import (
 from controlplane.catalog.entry import MAX_WEIGHT, deployment_name, model_name, provider_name
 from controlplane.catalog.model import Capability, Complexity, DeploymentName, Domain, ModelName, TaskType
 from controlplane.policy.model import (
+    LLM,
     Access,
     Balancing,
     ClassifierKind,
@@ -321,6 +322,7 @@ FURTHER_FIELDS: Mapping[str, Field] = {
 _classifier_name = name_like(r"[a-z0-9][a-z0-9._-]{0,62}", "classifier", _ALLOWED)
 
 
+LLM_FIELDS: Mapping[str, Field] = {"workload": required(workload_name), **FURTHER_FIELDS}
 _OWN = frozenset(map(str, ClassifierKind))
 
 
@@ -335,9 +337,14 @@ def _classifier(at: At) -> ClassifierKind | FurtherClassifier:
         if entry.name in _OWN:
             reason = f"`{entry.name}` takes no fields"
             raise here.refuse(ProblemKind.NO_EFFECT, reason, f"write only `{entry.name}`")
+        if entry.name == LLM:
+            return FurtherClassifier(name=LLM, **record(here, LLM_FIELDS, noun="language model as a classifier"))
         name = _classifier_name(At(source=here.source, path=here.path, line=here.line, node=Scalar(text=entry.name)))
         return FurtherClassifier(name=name, **record(here, FURTHER_FIELDS, noun="classifier"))
     name = _classifier_name(at)
+    if name == LLM:
+        way_out = "write `llm: {workload: NAME}`, with a workload of its own"
+        raise at.refuse(ProblemKind.MISSING_FIELD, "`llm` needs the workload that its requests are under", way_out)
     return ClassifierKind(name) if name in _OWN else FurtherClassifier(name=name)
 
 

@@ -162,7 +162,10 @@ class ClassifierKind(StrEnum):
     """Weights over the embedding of the text, the structure of the request and the votes of the rules."""
 
 
-RESERVED_CLASSIFIERS = frozenset({*ClassifierKind, "hint", "none", "semantic", "llm"})
+LLM = "llm"
+"""The classifier that asks a language model."""
+
+RESERVED_CLASSIFIERS = frozenset({*ClassifierKind, LLM, "hint", "none", "semantic"})
 """Names that no classifier of another package can have."""
 
 
@@ -170,12 +173,13 @@ RESERVED_CLASSIFIERS = frozenset({*ClassifierKind, "hint", "none", "semantic", "
 class FurtherClassifier:
     """A classifier that takes its time, asked where those before it are less sure than `below`, and given up after `timeout`.
 
-    Without a `timeout` its own limit holds.
+    Without a `timeout` its own limit holds. `workload` is the one whose policy and budget the request of a language model is under.
     """
 
     name: str
     below: float = 0.7
     timeout: timedelta | None = None
+    workload: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ class Result(StrEnum):
     FAILED = "failed"
     INVALID = "invalid"
     BUSY = "busy"
+    UNAVAILABLE = "unavailable"
 
 
 LASTING = frozenset({Result.ANSWERED, Result.SILENT})
@@ -55,6 +56,10 @@ class Busy(Exception):
     """A classifier is at work on as many requests as it may be."""
 
 
+class Away(Exception):
+    """A classifier cannot be asked now; the message says why."""
+
+
 class Broken(Exception):
     """A classifier failed; the message is the kind of error, and not what the error says, which may be of the text."""
 
@@ -73,7 +78,7 @@ class FurtherRung(Protocol):
         ...
 
     def __call__(self, question: Question, earlier: Classification, /) -> Awaitable[object]:
-        """What the request is taken for; `earlier` is what those before it said. Raises Busy and Broken."""
+        """What the request is taken for; `earlier` is what those before it said. Raises Busy, Away and Broken."""
         ...
 
 
@@ -151,6 +156,8 @@ class FurtherRungs:
             return rung, Result.LATE, Silence(f"took more than the {limit / timedelta(milliseconds=1):.0f} ms")
         except Busy as busy:
             return rung, Result.BUSY, Silence(str(busy))
+        except Away as away:
+            return rung, Result.UNAVAILABLE, Silence(str(away))
         except AnswerInvalid as invalid:
             return rung, Result.INVALID, Silence(f"its answer cannot be taken: {invalid}")
         except Broken as broken:

@@ -32,6 +32,7 @@ ACCESS: Mapping[str, Rule] = MappingProxyType(
         **_all("catalog.v1.CatalogService", _OPERATE, "ActivateQualityModel", "RollbackQualityModel"),
         **_all("snapshot.v1.SnapshotService", _LISTEN, "StreamSnapshots"),
         **_all("snapshot.v1.SnapshotService", _REPORT, "GetSnapshot"),
+        **_all("job.v1.JobService", _LISTEN, "StreamJobs"),
         **_all("outcome.v1.OutcomeService", _REPORT, "ReportReceipts"),
         **_all("outcome.v1.OutcomeService", _READ, "SubmitFeedback"),
         **_all("budget.v1.BudgetService", _READ, "ListBudgets", "GetBudget", "ListAlerts"),

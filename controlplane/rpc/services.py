@@ -9,6 +9,7 @@ from turnout.audit.v1 import audit_pb2
 from turnout.budget.v1 import budget_pb2
 from turnout.catalog.v1 import catalog_pb2
 from turnout.insight.v1 import insight_pb2
+from turnout.job.v1 import job_pb2
 from turnout.outcome.v1 import outcome_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout.snapshot.v1 import snapshot_pb2
@@ -23,6 +24,7 @@ _FILES: tuple[FileDescriptor, ...] = tuple(
         budget_pb2,
         audit_pb2,
         snapshot_pb2,
+        job_pb2,
         outcome_pb2,
         insight_pb2,
         keys_pb2,

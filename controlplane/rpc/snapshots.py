@@ -39,13 +39,13 @@ class SnapshotServicer:
         first = await anext(aiter(requests), None)
         if first is None or first.WhichOneof("kind") != "hello":
             raise Failure("INVALID_FIELD", "hello: the first message says who is there", field="hello")
-        await _all_or_none(self._acknowledgements(requests, first.hello.worker), self._send_all(first.hello, call))
+        await all_or_none(self._acknowledgements(requests, first.hello.worker), self._send_all(first.hello, call))
 
     async def _send_all(self, hello: snapshot_pb2.Hello, call: Call) -> None:
         _log.info("worker connected", extra={"worker": hello.worker, "pool": hello.pool, "software": hello.software})
         async with contextlib.aclosing(self._publication.listen(hello.digest)) as news:
             async for newer in news:
-                await _whole(call.send(self._message(newer)))
+                await whole(call.send(self._message(newer)))
         raise Failure("DRAINING", "this control plane is going down; go on with what you have, and connect again")
 
     def _message(self, newer: Published | None) -> snapshot_pb2.StreamSnapshotsResponse:
@@ -70,7 +70,7 @@ class SnapshotServicer:
                 _log.error("worker refuses the snapshot and keeps the one before", extra=told)
 
 
-async def _whole(sending: Coroutine[Any, Any, None]) -> None:
+async def whole(sending: Coroutine[Any, Any, None]) -> None:
     """Let a message that is being sent go out even if this is cancelled: gRPC cannot end a call in the midst of one."""
     task = asyncio.create_task(sending)
     try:
@@ -80,7 +80,7 @@ async def _whole(sending: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-async def _all_or_none(*both: Coroutine[Any, Any, None]) -> None:
+async def all_or_none(*both: Coroutine[Any, Any, None]) -> None:
     """Run until all are done, or the first fails; whatever ends this ends all of them."""
     tasks = [asyncio.create_task(one) for one in both]
     try:

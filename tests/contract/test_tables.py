@@ -12,6 +12,7 @@ from turnout.catalog.v1 import catalog_pb2
 from turnout.errors.v1 import reason_pb2
 from turnout.inference.v1 import inference_pb2
 from turnout.insight.v1 import insight_pb2
+from turnout.job.v1 import job_pb2
 from turnout.outcome.v1 import outcome_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout.snapshot.v1 import snapshot_pb2
@@ -28,6 +29,7 @@ CONTROL = [
         budget_pb2,
         audit_pb2,
         snapshot_pb2,
+        job_pb2,
         outcome_pb2,
         insight_pb2,
         keys_pb2,
@@ -56,7 +58,7 @@ def test_no_method_is_open_to_callers_without_a_role() -> None:
 
 def test_only_streams_that_last_as_long_as_their_worker_have_no_deadline() -> None:
     without = [name for name, rule in {**CONTROL_ACCESS, **WORKER_ACCESS}.items() if not rule.deadline]
-    assert without == ["turnout.snapshot.v1.SnapshotService/StreamSnapshots"]
+    assert without == ["turnout.snapshot.v1.SnapshotService/StreamSnapshots", "turnout.job.v1.JobService/StreamJobs"]
 
 
 def test_a_method_that_the_table_lacks_cannot_be_served() -> None:

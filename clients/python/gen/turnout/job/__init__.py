@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/job by `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated from protos/turnout/job/v1 by `make protos`."""
