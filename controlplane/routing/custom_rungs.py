@@ -30,19 +30,19 @@ class CustomRung:
         self._load = load
         self._loading = threading.Lock()
         self._made: Classifier | ClassifierUnfit | None = None
+        self._sure = ABSURD
+        self._limit: timedelta | None = None
         self._at_work = 0
 
     @property
     def sure(self) -> float:
         """See FurtherRung."""
-        told = getattr(self._made, "sure", ABSURD)
-        return float(told) if isinstance(told, float | int) else ABSURD
+        return self._sure
 
     @property
     def limit(self) -> timedelta | None:
         """See FurtherRung. What the classifier tells, once it is there."""
-        told = getattr(self._made, "limit", None)
-        return told if isinstance(told, timedelta) and told > timedelta(0) else None
+        return self._limit
 
     def prepare(self) -> None:
         """Begin to load it, without waiting."""
@@ -104,11 +104,18 @@ class CustomRung:
         return self._made
 
     def _attempt(self) -> Classifier | ClassifierUnfit:
+        """What it tells of itself is read once, here, where it may fail like anything else of it."""
         try:
-            return self._load(self._name)
+            made = self._load(self._name)
+            sure, limit = made.sure, made.limit
         except ClassifierUnfit as unfit:
             _log.warning("a classifier cannot be used", extra={"reason": str(unfit)})
             return unfit
+        if type(sure) is float or type(sure) is int:
+            self._sure = float(sure)
+        if type(limit) is timedelta and limit > timedelta(0):
+            self._limit = limit
+        return made
 
     def _quietly(self) -> None:
         try:
