@@ -17,6 +17,7 @@ from google.protobuf import json_format
 from typer.testing import CliRunner
 
 from controlplane.catalog.load import check
+from tests.support.installing import install
 from tests.support.pages import ROOT, Block, Step, page, pages, steps
 from tests.support.s3 import S3
 from tests.support.stacks import environment
@@ -151,7 +152,8 @@ def test_the_python_of_a_page_runs_from_its_beginning_to_its_end(desk: Desk, nam
 @pytest.mark.parametrize(
     "block", [block for one in pages() for block in one.blocks("yaml")], ids=lambda block: f"{block.page}:{block.line}"
 )
-def test_every_configuration_is_valid(block: Block, tmp_path: Path) -> None:
+def test_every_configuration_is_valid(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(install("classifier", tmp_path / "site")))
     file = tmp_path / "turnout.yaml"
     file.write_text(block.text, encoding="utf-8")
     assert check(file) == []
