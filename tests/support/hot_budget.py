@@ -217,20 +217,28 @@ def _estimates(expiry: bytes) -> int:
     return sum(hold["booked"] for hold in json.loads(expiry)["holds"])
 
 
-async def check_then_add(url: str, *, limit: int, clients: int) -> int:
-    """The control: what is spent at the end if each client looks whether there is room, and then adds what it used."""
+async def check_then_add(url: str, *, limit: int, clients: int, spent: int = 0) -> int:
+    """The control: what is spent at the end if each client looks whether there is room, and then adds what it used.
+
+    `spent` is what is spent before. All look once before the first of them adds, as it happens by chance at any time.
+    """
+    everyone = asyncio.Barrier(clients)
     pool = await asyncpg.create_pool(url, min_size=clients, max_size=clients)
     await pool.execute("CREATE TABLE naive (spent BIGINT NOT NULL)")
-    await pool.execute("INSERT INTO naive VALUES (0)")
+    await pool.execute("INSERT INTO naive VALUES ($1)", spent)
 
     async def client() -> None:
+        first = True
         while True:
             async with pool.acquire() as connection:
                 if await connection.fetchval("SELECT spent FROM naive") + HELD > limit:
                     return
+                if first:
+                    await everyone.wait()
+                first = False
                 await connection.execute("UPDATE naive SET spent = spent + $1", HELD)
 
     await asyncio.gather(*(client() for _ in range(clients)))
-    spent = int(await pool.fetchval("SELECT spent FROM naive"))
+    found = int(await pool.fetchval("SELECT spent FROM naive"))
     await pool.close()
-    return spent
+    return found

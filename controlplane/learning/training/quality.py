@@ -1,6 +1,7 @@
 """Trains a quality model from results: straight lines from the embedding first, then trees over those and the structure."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -48,7 +49,7 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
     aims = _aims(lesson)
     parts = _parts(lesson)
     ahead = _ahead(lesson, rows, aims, parts, told)
-    lines, about = _lines(lesson, rows, aims, np.ones(len(lesson), dtype=bool)), _places(rows, seed)
+    lines = _lines(lesson, rows, aims, np.ones(len(lesson), dtype=bool))
     told("trees", 0.5)
     residuals = lesson.scores - usual(base, lesson.structure[:, -1])
     forest = grow(np.concatenate([lesson.structure, ahead], axis=1), residuals, lesson.tables, Growth(), seed)
@@ -59,7 +60,7 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
         models=MappingProxyType({name: at for at, name in enumerate(lesson.models)}),
         base=_whole(base, PPM),
         spread=_whole(spread, PPM),
-        heads=_heads(lesson, rows, aims, lines, about) if rows.shape[1] else None,
+        heads=_heads(lesson, aims, lines, _Places.of(rows, parts, seed)) if rows.shape[1] else None,
         forest=_forest(forest, Growth().bags),
         lengths=_lengths(lesson),
     )
@@ -168,26 +169,39 @@ def _ahead(lesson: Lesson, rows: Matrix, aims: Matrix, parts: Whole, told: Progr
     return found if found is not None else np.empty((len(lesson), 0))
 
 
-def _places(rows: Matrix, seed: int) -> Matrix:
-    if not rows.shape[1]:
-        return np.empty((0, 0))
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return centres(rows / np.maximum(length, 1e-12), CENTRES, seed)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """Where the texts of training lie, by row, and below which nearness to them a text is strange and from which it is familiar."""
+
+    centres: Matrix
+    strange: float
+    familiar: float
+
+    @classmethod
+    def of(cls, rows: Matrix, parts: Whole, seed: int) -> "_Places":
+        """How near a new text of the same kind lies is measured on parts that the places were not chosen by."""
+        length = np.linalg.norm(rows, axis=1, keepdims=True)
+        plain = rows / np.maximum(length, 1e-12)
+        near = np.empty(len(rows))
+        for part in np.unique(parts).tolist():
+            mine = parts == part
+            others = plain if mine.all() else plain[~mine]
+            near[mine] = (rows[mine] @ centres(others, CENTRES, seed).T).max(1) * UNIT
+        low, high = np.floor(np.percentile(near, STRANGE)).tolist()
+        return cls(centres=centres(plain, CENTRES, seed), strange=low, familiar=max(high, low + 1))
 
 
-def _heads(lesson: Lesson, rows: Matrix, aims: Matrix, lines: Lines, about: Matrix) -> Heads:
-    weights = np.concatenate([lines.weights.T * UNIT, about * UNIT]) / 127.0
-    offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about))])
-    near = (rows @ about.T).max(1) * UNIT
-    low, high = np.percentile(near, STRANGE)
+def _heads(lesson: Lesson, aims: Matrix, lines: Lines, about: _Places) -> Heads:
+    weights = np.concatenate([lines.weights.T * UNIT, about.centres * UNIT]) / 127.0
+    offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about.centres))])
     return Heads(
         encoder=lesson.encoder,
         weights=np.round(weights * SCALE),
         offsets=np.round(offsets * SCALE),
         topics=_topics(lesson, aims, np.ones(len(lesson), dtype=bool)),
-        centres=len(about),
-        strange=float(np.floor(low)),
-        familiar=float(np.floor(max(high, low + 1))),
+        centres=len(about.centres),
+        strange=about.strange,
+        familiar=about.familiar,
     )
 
 

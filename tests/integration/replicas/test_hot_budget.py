@@ -25,4 +25,4 @@ async def test_a_budget_holds_though_a_process_is_killed_while_it_spends(empty_p
 
 async def test_looking_first_and_adding_then_overspends(empty_postgres: str) -> None:
     limit = 200 * HELD
-    assert await check_then_add(empty_postgres, limit=limit, clients=20) > limit
+    assert await check_then_add(empty_postgres, limit=limit, clients=20, spent=limit - HELD) > limit
