@@ -18,6 +18,9 @@ BEHIND = 0.05
 FEW = 8
 """From so many operations on a group is worth its transaction."""
 
+WORTH = 2
+"""Operations that must be expected meanwhile for one to wait; where fewer come, callers wait for the disk alone."""
+
 REMEMBERED = 0.25
 """Seconds over which it is averaged how many operations come."""
 
@@ -154,7 +157,7 @@ class Journal:
         self._empty.clear()
 
     def _others_will_come(self) -> bool:
-        return len(self._queue) < FEW and self._rate * self._pace.gather >= 1
+        return len(self._queue) < FEW and self._rate * self._pace.gather >= WORTH
 
     def _take(self) -> list[_Waiting]:
         count = min(self._pace.group, len(self._queue))

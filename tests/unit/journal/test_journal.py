@@ -250,6 +250,15 @@ async def test_when_few_come_nobody_waits_for_anybody() -> None:
     assert bench.writer.groups == [1] * 20
 
 
+async def test_nobody_waits_where_only_one_other_would_come_meanwhile() -> None:
+    bench = Bench()
+    async with asyncio.timeout(5), bench.running():
+        for number in range(100):
+            bench.now += 0.005
+            await bench.journal.submit(operation(number))
+    assert bench.pauses.empty()
+
+
 async def test_a_group_that_is_worth_its_transaction_waits_for_nobody() -> None:
     bench = Bench()
     async with bench.running():
