@@ -5,7 +5,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -105,6 +105,7 @@ class Worker:
         self._telemetry = telemetry
         self._draining = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._reporting: list[asyncio.Task[None]] = []
         self._clock = clock or SystemClock()
         self._snapshots = SnapshotHolder(self._clock.monotonic, config.staleness_bound)
         self._queue = ReceiptQueue(config.receipt_queue, self._dropped)
@@ -146,7 +147,8 @@ class Worker:
         port = await self._host.start(self._config.listen)
         if self._http is not None:
             self.gateway_address = await self._http.start(self._config.gateway)
-        self._tasks = [asyncio.create_task(self._subscriber.run()), asyncio.create_task(self._reporter.run())]
+        self._tasks = [asyncio.create_task(self._subscriber.run())]
+        self._reporting = [asyncio.create_task(self._reporter.run())]
         if self._jobs is not None:
             self._tasks.append(asyncio.create_task(self._jobs.run()))
         return f"{self._config.listen.rpartition(':')[0]}:{port}"
@@ -173,12 +175,13 @@ class Worker:
         await self._decider.close()
         if self._cache is not None:
             await self._cache.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _end(self._tasks)
         await self._runner.settled(SETTLING)
         await self._judging.settle(JUDGING)
         left = await self._reporter.flush(TIMEOUT)
+        await _end(
+            self._reporting
+        )  # only now: a report that is given up under way is taken, but nobody hears that it was
         if left:
             _log.error("receipts could not be reported", extra={"receipts": left})
         await self._transport.close()
@@ -383,3 +386,9 @@ async def serve(config: Config) -> None:
     finally:
         with suppress(asyncio.CancelledError):
             await uplink.close()
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

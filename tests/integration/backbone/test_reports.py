@@ -1,10 +1,13 @@
 """Receipts on their way back: at least once, in batches, bounded, and taken once."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from controlplane.outcome.commands import ReportReceipts
+from dataplane.report.reporter import Reporter
 from tests.support.backbone import Backbone, asked, backbone, generate, opened
 from tests.support.line import refusal
 from tests.support.provider import error
@@ -173,6 +176,31 @@ async def test_a_worker_that_goes_down_reports_what_is_left(planes: Backbone) ->
         await planes.runner(generate(await planes.decide()))
     await planes.worker.plane.stop()
     assert planes.control.meter.total(RECEIPTS) == 3
+
+
+async def test_a_report_under_way_when_a_worker_goes_down_is_heard_to_its_end(
+    planes: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, flushing, take, flush = asyncio.Event(), asyncio.Event(), ReportReceipts._write, Reporter.flush
+
+    async def slowly(*asked: Any) -> Any:
+        taken = await take(*asked)
+        if not written.is_set():
+            written.set()
+            await flushing.wait()
+            await asyncio.sleep(0.3)  # meanwhile a worker that gave this report up would send it again, and be gone
+        return taken
+
+    async def last(*asked: Any) -> int:
+        flushing.set()
+        return await flush(*asked)
+
+    monkeypatch.setattr(ReportReceipts, "_write", slowly)
+    monkeypatch.setattr(Reporter, "flush", last)
+    await planes.runner(generate(await planes.decide()))
+    await written.wait()
+    await planes.worker.plane.stop()
+    assert planes.control.meter.total(RECEIPTS) == 1
 
 
 @pytest.mark.parametrize(
