@@ -185,7 +185,7 @@ async def test_a_report_under_way_when_a_worker_goes_down_is_heard_to_its_end(
 
     async def slowly(*asked: Any) -> Any:
         taken = await take(*asked)
-        if not written.is_set():
+        if taken and not written.is_set():
             written.set()
             await flushing.wait()
             await asyncio.sleep(0.3)  # meanwhile a worker that gave this report up would send it again, and be gone
