@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
@@ -10,9 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from controlplane.learning.model import DEPTH, LEAVES, Forest, Heads, Learned, Topics
+from controlplane.learning.model import (
+    DEPTH,
+    LEAVES,
+    Calibration,
+    Experience,
+    Forest,
+    Heads,
+    Learned,
+    Topics,
+)
 
-MAGIC = b"turnout-quality-1\n"
+MAGIC = b"turnout-quality-2\n"
 MOST_BYTES = 64 << 20
 
 _HEAD = struct.Struct("<I")
@@ -29,6 +39,10 @@ def encode(learned: Learned) -> bytes:
         "version": learned.version,
         "models": sorted(learned.models, key=learned.models.__getitem__),
         "lengths": {name: list(found) for name, found in sorted(learned.lengths.items())},
+        "experience": {
+            name: [found.shift, found.spread, found.results] for name, found in sorted(learned.experience.items())
+        },
+        "calibrations": [asdict(each) for each in learned.calibrations],
         "trees": len(forest.features),
         "bags": forest.bags,
         "heads": None if heads is None else _heads_header(heads),
@@ -55,7 +69,7 @@ def _heads_header(heads: Heads) -> dict[str, object]:
 def decode(content: bytes) -> Learned:
     """The model in `content`, with the digest of that. Raises ArtefactInvalid."""
     if not content.startswith(MAGIC) or len(content) > MOST_BYTES:
-        raise ArtefactInvalid("not a quality model of version 1; train one, or use the software that it was made for")
+        raise ArtefactInvalid("not a quality model of version 2; train one, or use the software that it was made for")
     try:
         return _decoded(content)
     except (KeyError, TypeError, ValueError, IndexError, struct.error) as error:
@@ -91,7 +105,19 @@ def _decoded(content: bytes) -> Learned:
             features=features, thresholds=columns[3].astype(np.float64), leaves=columns[4], bags=header["bags"]
         ),
         lengths=MappingProxyType({name: (low, mid, high) for name, (low, mid, high) in header["lengths"].items()}),
+        experience=MappingProxyType(
+            {
+                name: Experience(shift=shift, spread=spread, results=results)
+                for name, (shift, spread, results) in header["experience"].items()
+            }
+        ),
+        calibrations=tuple(map(_calibration, header["calibrations"])),
     )
+
+
+def _calibration(said: Mapping[str, Any]) -> Calibration:
+    prices = tuple((into, out) for into, out in said["prices"])
+    return Calibration(**{**said, "models": tuple(said["models"]), "prices": prices})
 
 
 def _columns(numbers: bytes, shapes: Sequence[Sequence[int]]) -> list[NDArray[np.int64]]:

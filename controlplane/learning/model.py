@@ -61,6 +61,37 @@ class Forest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What a good answer must be worth for a workload to reach its target of quality, as it was found on the workload's own data.
+
+    The target is that the mean quality is at most `within_ppm` below that of `reference`, with a confidence of `confidence_ppm`. It holds
+    while only `models` are chosen from and `prices` (nano-dollars per million tokens, input and output, of each) are what they
+    were. `prompts` are those that it was found on; there the mean was `loss_ppm` below the reference, negative if above.
+    """
+
+    workload: str
+    reference: str
+    within_ppm: int
+    confidence_ppm: int
+    worth_nanousd: int
+    models: tuple[str, ...]
+    prices: tuple[tuple[int, int], ...]
+    prompts: int
+    loss_ppm: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experience:
+    """How much better a model did for a workload than was expected of it, in millionths: the mean, held back towards 0 by how few
+    `results` there are, and its standard deviation.
+    """
+
+    shift: int
+    spread: int
+    results: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
     """A quality model. `models` maps folded names to columns; `base` and `spread` are by column, in millionths.
 
@@ -76,6 +107,10 @@ class Learned:
     heads: Heads | None
     forest: Forest
     lengths: Mapping[str, tuple[int, int, int]] = field(default_factory=lambda: MappingProxyType({}))
+    """Tokens of answers by `task|model` and `task|`, the 5, 50 and 95 percentiles."""
+    experience: Mapping[str, Experience] = field(default_factory=lambda: MappingProxyType({}))
+    """By `workload|task|model`, `workload||model` for all kinds of work; models in lower case, and also such as `models` has not."""
+    calibrations: tuple[Calibration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Trains a quality model from results: straight lines from the embedding first, then trees over those and the structure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from controlplane.learning.model import PPM, Forest, Heads, Learned, Topics
 from controlplane.learning.quality import HARDNESS_USUAL, SCALE, STEEP, suppose
 from controlplane.learning.training.boosting import Grown, Growth, grow
+from controlplane.learning.training.lengths import lengths
 from controlplane.learning.training.lesson import Lesson
 from controlplane.learning.training.ridge import HARSH, MILD, Lines, centres, ridge, summaries
 
@@ -62,7 +63,7 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
         spread=_whole(spread, PPM),
         heads=_heads(lesson, aims, lines, _Places.of(rows, parts, seed)) if rows.shape[1] else None,
         forest=_forest(forest, Growth().bags),
-        lengths=_lengths(lesson),
+        lengths=lengths(lesson),
     )
 
 
@@ -216,16 +217,3 @@ def _forest(grown: Grown, bags: int) -> Forest:
 
 def _whole(shares: Matrix, unit: int) -> Whole:
     return np.round(shares * unit).astype(np.int64)
-
-
-def _lengths(lesson: Lesson) -> Mapping[str, tuple[int, int, int]]:
-    """Tokens of an answer by `task|model` and by `task`: the 10, 50 and 90 percentiles, where there are enough answers."""
-    found: dict[str, tuple[int, int, int]] = {}
-    for task in np.unique(lesson.tasks).tolist():
-        rows = lesson.lengths[lesson.tasks == task]
-        for name, column in [("", rows.ravel()), *zip(lesson.models, rows.T, strict=True)]:
-            known = column[~np.isnan(column)]
-            if len(known) >= 20:
-                low, middle, high = np.percentile(known, [10, 50, 90]).round().astype(int).tolist()
-                found[f"{task}|{name}"] = (low, middle, high)
-    return MappingProxyType(found)

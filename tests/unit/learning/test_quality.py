@@ -6,7 +6,7 @@ import pytest
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.model import Classification
 from controlplane.learning.artefact import ArtefactInvalid, decode, encode
-from controlplane.learning.model import PPM, Learned
+from controlplane.learning.model import PPM, Calibration, Experience, Learned
 from controlplane.learning.quality import UNFAMILIAR, outlook
 from controlplane.learning.structure import NAMES, hardness, log2, structure
 from controlplane.learning.training.lesson import Lesson
@@ -148,6 +148,33 @@ def test_a_model_is_the_same_after_it_was_written_and_read(learned: Learned) -> 
     assert len(again.digest) == 32
     for one in (HARD, EASY):
         assert outlook(again, one, PLAIN).of("small", 0.5) == outlook(learned, one, PLAIN).of("small", 0.5)
+
+
+def test_what_a_deployment_found_itself_is_kept_with_the_model(learned: Learned) -> None:
+    found = replace(
+        learned,
+        lengths={"1|small": (10, 60, 300)},
+        experience={"support||small": Experience(shift=-40_000, spread=12_000, results=85)},
+        calibrations=(
+            Calibration(
+                workload="support",
+                reference="large",
+                within_ppm=20_000,
+                confidence_ppm=950_000,
+                worth_nanousd=7_000_000,
+                models=("large", "small"),
+                prices=((2_500_000_000, 10_000_000_000), (150_000_000, 600_000_000)),
+                prompts=812,
+                loss_ppm=4_000,
+            ),
+        ),
+    )
+    again = decode(encode(found))
+    assert (again.lengths, again.experience, again.calibrations) == (
+        found.lengths,
+        found.experience,
+        found.calibrations,
+    )
 
 
 @pytest.mark.parametrize(

@@ -1194,6 +1194,8 @@ class QualityModel(_message.Message):
     IMPORTED_BY_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
     UNFIT_FIELD_NUMBER: _builtins.int
+    CALIBRATIONS_FIELD_NUMBER: _builtins.int
+    WORKLOADS_FIELD_NUMBER: _builtins.int
     digest: _builtins.bytes
     """SHA-256 of its bytes."""
     version: _builtins.str
@@ -1218,6 +1220,14 @@ class QualityModel(_message.Message):
     def imported_at(self) -> _timestamp_pb2.Timestamp:
         """When it was imported."""
 
+    @_builtins.property
+    def calibrations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Calibration]:
+        """Targets of quality that it was calibrated for."""
+
+    @_builtins.property
+    def workloads(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The workloads whose own outcomes it has learned from."""
+
     def __init__(
         self,
         *,
@@ -1230,14 +1240,68 @@ class QualityModel(_message.Message):
         imported_by: _builtins.str = ...,
         active: _builtins.bool = ...,
         unfit: _builtins.str = ...,
+        calibrations: _abc.Iterable[Global___Calibration] | None = ...,
+        workloads: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["imported_at", b"imported_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "digest", b"digest", "encoder", b"encoder", "imported_at", b"imported_at", "imported_by", b"imported_by", "models", b"models", "size_bytes", b"size_bytes", "unfit", b"unfit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "calibrations", b"calibrations", "digest", b"digest", "encoder", b"encoder", "imported_at", b"imported_at", "imported_by", b"imported_by", "models", b"models", "size_bytes", b"size_bytes", "unfit", b"unfit", "version", b"version", "workloads", b"workloads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QualityModel: _TypeAlias = QualityModel  # noqa: Y015
+
+@_typing.final
+class Calibration(_message.Message):
+    """What a good answer must be worth for a workload to reach its target of quality, found on the workload's own data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    WITHIN_PPM_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_PPM_FIELD_NUMBER: _builtins.int
+    WORTH_NANOUSD_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    PROMPTS_FIELD_NUMBER: _builtins.int
+    LOSS_PPM_FIELD_NUMBER: _builtins.int
+    workload: _builtins.str
+    """The workload."""
+    reference: _builtins.str
+    """The model that the target is about."""
+    within_ppm: _builtins.int
+    """How far below it the mean quality may be, in millionths."""
+    confidence_ppm: _builtins.int
+    """The confidence that it is not farther, in millionths."""
+    worth_nanousd: _builtins.int
+    """What a good answer must be worth."""
+    prompts: _builtins.int
+    """Prompts that it was found on."""
+    loss_ppm: _builtins.int
+    """By how much the mean quality on those was below the reference, in millionths; negative if above."""
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The models that may be taken."""
+
+    def __init__(
+        self,
+        *,
+        workload: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        within_ppm: _builtins.int = ...,
+        confidence_ppm: _builtins.int = ...,
+        worth_nanousd: _builtins.int = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        prompts: _builtins.int = ...,
+        loss_ppm: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence_ppm", b"confidence_ppm", "loss_ppm", b"loss_ppm", "models", b"models", "prompts", b"prompts", "reference", b"reference", "within_ppm", b"within_ppm", "workload", b"workload", "worth_nanousd", b"worth_nanousd"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Calibration: _TypeAlias = Calibration  # noqa: Y015
 
 @_typing.final
 class ImportQualityModelRequest(_message.Message):

@@ -70,6 +70,8 @@ class _ReasonCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReasonCode
     """It has the conversation in its prompt cache, and to change would cost more than it saves."""
     REASON_CODE_SEMANTIC: _ReasonCode.ValueType  # 10
     """The semantic route of the request names it."""
+    REASON_CODE_VALUE: _ReasonCode.ValueType  # 11
+    """The most quality for its price: what is better costs more than that is worth, what is cheaper loses more."""
 
 class ReasonCode(_ReasonCode, metaclass=_ReasonCodeEnumTypeWrapper):
     """Why a target was chosen, in one word."""
@@ -96,6 +98,8 @@ REASON_CODE_AFFINITY: ReasonCode.ValueType  # 9
 """It has the conversation in its prompt cache, and to change would cost more than it saves."""
 REASON_CODE_SEMANTIC: ReasonCode.ValueType  # 10
 """The semantic route of the request names it."""
+REASON_CODE_VALUE: ReasonCode.ValueType  # 11
+"""The most quality for its price: what is better costs more than that is worth, what is cheaper loses more."""
 Global___ReasonCode: _TypeAlias = ReasonCode  # noqa: Y015
 
 class _Notice:
@@ -120,6 +124,8 @@ class _NoticeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Notice.ValueTy
     """A budget is nearly used up: the policy takes cheaper models and a lower floor of quality."""
     NOTICE_UNRECORDED: _Notice.ValueType  # 7
     """The store was not there: it is recorded from its receipt."""
+    NOTICE_TARGET_UNCALIBRATED: _Notice.ValueType  # 8
+    """The policy's target of quality has no calibration that fits: only its reference model counts as good enough."""
 
 class Notice(_Notice, metaclass=_NoticeEnumTypeWrapper):
     """Something that the reader of a decision must know."""
@@ -140,6 +146,8 @@ NOTICE_BUDGET_LOW: Notice.ValueType  # 6
 """A budget is nearly used up: the policy takes cheaper models and a lower floor of quality."""
 NOTICE_UNRECORDED: Notice.ValueType  # 7
 """The store was not there: it is recorded from its receipt."""
+NOTICE_TARGET_UNCALIBRATED: Notice.ValueType  # 8
+"""The policy's target of quality has no calibration that fits: only its reference model counts as good enough."""
 Global___Notice: _TypeAlias = Notice  # noqa: Y015
 
 @_typing.final
@@ -393,6 +401,10 @@ class Estimate(_message.Message):
     OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
     QUALITY_LOW_PPM_FIELD_NUMBER: _builtins.int
     QUALITY_HIGH_PPM_FIELD_NUMBER: _builtins.int
+    COST_LOW_NANOUSD_FIELD_NUMBER: _builtins.int
+    COST_HIGH_NANOUSD_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_LOW_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_HIGH_FIELD_NUMBER: _builtins.int
     cost_nanousd: _builtins.int
     """Cost."""
     quality_ppm: _builtins.int
@@ -405,6 +417,14 @@ class Estimate(_message.Message):
     """The quality is between this and the next, in millionths, with nine chances in ten; both 0 if that is not known."""
     quality_high_ppm: _builtins.int
     """See quality_low_ppm."""
+    cost_low_nanousd: _builtins.int
+    """The cost is between this and the next with nine chances in ten; both 0 if the lengths of such answers are not known."""
+    cost_high_nanousd: _builtins.int
+    """See cost_low_nanousd."""
+    output_tokens_low: _builtins.int
+    """Output tokens are between this and the next with nine chances in ten; both 0 if that is not known."""
+    output_tokens_high: _builtins.int
+    """See output_tokens_low."""
     @_builtins.property
     def latency(self) -> _duration_pb2.Duration:
         """Time to the whole answer."""
@@ -419,10 +439,14 @@ class Estimate(_message.Message):
         output_tokens: _builtins.int = ...,
         quality_low_ppm: _builtins.int = ...,
         quality_high_ppm: _builtins.int = ...,
+        cost_low_nanousd: _builtins.int = ...,
+        cost_high_nanousd: _builtins.int = ...,
+        output_tokens_low: _builtins.int = ...,
+        output_tokens_high: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_nanousd", b"cost_nanousd", "input_tokens", b"input_tokens", "latency", b"latency", "output_tokens", b"output_tokens", "quality_high_ppm", b"quality_high_ppm", "quality_low_ppm", b"quality_low_ppm", "quality_ppm", b"quality_ppm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_high_nanousd", b"cost_high_nanousd", "cost_low_nanousd", b"cost_low_nanousd", "cost_nanousd", b"cost_nanousd", "input_tokens", b"input_tokens", "latency", b"latency", "output_tokens", b"output_tokens", "output_tokens_high", b"output_tokens_high", "output_tokens_low", b"output_tokens_low", "quality_high_ppm", b"quality_high_ppm", "quality_low_ppm", b"quality_low_ppm", "quality_ppm", b"quality_ppm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -432,6 +432,8 @@ class ExplainRouteResponse(_message.Message):
     STEPS_FIELD_NUMBER: _builtins.int
     WHY_NOT_FIELD_NUMBER: _builtins.int
     LEARNED_DIGEST_FIELD_NUMBER: _builtins.int
+    DISTRIBUTION_FIELD_NUMBER: _builtins.int
+    INFLUENCES_FIELD_NUMBER: _builtins.int
     snapshot_version: _builtins.int
     """The snapshot that was used."""
     learned_digest: _builtins.bytes
@@ -464,6 +466,16 @@ class ExplainRouteResponse(_message.Message):
     def why_not(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """For each model of the request's `why_not`, in that order, what keeps it from coming first."""
 
+    @_builtins.property
+    def distribution(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelShare]:
+        """How likely each model comes first if what is expected of them is as uncertain as it is: the likeliest first. The shares
+        make 1; a model without any is left out.
+        """
+
+    @_builtins.property
+    def influences(self) -> _containers.RepeatedCompositeFieldContainer[Global___Influence]:
+        """What moved that, the strongest first."""
+
     def __init__(
         self,
         *,
@@ -476,14 +488,72 @@ class ExplainRouteResponse(_message.Message):
         steps: _abc.Iterable[_builtins.str] | None = ...,
         why_not: _abc.Iterable[_builtins.str] | None = ...,
         learned_digest: _builtins.bytes = ...,
+        distribution: _abc.Iterable[Global___ModelShare] | None = ...,
+        influences: _abc.Iterable[Global___Influence] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["classification", b"classification", "decision", b"decision", "features", b"features", "quality_floor", b"quality_floor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "classification", b"classification", "decision", b"decision", "features", b"features", "learned_digest", b"learned_digest", "quality_floor", b"quality_floor", "snapshot_version", b"snapshot_version", "steps", b"steps", "why_not", b"why_not"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "classification", b"classification", "decision", b"decision", "distribution", b"distribution", "features", b"features", "influences", b"influences", "learned_digest", b"learned_digest", "quality_floor", b"quality_floor", "snapshot_version", b"snapshot_version", "steps", b"steps", "why_not", b"why_not"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainRouteResponse: _TypeAlias = ExplainRouteResponse  # noqa: Y015
+
+@_typing.final
+class ModelShare(_message.Message):
+    """How likely a model is to come first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model."""
+    share: _builtins.float
+    """The chance, 0 to 1."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelShare: _TypeAlias = ModelShare  # noqa: Y015
+
+@_typing.final
+class Influence(_message.Message):
+    """What something that was found in a request did to the distribution over models."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    signal: _builtins.str
+    """What was found, such as `task_type=code`, `length` or `words`."""
+    model: _builtins.str
+    """The model whose share it changed most."""
+    change: _builtins.float
+    """That share with it, less that without it; -1 to 1."""
+    def __init__(
+        self,
+        *,
+        signal: _builtins.str = ...,
+        model: _builtins.str = ...,
+        change: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "model", b"model", "signal", b"signal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Influence: _TypeAlias = Influence  # noqa: Y015
 
 @_typing.final
 class QualityFloor(_message.Message):
@@ -1012,7 +1082,7 @@ class Classification(_message.Message):
     confidence: _builtins.float
     """Chance that task type and complexity are right, 0 to 1."""
     classifier: _builtins.str
-    """Which classifier answered: `rules`, `hint`."""
+    """Which classifier answered: `rules`, `learned`, `llm`, `hint`, or the name of one of the operator's own."""
     route: _builtins.str
     """The semantic route that it belongs to; empty if it belongs to none, or the policy has none."""
     @_builtins.property
