@@ -111,13 +111,15 @@ def requirements(request: Request, match: Match, index: CatalogIndex, means: Mea
         max_latency=constraints.max_latency,
         floors=floors(request, match, eased),
         means=means,
-        outlook=None if embedding else _outlook(request, index),
+        outlook=None if embedding else _outlook(request, match, index),
     )
 
 
-def _outlook(request: Request, index: CatalogIndex) -> Outlook | None:
+def _outlook(request: Request, match: Match, index: CatalogIndex) -> Outlook | None:
     learned = index.catalog.learned
-    return None if learned is None else outlook(learned, request.features, request.classification)
+    if learned is None:
+        return None
+    return outlook(learned, request.features, request.classification, match.workload.name)
 
 
 def _only(request: Request, match: Match) -> frozenset[ModelName] | None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controlplane.classification.model import Classification
+from controlplane.learning.experience import experienced, nearest
 from controlplane.learning.model import DEPTH, PPM, Exact, Forest, Heads, Learned, Prospect, Topics
 from controlplane.learning.structure import structure
 from turnout_features.model import Features
@@ -32,7 +33,7 @@ class Outlook:
     """What is expected of one request. `shifts` is how much better or worse each model of training does on it than usual.
 
     `common` is that of a model that was not in training; `doubts` and `doubt` are their deviations. All in millionths; `trust`,
-    how far the words were listened to, in thousandths.
+    how far the words were listened to, in thousandths. `workload` and `task` are those that own results are looked up by.
     """
 
     learned: Learned
@@ -42,15 +43,19 @@ class Outlook:
     doubt: int
     hard: int
     trust: int
+    workload: str
+    task: str
 
     def of(self, model: str, prior: float) -> Prospect:
         """The prospect of `model`; `prior` is its quality by the catalog, which holds where nothing was learned of it."""
         at = self.learned.models.get(model.lower())
         if at is None:
-            usual = round(prior * PPM)
-            return _prospect(usual + self.common - falls(usual, self.hard), self.doubt)
-        usual = int(self.learned.base[at])
-        return _prospect(usual + self.shifts[at] - falls(usual, self.hard), self.doubts[at])
+            usual, shift, doubt = round(prior * PPM), self.common, self.doubt
+        else:
+            usual, shift, doubt = int(self.learned.base[at]), self.shifts[at], self.doubts[at]
+        quality = min(BEST, max(WORST, usual + shift - falls(usual, self.hard)))
+        own = nearest(self.learned.experience, self.workload, self.task, model) if self.learned.experience else None
+        return _prospect(quality, doubt) if own is None else _prospect(*experienced(quality, doubt, own))
 
 
 def falls(usual: int, hard: int) -> int:
@@ -58,8 +63,8 @@ def falls(usual: int, hard: int) -> int:
     return (hard - HARDNESS_USUAL) * STEEP * (PPM - usual) // PPM
 
 
-def outlook(learned: Learned, features: Features, found: Classification) -> Outlook:
-    """What is expected of a request, in whole numbers only: the same on every machine and in every replay."""
+def outlook(learned: Learned, features: Features, found: Classification, workload: str = "") -> Outlook:
+    """What is expected of a request of `workload`, in whole numbers only: the same on every machine and in every replay."""
     plain = structure(features, found)
     said, trust = _said(learned.heads, features)
     told: Exact = np.concatenate([np.array(plain, dtype=np.float64), said])
@@ -76,6 +81,8 @@ def outlook(learned: Learned, features: Features, found: Classification) -> Outl
         doubt=int(deviations[-1]) + UNFAMILIAR // 2,
         hard=plain[-1],
         trust=trust,
+        workload=workload,
+        task=found.task_type,
     )
 
 
