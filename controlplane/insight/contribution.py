@@ -25,9 +25,9 @@ COUNTERS = (
     "decided", "refused", "executed", "succeeded", "successful", "fallbacks", "escalations", "low_confidence",
     "confidence_ppm", "adopted", "cost_nanousd", "estimated_nanousd", "compared_nanousd", "baseline_nanousd",
     "input_tokens", "output_tokens", "quality_count", "quality_ppm", "calls", "failed_calls",
-    "latency_count", "latency_us", "first_token_count", "first_token_us",
+    "latency_count", "latency_us", "first_token_count", "first_token_us", "confidence_square_ppm", "quality_square_ppm",
 )  # fmt: skip
-"""What is added up; sums over decisions and runs."""
+"""What is added up; sums over decisions and runs. Squares are those of shares of one, in millionths."""
 
 _RANKS: Mapping[RunResult, int] = {
     RunResult.SUCCEEDED: 0, RunResult.BROKEN: 1, RunResult.CANCELLED: 2, RunResult.FAILED: 3,
@@ -184,6 +184,7 @@ def _of_decision(decided: DecisionFact) -> Iterable[tuple[str, int]]:
         ("decided", 1),
         ("low_confidence", int(decided.low_confidence)),
         ("confidence_ppm", decided.confidence_ppm),
+        ("confidence_square_ppm", _square_ppm(decided.confidence_ppm)),
         ("adopted", int(decided.adopted)),
     )
 
@@ -217,7 +218,15 @@ def _escalated(calls: tuple[CallFact, ...]) -> bool:
 def _of_feedback(feedback: Iterable[FeedbackFact]) -> Iterable[tuple[str, int]]:
     """One judgement for each decision: the mean over those who gave one."""
     judged = [quality for each in feedback if (quality := quality_of(each)) is not None]
-    return (("quality_count", 1), ("quality_ppm", sum(judged) // len(judged))) if judged else ()
+    if not judged:
+        return ()
+    quality = sum(judged) // len(judged)
+    return (("quality_count", 1), ("quality_ppm", quality), ("quality_square_ppm", _square_ppm(quality)))
+
+
+def _square_ppm(share_ppm: int) -> int:
+    """The square of a share of one, rounded half up."""
+    return (share_ppm * share_ppm + MILLION // 2) // MILLION
 
 
 def _tallies(known: Known, best: RunFact | None) -> Iterator[str]:

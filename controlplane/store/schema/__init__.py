@@ -7,7 +7,7 @@ from controlplane.store.protocols import SchemaMismatch
 
 Dialect = Literal["sqlite", "postgresql"]
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """All revisions of the schema, oldest first, as the steps of controlplane.store.migrations chain them."""
 REVISION = REVISIONS[-1]
 """The one that this software needs."""

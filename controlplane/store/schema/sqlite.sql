@@ -223,3 +223,23 @@ CREATE TABLE dropped (
 );
 
 UPDATE alembic_version SET version_num='0002' WHERE alembic_version.version_num = '0001';
+
+-- Running upgrade 0002 -> 0003
+
+ALTER TABLE rollup ADD COLUMN confidence_square_ppm BIGINT DEFAULT '0' NOT NULL;
+
+ALTER TABLE rollup ADD COLUMN quality_square_ppm BIGINT DEFAULT '0' NOT NULL;
+
+UPDATE rollup SET confidence_square_ppm = confidence_ppm, quality_square_ppm = quality_ppm;
+
+CREATE TABLE drift_alarm (
+    tenant TEXT NOT NULL,
+    workload TEXT NOT NULL,
+    task_type TEXT NOT NULL,
+    measure TEXT NOT NULL,
+    since_us BIGINT NOT NULL,
+    PRIMARY KEY (tenant, workload, task_type, measure)
+)
+ WITHOUT ROWID;
+
+UPDATE alembic_version SET version_num='0003' WHERE alembic_version.version_num = '0002';

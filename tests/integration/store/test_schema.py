@@ -82,6 +82,21 @@ async def test_a_database_of_older_software_is_refused_migrated_and_then_as_a_ne
     await store.close()
 
 
+async def test_squares_of_what_was_counted_before_they_were_are_taken_as_wide_as_they_can_be(tmp_path: Path) -> None:
+    path = tmp_path / "turnout.db"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(rendered("sqlite", "0002"))
+        names = [name for _, name, *_ in connection.execute("PRAGMA table_info(rollup)")]
+        values = [{"confidence_ppm": 1_800_000, "quality_ppm": 900_000}.get(name, 3) for name in names]
+        connection.execute(f"INSERT INTO rollup VALUES ({', '.join('?' * len(values))})", values)
+    connection.close()
+    await migrate(f"sqlite:{path}")
+    with sqlite3.connect(path) as connection:
+        (found,) = connection.execute("SELECT confidence_square_ppm, quality_square_ppm FROM rollup")
+    connection.close()
+    assert found == (1_800_000, 900_000)
+
+
 async def test_a_database_of_newer_software_is_not_migrated(tmp_path: Path) -> None:
     path = tmp_path / "turnout.db"
     await migrate(f"sqlite:{path}")

@@ -133,13 +133,16 @@ def _count_decision(
     total["decided"] += 1
     total["low_confidence"] += made.low_confidence
     total["confidence_ppm"] += made.confidence_ppm
+    total["confidence_square_ppm"] += round(made.confidence_ppm**2 / 10**6)
     total["adopted"] += made.adopted
     for name in (each.label for each in said if each.label):
         total[f"label:{name}"] += 1
     marks = [mark for each in said if (mark := _mark(each)) is not None]
     if marks:
         total["quality_count"] += 1
-        total["quality_ppm"] += sum(marks) // len(marks)
+        quality = sum(marks) // len(marks)
+        total["quality_ppm"] += quality
+        total["quality_square_ppm"] += (2 * quality**2 + 10**6) // (2 * 10**6)
     if its:
         _count_runs(made, its, said, total)
 
