@@ -1,9 +1,9 @@
 """What a request is expected to cost and to take on a deployment."""
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 
 from controlplane.catalog.model import Complexity, TaskType
+from controlplane.learning.lengths import usual_output
 from controlplane.snapshot.model import Statistics
 from turnout_features.model import Features
 
@@ -24,35 +24,10 @@ PRIOR_SAMPLES = 20
 
 _PER_MTOK = 1_000_000
 
-# Tokens of a usual answer, from simple to expert. A prior until lengths are learned. `reasoning` and `qa` are rounded
-# medians of instruction-tuned models of 2024: 130-200 tokens on GSM8K, 270-650 on MATH level 5 (ZeroEval), 170-350 on
-# MMLU-Pro. `chat` is around the mean of 214 tokens in LMSYS-Chat-1M (arXiv 2309.11998, table 1). The others are set by
-# judgement, so that the order between kinds of work is right.
-_BASE: Mapping[TaskType, Mapping[Complexity, int]] = MappingProxyType(
-    {
-        task: MappingProxyType(dict(zip(Complexity, lengths, strict=True)))
-        for task, lengths in {
-            TaskType.CHAT: (80, 200, 400, 600),
-            TaskType.QA: (80, 200, 350, 500),
-            TaskType.SUMMARIZATION: (80, 150, 300, 500),
-            TaskType.CODE: (150, 350, 700, 1200),
-            TaskType.REASONING: (150, 250, 450, 650),
-            TaskType.CREATIVE: (200, 450, 800, 1200),
-            TaskType.EXTRACTION: (50, 100, 200, 350),
-            TaskType.TRANSLATION: (20, 20, 20, 20),
-        }.items()
-    }
-)
-
-# Tokens of the answer for each token of the last user message, where the answer carries a part of it.
-_SHARE: Mapping[TaskType, float] = MappingProxyType(
-    {TaskType.TRANSLATION: 1.1, TaskType.EXTRACTION: 0.2, TaskType.SUMMARIZATION: 0.1}
-)
-
 
 def expected_output(task: TaskType, complexity: Complexity, features: Features) -> int:
-    """Tokens that a usual answer has: a length for the kind of work and, for some, a share of the last message."""
-    return _BASE[task][complexity] + int(_SHARE.get(task, 0.0) * features.last_user_tokens)
+    """Tokens that a usual answer has, where nothing was learned."""
+    return usual_output(task, complexity, features.last_user_tokens)
 
 
 def costs_nanousd(prices: Iterable[Prices], input_tokens: int, output_tokens: Iterable[int]) -> list[int]:

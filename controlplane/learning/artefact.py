@@ -19,6 +19,7 @@ from controlplane.learning.model import (
     Forest,
     Heads,
     Learned,
+    Length,
     Topics,
 )
 
@@ -38,7 +39,9 @@ def encode(learned: Learned) -> bytes:
     header = {
         "version": learned.version,
         "models": sorted(learned.models, key=learned.models.__getitem__),
-        "lengths": {name: list(found) for name, found in sorted(learned.lengths.items())},
+        "lengths": {
+            name: [found.low, found.middle, found.high, found.mean] for name, found in sorted(learned.lengths.items())
+        },
         "experience": {
             name: [found.shift, found.spread, found.results] for name, found in sorted(learned.experience.items())
         },
@@ -104,7 +107,12 @@ def _decoded(content: bytes) -> Learned:
         forest=Forest(
             features=features, thresholds=columns[3].astype(np.float64), leaves=columns[4], bags=header["bags"]
         ),
-        lengths=MappingProxyType({name: (low, mid, high) for name, (low, mid, high) in header["lengths"].items()}),
+        lengths=MappingProxyType(
+            {
+                name: Length(low=low, middle=middle, high=high, mean=mean)
+                for name, (low, middle, high, mean) in header["lengths"].items()
+            }
+        ),
         experience=MappingProxyType(
             {
                 name: Experience(shift=shift, spread=spread, results=results)

@@ -92,6 +92,19 @@ class Experience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Length:
+    """Tokens of an answer: between `low` and `high` with nine chances in ten, as often under `middle` as over, and the mean.
+
+    In thousandths of the usual length of such an answer where that depends on the text: see `learning.lengths.measure`.
+    """
+
+    low: int
+    middle: int
+    high: int
+    mean: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
     """A quality model. `models` maps folded names to columns; `base` and `spread` are by column, in millionths.
 
@@ -106,8 +119,8 @@ class Learned:
     spread: Whole
     heads: Heads | None
     forest: Forest
-    lengths: Mapping[str, tuple[int, int, int]] = field(default_factory=lambda: MappingProxyType({}))
-    """Tokens of answers by `task|model` and `task|`, the 5, 50 and 95 percentiles."""
+    lengths: Mapping[str, Length] = field(default_factory=lambda: MappingProxyType({}))
+    """Of answers by `task|model` and, for all models, `task|`; there is none of a model without that."""
     experience: Mapping[str, Experience] = field(default_factory=lambda: MappingProxyType({}))
     """By `workload|task|model`, `workload||model` for all kinds of work; models in lower case, and also such as `models` has not."""
     calibrations: tuple[Calibration, ...] = ()

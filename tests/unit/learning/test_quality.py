@@ -6,7 +6,7 @@ import pytest
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.model import Classification
 from controlplane.learning.artefact import ArtefactInvalid, decode, encode
-from controlplane.learning.model import PPM, Calibration, Experience, Learned
+from controlplane.learning.model import PPM, Calibration, Experience, Learned, Length
 from controlplane.learning.quality import UNFAMILIAR, outlook
 from controlplane.learning.structure import NAMES, hardness, log2, structure
 from controlplane.learning.training.lesson import Lesson
@@ -153,7 +153,7 @@ def test_a_model_is_the_same_after_it_was_written_and_read(learned: Learned) -> 
 def test_what_a_deployment_found_itself_is_kept_with_the_model(learned: Learned) -> None:
     found = replace(
         learned,
-        lengths={"1|small": (10, 60, 300)},
+        lengths={"qa|small": Length(low=10, middle=60, high=300, mean=90)},
         experience={"support||small": Experience(shift=-40_000, spread=12_000, results=85)},
         calibrations=(
             Calibration(

@@ -1,0 +1,104 @@
+"""How long answers are expected to be."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controlplane.catalog.model import Complexity, TaskType
+from controlplane.learning.artefact import decode, encode
+from controlplane.learning.lengths import WHOLE, learned_length, measure, usual_output
+from controlplane.learning.structure import NAMES, log2
+from controlplane.learning.training.lengths import LEAST, PRIOR_ANSWERS, lengths
+from controlplane.learning.training.lesson import Lesson
+from controlplane.learning.training.quality import train
+
+PROMPTS = 80
+RNG = np.random.default_rng(4)
+
+
+def lesson(answers: dict[str, list[float]], task: TaskType = TaskType.QA, tokens: int = 50) -> Lesson:
+    """Answers of so many tokens by model, one prompt a row, of one kind of work and one length of request."""
+    rows = len(next(iter(answers.values())))
+    structure = np.zeros((rows, len(NAMES)), dtype=np.int64)
+    structure[:, NAMES.index("tokens")] = log2(tokens)
+    structure[:, NAMES.index("complexity")] = tuple(Complexity).index(Complexity.MODERATE)
+    return Lesson(
+        encoder="",
+        embeddings=np.empty((rows, 0), dtype=np.int8),
+        structure=structure,
+        tables=np.zeros(rows, dtype=np.int64),
+        subjects=np.full(rows, -1),
+        groups=np.arange(rows),
+        tasks=np.full(rows, tuple(TaskType).index(task)),
+        models=sorted(answers),
+        scores=RNG.random((rows, len(answers))),
+        lengths=np.array([answers[name] for name in sorted(answers)]).T,
+    )
+
+
+def spread(middle: float) -> list[float]:
+    """Lengths from half of it to half as much more, evenly."""
+    return [middle / 2 + middle * at / (PROMPTS - 1) for at in range(PROMPTS)]
+
+
+def test_a_model_that_writes_more_is_expected_to() -> None:
+    found = lengths(lesson({"terse": spread(60), "wordy": spread(600)}))
+    assert abs(found["qa|terse"].mean - 60) < 25
+    assert abs(found["qa|wordy"].mean - 600) < 25
+    assert found["qa|"].mean == 330
+    assert found["qa|terse"].low < 60 < found["qa|terse"].high < found["qa|wordy"].low
+
+
+def test_few_answers_lean_on_what_all_models_take() -> None:
+    """As many as PRIOR_ANSWERS weigh as much as those of all models."""
+    seen = [3000.0] * PRIOR_ANSWERS + [float("nan")] * (PROMPTS - PRIOR_ANSWERS)
+    found = lengths(lesson({"usual": spread(100), "new": seen}))
+    assert found["qa|new"].mean == pytest.approx((3000 + found["qa|"].mean) / 2, abs=1)
+
+
+def test_a_model_without_answers_is_expected_to_write_what_all_do() -> None:
+    nothing = [float("nan")] * PROMPTS
+    learned = train(lesson({"usual": spread(100), "silent": nothing}))
+    assert "qa|silent" not in learned.lengths
+    assert learned_length(learned, TaskType.QA, "silent") == learned.lengths["qa|"]
+    assert learned_length(learned, TaskType.QA, "Usual") == learned.lengths["qa|usual"]
+    assert learned_length(learned, TaskType.CHAT, "usual") is None
+
+
+def test_a_few_prompts_that_were_taken_for_some_work_say_nothing_of_it() -> None:
+    few = {"one": spread(100)[: LEAST - 1], "two": spread(100)[: LEAST - 1]}
+    enough = {"one": spread(100)[:LEAST], "two": spread(100)[:LEAST]}
+    assert not lengths(lesson(few)), "98 answers, but of 49 prompts"
+    assert lengths(lesson(enough))
+
+
+def test_of_a_translation_it_is_learned_how_much_longer_than_usual_it_is() -> None:
+    usual = usual_output(TaskType.TRANSLATION, Complexity.MODERATE, 1_000)
+    found = lengths(lesson({"one": [1.5 * usual] * PROMPTS}, TaskType.TRANSLATION, 1_000))["translation|one"]
+    assert found.mean == pytest.approx(1_500, abs=15), "requests are known by the 64th of a doubling"
+    longer = measure(TaskType.TRANSLATION, Complexity.MODERATE, 4_000)
+    assert found.mean * longer // WHOLE == pytest.approx(1.5 * 4_420, rel=0.02)
+
+
+@pytest.mark.parametrize("task", [TaskType.CODE, TaskType.QA, TaskType.CHAT])
+def test_other_lengths_are_tokens(task: TaskType) -> None:
+    assert {measure(task, complexity, tokens) for complexity in Complexity for tokens in (0, 9_000)} == {WHOLE}
+
+
+@given(st.lists(st.integers(0, 20_000), min_size=LEAST, max_size=LEAST + 20), st.integers(1, 30))
+def test_a_mean_and_a_middle_lie_between_the_least_and_the_most(answers: list[int], known: int) -> None:
+    some = [float(each) if at < known else float("nan") for at, each in enumerate(answers)]
+    for found in lengths(lesson({"all": [float(each) for each in answers], "some": some})).values():
+        assert min(answers) <= found.low <= found.middle <= found.high <= max(answers)
+        assert min(answers) <= found.mean <= max(answers)
+
+
+def test_lengths_are_kept_with_the_model() -> None:
+    learned = train(lesson({"terse": spread(60), "wordy": spread(600)}))
+    assert (
+        decode(encode(learned)).lengths
+        == learned.lengths
+        == lengths(lesson({"terse": spread(60), "wordy": spread(600)}))
+    )
+    assert learned.lengths["qa|wordy"].low < 400 < learned.lengths["qa|wordy"].mean
