@@ -11,6 +11,7 @@ from controlplane.decision.index import LiveIndex
 from controlplane.decision.model import Estimate
 from controlplane.decision.offer import Offer
 from controlplane.decision.requirements import Requirements
+from controlplane.learning.lengths import WHOLE
 from controlplane.learning.model import PPM, Prospect
 from turnout_wire.quick import quick
 
@@ -58,8 +59,8 @@ class Field:
 
 def figures(offers: Sequence[Offer], needs: Requirements, live: LiveIndex) -> Field:
     """What is expected of each of `offers` if it serves the request."""
-    expected, task, unready = needs.expected_output, needs.task_type, live.unready
-    tokens = [expected if expected <= offer.max_output_tokens else offer.max_output_tokens for offer in offers]
+    task, unready = needs.task_type, live.unready
+    tokens = _lengths(offers, needs)
     outlook = needs.outlook
     prospects = [] if outlook is None else [outlook.of(offer.model, offer.quality[task]) for offer in offers]
     shortfalls = [-each.quality / PPM for each in prospects] or [-offer.quality[task] for offer in offers]
@@ -76,8 +77,22 @@ def figures(offers: Sequence[Offer], needs: Requirements, live: LiveIndex) -> Fi
     )
 
 
+def _lengths(offers: Sequence[Offer], needs: Requirements) -> list[int]:
+    """The tokens of the answer that are expected of each: means where lengths were learned, since costs add up."""
+    if not needs.measure:
+        usual = needs.expected_output
+        return [usual if usual <= offer.max_output_tokens else offer.max_output_tokens for offer in offers]
+    task, measure, limit = needs.task_type, needs.measure, needs.output_limit
+    means = [offer.lengths[task].mean * measure // WHOLE or 1 for offer in offers]
+    return [
+        mean if mean <= limit and mean <= offer.max_output_tokens else min(limit, offer.max_output_tokens)
+        for mean, offer in zip(means, offers, strict=True)
+    ]
+
+
 def estimate(field: Field, place: int, needs: Requirements) -> Estimate:
     """The figures at a place, as a decision states them."""
+    fewest, least, most, highest = _between(field, place, needs) if needs.measure else _UNKNOWN
     return Estimate(
         cost_nanousd=field.costs[place],
         latency=timedelta(seconds=field.seconds[place]),
@@ -86,7 +101,28 @@ def estimate(field: Field, place: int, needs: Requirements) -> Estimate:
         output_tokens=field.output_tokens[place],
         quality_low=field.prospects[place].low / PPM if field.prospects else 0.0,
         quality_high=field.prospects[place].high / PPM if field.prospects else 0.0,
+        cost_low_nanousd=least,
+        cost_high_nanousd=highest,
+        output_tokens_low=fewest,
+        output_tokens_high=most,
     )
+
+
+_UNKNOWN = (0, 0, 0, 0)
+
+
+def _between(field: Field, place: int, needs: Requirements) -> tuple[int, int, int, int]:
+    """The fewest tokens of an answer and what they cost, and the most and what those cost, with nine chances in ten.
+
+    An answer ends at its limit. The expected one is between them: of lengths that are mostly short and seldom huge, the mean can
+    lie above what nineteen of twenty stay under.
+    """
+    offer, expected = field.offers[place], field.output_tokens[place]
+    length, limit = offer.lengths[needs.task_type], min(needs.output_limit, offer.max_output_tokens)
+    fewest = min(length.low * needs.measure // WHOLE, expected)
+    most = max(min(-(-length.high * needs.measure // WHOLE), limit), expected)
+    least, highest = costs_nanousd([offer.prices] * 2, needs.input_tokens, [fewest, most])
+    return fewest, least, most, highest
 
 
 def shares(offers: Sequence[Offer], places: Sequence[int]) -> list[tuple[int, float]]:

@@ -138,7 +138,9 @@ class Notice(StrEnum):
 class Estimate:
     """What is expected of a candidate. `quality` 0 to 1; `latency` to the whole answer.
 
-    `quality` lies between `quality_low` and `quality_high` with nine chances in ten; both 0 where that is not known.
+    `quality` lies between `quality_low` and `quality_high` with nine chances in ten; both 0 where that is not known. So do cost and
+    tokens of the answer, where lengths of such answers were learned. Expected cost and tokens are means, since costs add up: half
+    of all answers are mostly shorter than that.
     """
 
     cost_nanousd: int
@@ -148,6 +150,10 @@ class Estimate:
     output_tokens: int
     quality_low: float = 0.0
     quality_high: float = 0.0
+    cost_low_nanousd: int = 0
+    cost_high_nanousd: int = 0
+    output_tokens_low: int = 0
+    output_tokens_high: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ from controlplane.catalog.model import (
     WireProtocol,
 )
 from controlplane.decision.estimates import Prices
+from controlplane.learning.lengths import learned_length
+from controlplane.learning.model import Learned, Length
 from controlplane.snapshot.model import Catalog
 
 
@@ -25,7 +27,8 @@ class Offer:
     `embeds`: the model makes vectors and answers nothing.
     `usual_seconds` is the model's prior time to a whole answer. `shared`: the model has other deployments too.
     `counts_exactly`: the model reads the tokens that features count. `dearest` has the most that an input token may cost, read,
-    cached or written, and the output price; `unpriced`: all of that is 0, and nobody says that it is free.
+    cached or written, and the output price; `unpriced`: all of that is 0, and nobody says that it is free. `lengths` are those of
+    its answers, at kinds of work where any were learned.
     """
 
     deployment: DeploymentName
@@ -47,19 +50,25 @@ class Offer:
     unpriced: bool
     usual_seconds: float
     quality: Mapping[TaskType, float]
+    lengths: Mapping[TaskType, Length]
 
 
 def offers(catalog: Catalog) -> tuple[Offer, ...]:
     """The offers of `catalog` by name, so that nothing depends on the order of the configuration."""
     places = [deployment.model for deployment in catalog.deployments]
     made = (
-        _offer(deployment, catalog.models[deployment.model], shared=places.count(deployment.model) > 1)
+        _offer(
+            deployment,
+            catalog.models[deployment.model],
+            catalog.learned,
+            shared=places.count(deployment.model) > 1,
+        )
         for deployment in catalog.deployments
     )
     return tuple(sorted(made, key=lambda offer: offer.deployment))
 
 
-def _offer(deployment: Deployment, model: Model, *, shared: bool) -> Offer:
+def _offer(deployment: Deployment, model: Model, learned: Learned | None, *, shared: bool) -> Offer:
     return Offer(
         deployment=deployment.name,
         model=model.name,
@@ -80,7 +89,16 @@ def _offer(deployment: Deployment, model: Model, *, shared: bool) -> Offer:
         unpriced=not model.free and _dearest(model.price) == (0, 0),
         usual_seconds=model.latency.total_seconds(),
         quality=MappingProxyType({task: model.quality_for(task) for task in TaskType}),
+        lengths=_NONE if learned is None else _lengths(learned, model.name),
     )
+
+
+_NONE: Mapping[TaskType, Length] = MappingProxyType({})
+
+
+def _lengths(learned: Learned, model: ModelName) -> Mapping[TaskType, Length]:
+    found = {task: learned_length(learned, task, model) for task in TaskType}
+    return MappingProxyType({task: length for task, length in found.items() if length is not None})
 
 
 def _dearest(price: Price) -> Prices:

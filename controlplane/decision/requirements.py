@@ -13,6 +13,7 @@ from controlplane.decision.matching import Match
 from controlplane.decision.means import Means, longest_answer
 from controlplane.decision.model import Constraints, Operation, Request
 from controlplane.decision.offer import Offer
+from controlplane.learning.lengths import learned_measure
 from controlplane.learning.quality import Outlook, outlook
 from controlplane.policy.model import ExecutionLimits
 from turnout_features.model import Features, OutputFormat
@@ -37,7 +38,9 @@ class Requirements:
     beside them. `pin` is a model that an override or the caller names; `named` the one that the caller does, and `only` the
     models that may serve at all because of a name, None if all may.
     `asked_output` is the length of answer that the caller asks for (0 if it does not say), `output_limit` the
-    longest that policy and caller allow. Caps are None where there is none; `means` is None where no budget applies.
+    longest that policy and caller allow. `expected_output` is the usual length where none was learned for the kind of work;
+    else learned lengths are thousandths of `measure`, which is 0 if there are none.
+    Caps are None where there is none; `means` is None where no budget applies.
     """
 
     offers: tuple[Offer, ...]
@@ -64,6 +67,7 @@ class Requirements:
     means: Means | None
     outlook: Outlook | None = None
     """What was learned says of the request, if the catalog has anything learned."""
+    measure: int = 0
 
     @property
     def alone(self) -> bool:
@@ -112,6 +116,7 @@ def requirements(request: Request, match: Match, index: CatalogIndex, means: Mea
         floors=floors(request, match, eased),
         means=means,
         outlook=None if embedding else _outlook(request, match, index),
+        measure=0 if embedding else _measure(request, index),
     )
 
 
@@ -120,6 +125,13 @@ def _outlook(request: Request, match: Match, index: CatalogIndex) -> Outlook | N
     if learned is None:
         return None
     return outlook(learned, request.features, request.classification, match.workload.name)
+
+
+def _measure(request: Request, index: CatalogIndex) -> int:
+    learned, found = index.catalog.learned, request.classification
+    if learned is None:
+        return 0
+    return learned_measure(learned, found.task_type, found.complexity, request.features.last_user_tokens)
 
 
 def _only(request: Request, match: Match) -> frozenset[ModelName] | None:

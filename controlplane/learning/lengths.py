@@ -49,6 +49,11 @@ def measure(task: TaskType, complexity: Complexity, last_user_tokens: int) -> in
     return usual_output(task, complexity, last_user_tokens) if task in _SHARE else WHOLE
 
 
+def learned_measure(learned: Learned, task: TaskType, complexity: Complexity, last_user_tokens: int) -> int:
+    """The `measure` of a request whose kind of work has learned lengths, 0 of others."""
+    return measure(task, complexity, last_user_tokens) if f"{task}|" in learned.lengths else 0
+
+
 def learned_length(learned: Learned, task: TaskType, model: str) -> Length | None:
     """How long answers of `model` are at `task`: what was learned of it, else of all models; None if nothing was."""
     return learned.lengths.get(f"{task}|{model.lower()}") or learned.lengths.get(f"{task}|")

@@ -86,6 +86,10 @@ def _put_estimate(message: decision_pb2.Estimate, estimate: Estimate) -> None:
     message.quality_high_ppm = _ppm(estimate.quality_high)
     message.input_tokens = estimate.input_tokens
     message.output_tokens = estimate.output_tokens
+    message.cost_low_nanousd = estimate.cost_low_nanousd
+    message.cost_high_nanousd = estimate.cost_high_nanousd
+    message.output_tokens_low = estimate.output_tokens_low
+    message.output_tokens_high = estimate.output_tokens_high
     put_duration(message.latency, estimate.latency)
 
 

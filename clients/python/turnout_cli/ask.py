@@ -26,6 +26,7 @@ from turnout_client import (
     NoEligibleTarget,
     RouteOptions,
     Rung,
+    Target,
 )
 
 
@@ -72,7 +73,7 @@ def show_decision(decision: Decision, console: Console) -> None:
     route = f" · route {escape(plan.route)}" if plan.route else ""
     console.print(
         f"[dim]{plan.task_type.value}, {plan.complexity.value} (confidence {plan.confidence:.2f}){route} · workload "
-        f"{plan.workload} · policy {plan.policy} · about {dollars(decision.cost_nanousd)}[/dim]",
+        f"{plan.workload} · policy {plan.policy} · about {dollars(decision.cost_nanousd)}{_likely(plan.targets[0])}[/dim]",
         highlight=False,
     )
     for number, target in enumerate(plan.targets[1:], start=1):
@@ -82,6 +83,16 @@ def show_decision(decision: Decision, console: Console) -> None:
     console.print(
         f"[dim]decision {decision.decision_id}, valid until {decision.expires_at:%H:%M:%S} UTC[/dim]", highlight=False
     )
+
+
+def _likely(target: Target) -> str:
+    between = cost_between(target.cost_low_nanousd, target.cost_high_nanousd)
+    return f", likely {between}" if between else ""
+
+
+def cost_between(low: int, high: int) -> str:
+    """Between what a cost lies with nine chances in ten; empty if that is not known."""
+    return f"{dollars(low)}–{dollars(high)}" if high else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,13 +143,15 @@ def _show_eligible(candidates: Sequence[Candidate], console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     table.add_column("candidate", overflow="fold")
-    for column in ("cost", "latency", "quality", "score"):
+    known = any(candidate.cost_high_nanousd for candidate in candidates)
+    for column in ("cost", *(("nine in ten",) if known else ()), "latency", "quality", "score"):
         table.add_column(column, justify="right", no_wrap=True)
     for candidate in candidates:
         table.add_row(
             str(candidate.rank or ""),
             _named(candidate),
             dollars(candidate.cost_nanousd),
+            *([cost_between(candidate.cost_low_nanousd, candidate.cost_high_nanousd)] if known else ()),
             f"{candidate.latency.total_seconds():.2f} s",
             f"{candidate.quality:.2f}",
             f"{candidate.score:.3g}",

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from turnout_cli.ask import emit
+from turnout_cli.ask import cost_between, emit
 from turnout_cli.demo.outcome import dollars
 
 Plain = Mapping[str, Any]
@@ -132,7 +132,8 @@ def _candidates(candidates: Sequence[Plain], console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     table.add_column("candidate", overflow="fold")
-    for name in ("cost", "latency", "quality", "score"):
+    known = any(one["estimate"]["cost_high_nanousd"] for one in candidates)
+    for name in ("cost", *(("nine in ten",) if known else ()), "latency", "quality", "score"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("made of", overflow="fold")
     for one in sorted(candidates, key=lambda one: (not one["rank"], one["rank"], -one["score"])):
@@ -141,6 +142,7 @@ def _candidates(candidates: Sequence[Plain], console: Console) -> None:
             str(one["rank"] or ""),
             escape(one["deployment"]),
             dollars(expected["cost_nanousd"]),
+            *([cost_between(expected["cost_low_nanousd"], expected["cost_high_nanousd"])] if known else ()),
             f"{expected['latency']:.2f} s",
             f"{expected['quality_ppm'] / PPM:.2f}",
             f"{one['score']:.3g}",

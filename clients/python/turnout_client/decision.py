@@ -12,7 +12,10 @@ from turnout_client.words import Complexity, Domain, Notice, ReasonCode, TaskTyp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Something to call, and what is expected of it: cost, time to the whole answer, chance of a good one (0 to 1)."""
+    """Something to call, and what is expected of it: cost, time to the whole answer, chance of a good one (0 to 1).
+
+    Cost and tokens of the answer are between `low` and `high` with nine chances in ten; both 0 where that is not known.
+    """
 
     deployment: str
     model: str
@@ -22,6 +25,10 @@ class Target:
     quality: float
     input_tokens: int
     output_tokens: int
+    cost_low_nanousd: int = 0
+    cost_high_nanousd: int = 0
+    output_tokens_low: int = 0
+    output_tokens_high: int = 0
 
     @property
     def cost_usd(self) -> Decimal:

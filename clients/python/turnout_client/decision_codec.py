@@ -91,6 +91,10 @@ def _target(message: decision_pb2.Target) -> Target:
         quality=expected.quality_ppm / _PPM,
         input_tokens=expected.input_tokens,
         output_tokens=expected.output_tokens,
+        cost_low_nanousd=expected.cost_low_nanousd,
+        cost_high_nanousd=expected.cost_high_nanousd,
+        output_tokens_low=expected.output_tokens_low,
+        output_tokens_high=expected.output_tokens_high,
     )
 
 

@@ -58,7 +58,8 @@ class Classification:
 class Candidate:
     """A deployment that was considered: why it may not serve the request (None: it may), or what it scored.
 
-    `rank` is its place in the plan from 1, 0 if it is not in it. `score_terms` are what the score is made of.
+    `rank` is its place in the plan from 1, 0 if it is not in it. `score_terms` are what the score is made of. Cost, tokens of the
+    answer and quality are between `low` and `high` with nine chances in ten; both 0 where that is not known.
     """
 
     deployment: str
@@ -72,6 +73,13 @@ class Candidate:
     score: float
     rank: int
     score_terms: tuple[tuple[str, float], ...]
+    cost_low_nanousd: int = 0
+    cost_high_nanousd: int = 0
+    output_tokens: int = 0
+    output_tokens_low: int = 0
+    output_tokens_high: int = 0
+    quality_low: float = 0.0
+    quality_high: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,4 +71,11 @@ def candidate(message: routing_pb2.Candidate) -> Candidate:
         score=message.score,
         rank=message.rank,
         score_terms=tuple((term.name, term.value) for term in message.score_terms),
+        cost_low_nanousd=expected.cost_low_nanousd,
+        cost_high_nanousd=expected.cost_high_nanousd,
+        output_tokens=expected.output_tokens,
+        output_tokens_low=expected.output_tokens_low,
+        output_tokens_high=expected.output_tokens_high,
+        quality_low=expected.quality_low_ppm / _PPM,
+        quality_high=expected.quality_high_ppm / _PPM,
     )
