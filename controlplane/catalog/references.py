@@ -137,6 +137,8 @@ def _of_strategy(merged: Merged, at: At, strategy: Strategy) -> Iterator[Problem
             yield from _model(merged, here.down("models", index), name)
         if target.tier and merged.complete:
             yield from _unknown(here.down("tier"), target.tier, tiers, ProblemKind.UNKNOWN_TIER, "tier")
+    if strategy.target is not None:
+        yield from _model(merged, at.down("target", "of"), strategy.target.of)
     if strategy.otherwise is not None:
         yield from _of_strategy(merged, at.down("otherwise"), strategy.otherwise)
 

@@ -39,13 +39,18 @@ def stay(
 
     The last deployment is compared as the strategy compares, with what it has in its cache at the cached price. It must be among
     the foremost: reach the floor, be of the model that is named if one is, ready and within budgets. Where the strategy draws
-    between models nobody stays, so that the draw keeps its chances.
+    between models nobody stays, so that the draw keeps its chances; under a target of quality nobody stays with another model than
+    is taken anyway, unless it is the reference, since a lower price for some requests is not what was calibrated.
     """
     if asked is None or not match.policy.affinity or needs.operation is Operation.EMBED:
         return None
     place = _place(asked.deployment, ranking)
     if place is None or (needs.means is not None and needs.means.is_short(ranking.field.offers[place])):
         return None
+    if strategy.target is not None:
+        offers, first = ranking.field.offers, _ready(ranking, ranking.order)
+        if offers[place].model not in (offers[first].model, strategy.target.of):
+            return None
     cached = min(asked.cached_tokens, needs.input_tokens)
     cost = with_cache(ranking, place, cached, needs, index)
     costs = list(ranking.field.costs)

@@ -1,6 +1,7 @@
 """Why not another model, from a decision that was explained."""
 
 from controlplane.decision.model import Candidate, Decision, ReasonCode
+from controlplane.decision.value_wording import versus
 from controlplane.decision.wording import apart, dollars, quality
 
 
@@ -49,6 +50,8 @@ def _comparison(decision: Decision, candidate: Candidate, first: Candidate) -> s
             return "the policy's order has it before"
         case ReasonCode.BEST_AVAILABLE:
             return _versus(*apart(quality, first.estimate.quality, candidate.estimate.quality), "quality ")
+        case ReasonCode.VALUE if candidate.score_terms and first.score_terms:
+            return versus(first, candidate)
         case ReasonCode.CHEAPEST:
             return _versus(*apart(dollars, first.estimate.cost_nanousd, candidate.estimate.cost_nanousd))
         case _:

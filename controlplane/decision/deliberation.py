@@ -22,7 +22,8 @@ from controlplane.decision.model import Exclusion, Operation, QualityFloor, Reas
 from controlplane.decision.plan import Plan, plan
 from controlplane.decision.requirements import Requirements, requirements
 from controlplane.decision.strategies import Ranking, on_route, rank
-from controlplane.policy.model import Policy, Strategy, StrategyKind
+from controlplane.decision.value import Aim
+from controlplane.policy.model import Strategy, StrategyKind
 from turnout_wire.quick import quick
 
 
@@ -31,8 +32,9 @@ from turnout_wire.quick import quick
 class Deliberation:
     """What was found on the way to a decision. `plan` is None if nothing may serve; `reason` then too.
 
-    `wanted` is the place of what would have been taken if budgets had room for it, `shortages` the accounts that had none;
-    `dropped` are the places of fallbacks that were left out for want of room; `stay` is what speaks for the last deployment.
+    `strategy` is how those who may serve were compared. `wanted` is the place of what would have been taken if budgets had room
+    for it, `shortages` the accounts that had none; `dropped` are the places of fallbacks that were left out for want of room;
+    `stay` is what speaks for the last deployment.
     """
 
     request: Request
@@ -42,6 +44,7 @@ class Deliberation:
     needs: Requirements
     survey: Survey
     ranking: Ranking
+    strategy: Strategy
     plan: Plan | None
     reason: ReasonCode | None
     wanted: int | None = None
@@ -53,6 +56,12 @@ class Deliberation:
     def stays(self) -> bool:
         """Whether the request goes where its conversation is in the cache, though it might have gone elsewhere."""
         return self.stay is not None and self.plan is not None and self.plan.places[0] == self.stay.place
+
+    @property
+    def aim(self) -> Aim | None:
+        """The target of quality that was chosen by; None if the policy has none, or something else chose."""
+        aim = self.index.catalog.aims.get((self.match.workload.name, self.match.policy.name))
+        return aim if aim is not None and self.strategy is aim.strategy and self.reason in _AIMING else None
 
     @property
     def field(self) -> Field:
@@ -89,6 +98,9 @@ class Deliberation:
         ]
 
 
+_AIMING = (ReasonCode.VALUE, ReasonCode.AFFINITY, ReasonCode.BEST_AVAILABLE)
+"""Reasons under which a target of quality has a say."""
+
 _BY_TIER: Mapping[Tier, ReasonCode] = MappingProxyType(
     {Tier.PINNED: ReasonCode.OVERRIDE, Tier.BELOW: ReasonCode.BEST_AVAILABLE}
 )
@@ -107,7 +119,7 @@ def deliberate(
     paying = means(request, matched, index.catalog, balances, now)
     needs = requirements(request, matched, index.catalog, paying)
     found = survey(needs, index.live, now)
-    strategy = _strategy(needs, matched.policy, request.classification.route)
+    strategy = _strategy(needs, matched, index, request.classification.route)
     split = splitter(matched.policy.balancing, found.field, index.live, now)
     ranking = rank(found, strategy, split, _spent(found, index, now))
     kept = stay(request.affinity, ranking, found, strategy, needs, matched, index.catalog)
@@ -120,6 +132,7 @@ def deliberate(
         needs=needs,
         survey=found,
         ranking=ranking,
+        strategy=strategy,
         plan=planned,
         reason=None if planned is None else _reason(ranking, strategy, needs, planned),
         stay=kept,
@@ -150,14 +163,19 @@ def _spent(found: Survey, index: SnapshotIndex, now: datetime) -> Sequence[float
     return [1 - left(rooms.get(offer.deployment), now) for offer in found.field.offers] if rooms else None
 
 
-def _strategy(needs: Requirements, policy: Policy, route: str) -> Strategy:
+def _strategy(needs: Requirements, matched: Match, index: SnapshotIndex, route: str) -> Strategy:
     """How those who may serve are compared: the policy's way, unless a name or a budget that comes to its end says another."""
+    policy = matched.policy
     low = needs.means is not None and needs.means.low is not None
     if needs.operation is Operation.EMBED:
         return _THRIFTY if policy.embeddings is None else Strategy(kind=StrategyKind.FIXED, models=(policy.embeddings,))
     if needs.named is not None and policy.pinned_fallbacks.models:
         return Strategy(kind=StrategyKind.FIXED, models=(needs.named, *policy.pinned_fallbacks.models))
-    return _THRIFTY if low else _by_route(policy.strategy, route)
+    if low:
+        return _THRIFTY
+    if policy.strategy.target is not None:
+        return index.catalog.aims[matched.workload.name, policy.name].strategy
+    return _by_route(policy.strategy, route)
 
 
 def _by_route(strategy: Strategy, route: str) -> Strategy:

@@ -8,6 +8,7 @@ from controlplane.budget.wording import nearly_used, shortfall
 from controlplane.classification.model import Classification
 from controlplane.decision.deliberation import Deliberation
 from controlplane.decision.model import Baseline, Notice, ReasonCode
+from controlplane.decision.value_wording import target_step, weighed
 from controlplane.decision.wording import apart, clipped, dollars, figure, floor_source, quality, seconds
 from controlplane.policy.model import Override, RouteName, Strategy, StrategyKind
 
@@ -116,6 +117,10 @@ def _nearness(found: Classification) -> str:
         return ""
     similarity, threshold = apart(figure, found.nearest.similarity, found.nearest.threshold)
     return f"at {similarity}, threshold {threshold}"
+
+
+def _value(of: Deliberation, primary: int, _: Baseline | None) -> str:
+    return weighed(of, primary, _bar(of), _figures(of, primary))
 
 
 def _weighted(of: Deliberation, primary: int, _: Baseline | None) -> str:
@@ -229,6 +234,8 @@ def _concessions(of: Deliberation) -> Iterator[str]:
         yield f"override {pin.name}: {pin.model} may not serve this request, so the strategy decides"
     if (strategy := of.match.policy.strategy).kind is StrategyKind.SEMANTIC and of.reason is not None:
         yield from _beside_the_route(of, strategy)
+    if of.aim is not None:
+        yield target_step(of.aim)
     if of.survey.forced and of.targets:
         yield "breakers: all that may serve have an open one, so they are taken all the same"
     if of.stays:
@@ -287,6 +294,8 @@ def _notices(of: Deliberation) -> Iterator[Notice]:
         yield Notice.LAST_RESORT
     if of.needs.means is not None and of.needs.means.low is not None:
         yield Notice.BUDGET_LOW
+    if (aim := of.aim) is not None and (aim.lacking or offers[targets[0]].model not in aim.strategy.models):
+        yield Notice.TARGET_UNCALIBRATED
 
 
 _REASONS: Mapping[ReasonCode, Callable[[Deliberation, int, Baseline | None], str]] = MappingProxyType(
@@ -301,6 +310,7 @@ _REASONS: Mapping[ReasonCode, Callable[[Deliberation, int, Baseline | None], str
         ReasonCode.PINNED: _pinned,
         ReasonCode.AFFINITY: _affinity,
         ReasonCode.SEMANTIC: _semantic,
+        ReasonCode.VALUE: _value,
     }
 )
 

@@ -8,6 +8,7 @@ from controlplane.catalog.model import DeploymentName, ModelName, TaskType, Wire
 from controlplane.decision.access import access_denial, denial
 from controlplane.decision.estimates import Speed, speed
 from controlplane.decision.offer import Offer, offers
+from controlplane.decision.value import Aims, aims
 from controlplane.policy.model import Policy, PolicyName, Workload, WorkloadName
 from controlplane.snapshot.model import Catalog, Health, HealthState, Live, Snapshot
 
@@ -32,6 +33,7 @@ class CatalogIndex:
     `unpriced`: some offer has no price and is not free. `offers_of` has the offers of each model, `embedders` those that make
     vectors; no other list has those.
     For each policy, `allowed` has the deployments that its access leaves, `permitted` those that its strategy is about too.
+    `aims` are what policies with a target of quality go by.
     """
 
     catalog: Catalog
@@ -49,6 +51,7 @@ class CatalogIndex:
     tiers: frozenset[str]
     protocols: frozenset[WireProtocol]
     providers_of: Mapping[ModelName, frozenset[str]]
+    aims: Aims
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,7 @@ def _catalog(catalog: Catalog) -> CatalogIndex:
         providers_of=MappingProxyType(
             {model: frozenset(offer.provider for offer in known if offer.model == model) for model in catalog.models}
         ),
+        aims=aims(catalog),
     )
 
 

@@ -13,6 +13,7 @@ from controlplane.decision.balancing import Split
 from controlplane.decision.eligibility import Survey
 from controlplane.decision.field import BELOW, PINNED, Field, by_model, shares
 from controlplane.decision.offer import Offer
+from controlplane.learning.model import PPM
 from controlplane.policy.model import Strategy, StrategyKind
 from turnout_wire.quick import quick
 
@@ -168,6 +169,32 @@ def _worth(strategy: Strategy, offer: Offer) -> float:
     return 1 / (target.models.index(offer.model) + 1) if offer.model in target.models else 0.0
 
 
+def _value(strategy: Strategy, field: Field, paces: Column, _: Sequence[int]) -> Order:
+    """quality·worth − cost, in dollars: a dearer model only where what it is better by is worth its surcharge.
+
+    Compared in whole numbers, millionths of a nano-dollar. Models that a target says nothing of come last, by quality.
+    """
+    worth, unasked = strategy.worth_nanousd, _strangers(strategy, field)
+    lost = [
+        0 if stranger else cost * PPM + round(shortfall * PPM) * worth
+        for stranger, cost, shortfall in zip(unasked, field.costs, field.shortfalls, strict=True)
+    ]
+
+    def terms(place: int) -> Terms:
+        if unasked[place]:
+            return ()
+        return ("quality", -field.shortfalls[place] * worth / _NANO), ("cost", -field.costs[place] / _NANO)
+
+    return Order(columns=(unasked, lost, field.shortfalls, field.costs, paces), terms=terms)
+
+
+def _strangers(strategy: Strategy, field: Field) -> Column:
+    """One for each place whose model a target of quality says nothing of, nought for the others."""
+    if strategy.target is None or not strategy.models:
+        return [0] * len(field.offers)
+    return [int(offer.model not in strategy.models) for offer in field.offers]
+
+
 def _by_model_value(name: str, values: Mapping[ModelName, float], field: Field, paces: Column) -> Order:
     lost = [-values.get(offer.model, 0.0) for offer in field.offers]
     return Order(columns=(lost, field.shortfalls, field.costs, paces), terms=lambda place: ((name, -lost[place]),))
@@ -187,5 +214,6 @@ _ORDERS: Mapping[StrategyKind, Callable[[Strategy, Field, Column, Sequence[int]]
         StrategyKind.CHEAPEST: _cheapest,
         StrategyKind.BALANCED: _balanced,
         StrategyKind.SEMANTIC: _semantic,
+        StrategyKind.VALUE: _value,
     }
 )

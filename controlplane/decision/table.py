@@ -4,6 +4,7 @@ from controlplane.decision.deliberation import Deliberation
 from controlplane.decision.details import Evidence, detail
 from controlplane.decision.field import Field, Tier, estimate
 from controlplane.decision.model import Candidate, Exclusion, ReasonCode, ScoreTerm
+from controlplane.decision.value_wording import stranger_remark
 
 
 def table(of: Deliberation) -> tuple[Candidate, ...]:
@@ -63,6 +64,8 @@ def _remark(of: Deliberation, barred: Exclusion | None, evidence: Evidence) -> s
         return f"serves only for want of better: {detail(Exclusion.QUALITY, evidence)}"
     if evidence.field.half_open[evidence.place]:
         return "its breaker is half-open: it comes behind those that are ready"
+    if (aim := of.aim) is not None and evidence.offer.model not in aim.strategy.models:
+        return stranger_remark(aim)
     dropped = {of.field.offers[place].deployment for place in of.dropped}
     return "no fallback: budgets have no room for it as well" if evidence.offer.deployment in dropped else ""
 

@@ -64,9 +64,10 @@ class Forest:
 class Calibration:
     """What a good answer must be worth for a workload to reach its target of quality, as it was found on the workload's own data.
 
-    The target is that the mean quality is at most `within_ppm` below that of `reference`, with a confidence of `confidence_ppm`. It holds
-    while only `models` are chosen from and `prices` (nano-dollars per million tokens, input and output, of each) are what they
-    were. `prompts` are those that it was found on; there the mean was `loss_ppm` below the reference, negative if above.
+    The target is that the mean quality is at most `within_ppm` below that of `reference`, with a confidence of `confidence_ppm`. It
+    holds while only `models` are chosen from, `prices` (nano-dollars per million tokens, input and output, of each) are what they
+    were, and what else choices rest on has the digest `ground` (see controlplane.decision.value). `prompts` are those that it was
+    found on; there the mean was `loss_ppm` below the reference, negative if above.
     """
 
     workload: str
@@ -78,6 +79,7 @@ class Calibration:
     prices: tuple[tuple[int, int], ...]
     prompts: int
     loss_ppm: int
+    ground: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from controlplane.catalog.document.scalar import (
     usd,
     word_of,
 )
-from controlplane.catalog.entry import MAX_WEIGHT, deployment_name, model_name, provider_name
+from controlplane.catalog.entry import deployment_name, model_name, provider_name
 from controlplane.catalog.model import Capability, Complexity, DeploymentName, Domain, ModelName, TaskType
 from controlplane.policy.model import (
     LLM,
@@ -39,7 +39,6 @@ from controlplane.policy.model import (
     PolicyName,
     RouteName,
     RouteSetName,
-    RouteTarget,
     RuleSetName,
     Selector,
     StoreFailure,
@@ -48,13 +47,18 @@ from controlplane.policy.model import (
     Workload,
     WorkloadName,
 )
+from controlplane.policy.strategy_entry import (
+    MAX_NAMES,
+    MAX_ROUTES,
+    MAX_USD_PER_REQUEST,
+    NAMES_ALLOWED,
+    read_models,
+    read_strategy,
+    route_name,
+)
 
-MAX_NAMES = 1_000
 MAX_OVERRIDES = 200
 MAX_CLASSIFIERS = 10
-MAX_ROUTES = 1_000
-"""Routes of all sets of a document together."""
-MAX_USD_PER_REQUEST = 1_000_000
 
 STANDARD_FLOORS: Mapping[Complexity, float] = MappingProxyType(
     {Complexity.SIMPLE: 0.7, Complexity.MODERATE: 0.8, Complexity.COMPLEX: 0.9, Complexity.EXPERT: 0.95}
@@ -70,13 +74,11 @@ STANDARD_CAPABILITIES: Mapping[TaskType, frozenset[Capability]] = MappingProxyTy
 )
 """The capabilities that kinds of work ask for where a policy does not say."""
 
-_ALLOWED = "lower case letters, digits, `.`, `_` and `-`, a letter or digit first"
-policy_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "policy", _ALLOWED)
-workload_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "workload", _ALLOWED)
-rule_set_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "rule set", _ALLOWED)
-route_set_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "route set", _ALLOWED)
-route_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "route", _ALLOWED)
-_override_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "override", _ALLOWED)
+policy_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "policy", NAMES_ALLOWED)
+workload_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "workload", NAMES_ALLOWED)
+rule_set_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "rule set", NAMES_ALLOWED)
+route_set_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "route set", NAMES_ALLOWED)
+_override_name = name_like(r"[a-z0-9][a-z0-9._-]{0,126}", "override", NAMES_ALLOWED)
 
 
 def _prefix(at: At) -> str:
@@ -88,7 +90,6 @@ def _prefix(at: At) -> str:
     return written
 
 
-_models = each(model_name, limit=MAX_NAMES)
 _complexity = word_of(Complexity, "complexity")
 _task_type = word_of(TaskType, "task type")
 _prefixes = each(_prefix, limit=MAX_NAMES)
@@ -123,90 +124,6 @@ def _unordered(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return tuple(sorted(set(fields.get(name, ()))))
 
 
-_SHARES = ("quality_share", "cost_share", "latency_share")
-_kind = word_of(StrategyKind, "strategy")
-
-TARGET_FIELDS: Mapping[str, Field] = {"models": optional(_models), "tier": optional(text)}
-
-
-def _route_target(at: At) -> RouteTarget:
-    fields = record(at, TARGET_FIELDS, noun="target of a route")
-    models = tuple(dict.fromkeys(ModelName(name) for name in fields.get("models", ())))
-    if bool(models) == ("tier" in fields):
-        way_out = "give it `models`, best first, or else `tier`"
-        raise at.refuse(ProblemKind.NO_EFFECT, "a route takes either models or a tier", way_out)
-    return RouteTarget(models=models, tier=fields.get("tier", ""))
-
-
-def _otherwise(at: At) -> Strategy:
-    """What chooses out of scope: every kind but `semantic` itself, which would ask the same again."""
-    strategy = read_strategy(at)
-    if strategy.kind is StrategyKind.SEMANTIC:
-        others = ", ".join(kind for kind in StrategyKind if kind is not StrategyKind.SEMANTIC)
-        raise at.refuse(ProblemKind.NO_EFFECT, "`semantic` cannot stand in for itself", f"write one of {others}")
-    return strategy
-
-
-STRATEGY_FIELDS: Mapping[StrategyKind, Mapping[str, Field]] = {
-    StrategyKind.FIXED: {"kind": required(_kind), "models": required(_models)},
-    StrategyKind.WEIGHTED: {
-        "kind": required(_kind),
-        "weights": required(mapped(model_name, integer(1, MAX_WEIGHT), limit=MAX_NAMES)),
-    },
-    StrategyKind.CHEAPEST: {"kind": required(_kind)},
-    StrategyKind.BALANCED: {"kind": required(_kind), **dict.fromkeys(_SHARES, optional(share))},
-    StrategyKind.SEMANTIC: {
-        "kind": required(_kind),
-        "routes": required(mapped(route_name, _route_target, limit=MAX_ROUTES)),
-        "otherwise": required(_otherwise),
-    },
-}
-"""Each kind of strategy with its own parameters: those of another one would say nothing."""
-
-
-def read_strategy(at: At) -> Strategy:
-    """The strategy at `at`: a table, or only the kind. Raises Refused."""
-    if isinstance(at.node, Scalar):
-        kind = _kind(at)
-        if any(field.required for name, field in STRATEGY_FIELDS[kind].items() if name != "kind"):
-            raise at.refuse(ProblemKind.NO_EFFECT, f"`{kind}` alone chooses nothing", _WAYS_OUT[kind])
-        return Strategy(kind=kind)
-    entry = table(at).find("kind")
-    if entry is None:
-        way_out = f"add `kind:` and one of {', '.join(StrategyKind)}"
-        raise at.refuse(ProblemKind.MISSING_FIELD, "a strategy needs `kind`", way_out)
-    kind = _kind(at.field(entry))
-    return _strategy(at, kind, record(at, STRATEGY_FIELDS[kind], noun=f"`{kind}` strategy"))
-
-
-_WAYS_OUT = {
-    StrategyKind.FIXED: "list at least one model under `models`, best first",
-    StrategyKind.WEIGHTED: "give at least one model a weight under `weights`",
-    StrategyKind.SEMANTIC: "give at least one route its models under `routes`, and say under `otherwise` what chooses for the rest",
-    StrategyKind.BALANCED: "give at least one of quality_share, cost_share and latency_share a value above 0",
-}
-
-
-def _strategy(at: At, kind: StrategyKind, fields: Mapping[str, Any]) -> Strategy:
-    strategy = Strategy(
-        kind=kind,
-        models=tuple(ModelName(name) for name in fields.get("models", ())),
-        weights=tuple(sorted((ModelName(name), weight) for name, weight in fields.get("weights", {}).items())),
-        routes=tuple(sorted((RouteName(name), target) for name, target in fields.get("routes", {}).items())),
-        otherwise=fields.get("otherwise"),
-        **{name: fields[name] for name in _SHARES if name in fields},
-    )
-    chooses = {
-        StrategyKind.FIXED: bool(strategy.models),
-        StrategyKind.WEIGHTED: bool(strategy.weights),
-        StrategyKind.SEMANTIC: bool(strategy.routes),
-        StrategyKind.BALANCED: any(getattr(strategy, name) for name in _SHARES),
-    }
-    if not chooses.get(kind, True):
-        raise at.refuse(ProblemKind.NO_EFFECT, f"this `{kind}` strategy chooses nothing", _WAYS_OUT[kind])
-    return strategy
-
-
 OVERRIDE_FIELDS: Mapping[str, Field] = {
     "name": required(_override_name),
     "when": required(read_selector),
@@ -236,8 +153,8 @@ def _overrides(at: At) -> tuple[Override, ...]:
 
 
 ACCESS_FIELDS: Mapping[str, Field] = {
-    "allow_models": optional(_models),
-    "deny_models": optional(_models),
+    "allow_models": optional(read_models),
+    "deny_models": optional(read_models),
     "allow_providers": optional(each(provider_name, limit=MAX_NAMES)),
     "deny_providers": optional(each(provider_name, limit=MAX_NAMES)),
     "regions": optional(each(text, limit=MAX_NAMES)),
@@ -304,7 +221,7 @@ def _near_end(at: At) -> NearEnd:
 def _pinned_fallbacks(at: At) -> PinnedFallbacks:
     """Whether, or which, other models may stand in. One name is refused: read as a flag or a list it would do nothing."""
     if isinstance(at.node, Items):
-        models = tuple(dict.fromkeys(ModelName(name) for name in _models(at)))
+        models = tuple(dict.fromkeys(ModelName(name) for name in read_models(at)))
         if not models:
             raise at.refuse(ProblemKind.NO_EFFECT, "this list is empty", "name a model, or write `false`")
         return PinnedFallbacks(models=models)
@@ -319,7 +236,7 @@ FURTHER_FIELDS: Mapping[str, Field] = {
     "below": optional(share),
     "timeout": optional(duration(timedelta(milliseconds=1), timedelta(seconds=30))),
 }
-_classifier_name = name_like(r"[a-z0-9][a-z0-9._-]{0,62}", "classifier", _ALLOWED)
+_classifier_name = name_like(r"[a-z0-9][a-z0-9._-]{0,62}", "classifier", NAMES_ALLOWED)
 
 
 LLM_FIELDS: Mapping[str, Field] = {"workload": required(workload_name), **FURTHER_FIELDS}

@@ -23,6 +23,7 @@ class StrategyKind(StrEnum):
     CHEAPEST = "cheapest"
     BALANCED = "balanced"
     SEMANTIC = "semantic"
+    VALUE = "value"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +35,25 @@ class RouteTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QualityTarget:
+    """That the mean quality of a workload's answers is at most `within_ppm` below that of the model `of`, in millionths, and with
+    what confidence. In whole numbers, for a calibration must be for exactly this.
+    """
+
+    of: ModelName
+    within_ppm: int
+    confidence_ppm: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
     """A kind and its parameters.
 
     `models` is the order of preference for `fixed`; `weights` (model → weight) are for `weighted`;
     the three shares are for `balanced`, where utility = quality·q − cost·c − latency·l, each term scaled to 0..1 over
     the candidates. `routes` (route → target) are for `semantic`; `otherwise` chooses where no route of them fits the request,
-    and among what the route leaves equal.
+    and among what the route leaves equal. `worth_nanousd` is what a good answer is worth, for `value`; where a `target` is given
+    instead, a calibration for it says the worth, and which `models` it is about.
     """
 
     kind: StrategyKind
@@ -51,6 +64,8 @@ class Strategy:
     latency_share: float = 0.15
     routes: tuple[tuple[RouteName, RouteTarget], ...] = ()
     otherwise: "Strategy | None" = None
+    worth_nanousd: int = 0
+    target: QualityTarget | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

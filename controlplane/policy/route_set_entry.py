@@ -8,8 +8,9 @@ from controlplane.catalog.document.node import At
 from controlplane.catalog.document.problem import Problem, ProblemKind, Refused
 from controlplane.catalog.document.read import Field, each, optional, record, required
 from controlplane.catalog.document.scalar import number, text
-from controlplane.policy.entry import MAX_ROUTES, route_name, route_set_name
+from controlplane.policy.entry import route_set_name
 from controlplane.policy.model import Route, RouteName, RouteSet, RouteSetName
+from controlplane.policy.strategy_entry import MAX_ROUTES, route_name
 
 MAX_EXAMPLE = 1_000
 """Characters of an example: one says one thing."""

@@ -133,6 +133,11 @@ def with_headroom(rooms: Mapping[str, Headroom], live: Live | None = None) -> Li
     return replace(live or Live(revision=1), headroom=MappingProxyType(made))
 
 
+def valued(usd: float) -> Policy:
+    """The policy `default` to which a good answer is worth so many dollars."""
+    return policy("default", strategy=Strategy(kind=StrategyKind.VALUE, worth_nanousd=round(usd * 1_000_000_000)))
+
+
 def fixed(*models: str, **changes: object) -> Policy:
     """The policy `default` that takes models in this order."""
     order = tuple(ModelName(name) for name in models)

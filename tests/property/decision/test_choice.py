@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from controlplane.catalog.model import WireProtocol
 from controlplane.decision.model import (
@@ -16,7 +17,7 @@ from controlplane.decision.model import (
     ReasonCode,
     Request,
 )
-from controlplane.policy.model import StrategyKind
+from controlplane.policy.model import Strategy, StrategyKind
 from tests.property.decision.judged import floors
 from tests.property.decision.runs import bench_of, explained, half_open, is_forced
 from tests.property.decision.worlds import World, constraints, worlds
@@ -51,7 +52,11 @@ def test_the_cheapest_is_the_cheapest_of_those_that_are_good_enough(world: World
 @given(worlds)
 def test_the_first_target_has_the_best_score_unless_it_is_drawn_or_named(world: World) -> None:
     decision = explained(world)
-    if decision.reason_code in (ReasonCode.CHEAPEST, ReasonCode.BALANCED, ReasonCode.FIXED):
+    aimed = Notice.TARGET_UNCALIBRATED in decision.notices
+    if (
+        decision.reason_code in (ReasonCode.CHEAPEST, ReasonCode.BALANCED, ReasonCode.FIXED, ReasonCode.VALUE)
+        and not aimed
+    ):
         among = rivals(world, decision, good(decision))
         score = next(each.score for each in among if each.rank == 1)
         assert score >= max(each.score for each in among) - 1e-9
@@ -71,6 +76,49 @@ def test_a_first_target_under_the_floor_is_the_best_there_is_and_says_so(world: 
         assert decision.targets[0].estimate.quality == max(each.estimate.quality for each in among)
     elif below:
         assert decision.reason_code in (ReasonCode.LAST_RESORT, ReasonCode.PINNED)
+
+
+@given(worlds)
+def test_under_a_target_that_nothing_was_calibrated_for_the_reference_comes_first_and_the_decision_says_so(
+    world: World,
+) -> None:
+    decision = explained(world)
+    target = bench_of(world, decision).policy.strategy.target
+    aimed = Notice.TARGET_UNCALIBRATED in decision.notices
+    if target is None or decision.reason_code is not ReasonCode.VALUE:
+        assert not aimed or decision.reason_code in (ReasonCode.BEST_AVAILABLE, ReasonCode.AFFINITY)
+        return
+    assert aimed
+    able = [each for each in good(decision) if each.model == target.of]
+    assert decision.targets[0].model == target.of or not able or any(half_open(world, each) for each in able)
+
+
+def _at_worth(world: World, worth: int) -> Decision:
+    """The decision of `world` if every policy weighs like this."""
+    catalog = world.snapshot.catalog
+    strategy = Strategy(kind=StrategyKind.VALUE, worth_nanousd=worth)
+    policies = {name: replace(each, strategy=strategy) for name, each in catalog.policies.items()}
+    plain = replace(world.request, affinity=None)
+    reading = replace(world.snapshot, catalog=replace(catalog, policies=policies))
+    return explained(replace(world, request=plain, snapshot=reading))
+
+
+@given(worlds, st.integers(1, 10**12), st.integers(1, 10**12))
+def test_a_higher_worth_never_picks_a_worse_expected_quality(world: World, one: int, other: int) -> None:
+    low, high = _at_worth(world, min(one, other)), _at_worth(world, max(one, other))
+    assert low.reason_code == high.reason_code
+    if low.reason_code is ReasonCode.VALUE:
+        assert high.targets[0].estimate.quality >= low.targets[0].estimate.quality
+        assert high.targets[0].estimate.cost_nanousd >= low.targets[0].estimate.cost_nanousd
+
+
+@given(worlds, st.integers(1, 10**12))
+def test_what_is_as_good_as_the_first_is_not_cheaper(world: World, worth: int) -> None:
+    decision = _at_worth(world, worth)
+    if decision.reason_code is ReasonCode.VALUE:
+        first = next(each for each in decision.candidates if each.rank == 1).estimate
+        as_good = [each for each in rivals(world, decision, good(decision)) if each.estimate.quality >= first.quality]
+        assert min(each.estimate.cost_nanousd for each in as_good) == first.cost_nanousd
 
 
 @given(worlds)
@@ -163,7 +211,8 @@ def test_the_reason_is_the_strategy_or_why_it_had_no_say(world: World) -> None:
     if decision.reason_code is ReasonCode.WEIGHTED:
         drawing = strategy.otherwise or strategy
         assert drawing.kind is StrategyKind.WEIGHTED
-        assert decision.targets[0].model in dict(drawing.weights)
+        # Where only models of other routes reach the floor, they serve out of scope too.
+        assert decision.targets[0].model in dict(drawing.weights) or strategy.otherwise is not None
 
 
 @given(worlds)

@@ -35,6 +35,7 @@ from controlplane.policy.model import (
     PinnedFallbacks,
     Policy,
     PolicyName,
+    QualityTarget,
     RouteName,
     RouteTarget,
     Selector,
@@ -152,6 +153,9 @@ def selector(choose: Choices) -> Selector:
 def strategy(choose: Choices) -> Strategy:
     """Any kind, with its parameters."""
     kind = choose.of((StrategyKind.CHEAPEST, *StrategyKind))
+    if kind is StrategyKind.VALUE and choose.number(3) == 2:
+        target = QualityTarget(of=ModelName(choose.of(MODELS)), within_ppm=20_000, confidence_ppm=950_000)
+        return Strategy(kind=kind, target=target)
     return routed(choose) if kind is StrategyKind.SEMANTIC else plain(choose, kind)
 
 
@@ -186,6 +190,8 @@ def plain(choose: Choices, kind: StrategyKind) -> Strategy:
         case StrategyKind.BALANCED:
             quality, cost, latency = (choose.of((0.35, 0.0, 0.15, 1.0)) for _ in range(3))
             return Strategy(kind=kind, quality_share=quality, cost_share=cost, latency_share=latency)
+        case StrategyKind.VALUE:
+            return Strategy(kind=kind, worth_nanousd=choose.of((10_000_000, 1, 1_000_000, 10**15)))
         case _:
             return Strategy(kind=kind)
 

@@ -22,6 +22,7 @@ from tests.support.decisions import (
     health,
     insisting,
     pin,
+    valued,
     weighted,
 )
 
@@ -211,11 +212,22 @@ def against(name: str, under: Policy, complexity: str = "moderate") -> str:
             balanced(),
             "comes first: utility 0.132 (quality +0.308, cost -0.109, latency -0.067) vs utility 0.116",
         ),
+        ("gpt-4o", valued(0.01), "comes first: 10.0 points better is worth $0.0010, and it costs $0.0021 more"),
+        ("gpt-4o-mini", valued(1), "comes first: 10.0 points worse loses $0.10, and it saves $0.0021"),
+        ("claude-3-5-sonnet", valued(1), "comes first: it is 1.0 points worse, and costs $0.0010 more"),
         ("gpt-9", policy(), "gpt-9 has no deployment in the catalog"),
     ],
 )
 def test_it_is_told_why_another_model_is_not_first(name: str, under: Policy, clause: str) -> None:
     assert clause in against(name, under)
+
+
+def test_a_value_is_told_with_what_it_was_weighed_against() -> None:
+    told = explained(asked("chat", "moderate"), catalog(policies=[valued(1)])).reason_text
+    assert told == (
+        "best value of 5 that reach 0.80 for moderate chat at $1.00 a good answer: "
+        "1.0 points better than claude-3-5-sonnet and $0.0010 cheaper"
+    )
 
 
 def test_why_not_between_deployments_of_one_model_is_a_matter_of_balancing() -> None:

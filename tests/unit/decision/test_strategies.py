@@ -24,6 +24,7 @@ from tests.support.decisions import (
     models,
     over_grid,
     pin,
+    valued,
     weighted,
 )
 
@@ -188,3 +189,35 @@ def test_an_override_that_names_a_model_comes_before_every_strategy(under: Polic
     known = catalog(policies=[replace(under, overrides=(pin("claude-3-5-haiku"),))])
     decision = decided(asked("chat", "complex"), known)
     assert (models(decision)[0], decision.reason_code) == ("claude-3-5-haiku", ReasonCode.OVERRIDE)
+
+
+@pytest.mark.parametrize(
+    ("worth", "taken"), [(0.001, "gpt-4o-mini"), (0.01, "gpt-4o-mini"), (0.03, "gpt-4o"), (1.0, "gpt-4o")]
+)
+def test_value_takes_a_dearer_model_only_where_its_gain_is_worth_its_surcharge(worth: float, taken: str) -> None:
+    """gpt-4o is 10 points better than gpt-4o-mini and costs $0.0021 more: worth it from $0.021 on."""
+    decision = decided(asked("chat", "moderate"), catalog(policies=[valued(worth)]))
+    assert (decision.reason_code, models(decision)[0]) == (ReasonCode.VALUE, taken)
+
+
+def test_value_scores_dollars_of_quality_and_of_cost() -> None:
+    decision = explained(asked("chat", "moderate"), catalog(policies=[valued(0.01)]))
+    assert terms(decision, "openai/gpt-4o-mini") == {"quality": pytest.approx(0.0085), "cost": -0.000135}
+    assert terms(decision, "openai/gpt-4o") == {"quality": pytest.approx(0.0095), "cost": -0.00225}
+
+
+def test_the_others_follow_by_value_too() -> None:
+    decision = explained(asked("chat", "moderate"), catalog(policies=[valued(0.01)]))
+    able = [each for each in decision.candidates if each.exclusion is None]
+    assert [each.model for each in sorted(able, key=lambda each: -each.score)][:2] == ["gpt-4o-mini", "gemini-1.5-pro"]
+    assert models(decision)[1] == "gemini-1.5-pro"
+
+
+def test_equal_qualities_go_to_the_cheaper() -> None:
+    known = [model("dear", price=price(5, 20)), model("cheap", price=price(2, 8))]
+    assert (
+        models(
+            decided(of=catalog(models=known, policies=[valued(1000)], workloads=[workload(baseline=known[0].name)]))
+        )[0]
+        == "cheap"
+    )

@@ -7,9 +7,9 @@ import pytest
 from controlplane.catalog.document.node import At
 from controlplane.catalog.document.parse import parse
 from controlplane.catalog.document.problem import ProblemKind, Refused
-from controlplane.catalog.model import Capability, Complexity, Domain, TaskType
+from controlplane.catalog.model import Capability, Complexity, Domain, ModelName, TaskType
 from controlplane.policy.entry import STANDARD_CAPABILITIES, STANDARD_FLOORS, read_policy, read_workload
-from controlplane.policy.model import Access, ExecutionLimits, Policy, Selector, Strategy, StrategyKind
+from controlplane.policy.model import Access, ExecutionLimits, Policy, QualityTarget, Selector, Strategy, StrategyKind
 from controlplane.policy.rule_set_entry import MAX_REGEX, read_rule_set
 
 
@@ -79,6 +79,14 @@ def test_lists_of_access_are_sets() -> None:
         ("cheapest", Strategy(kind=StrategyKind.CHEAPEST)),
         ("balanced", Strategy(kind=StrategyKind.BALANCED)),
         ("{kind: balanced, cost_share: 1}", Strategy(kind=StrategyKind.BALANCED, cost_share=1.0)),
+        ("{kind: value, worth_usd: 0.01}", Strategy(kind=StrategyKind.VALUE, worth_nanousd=10_000_000)),
+        (
+            "{kind: value, target: {of: gpt-4o, within: 0.02, confidence: 0.95}}",
+            Strategy(
+                kind=StrategyKind.VALUE,
+                target=QualityTarget(of=ModelName("gpt-4o"), within_ppm=20_000, confidence_ppm=950_000),
+            ),
+        ),
     ],
 )
 def test_a_strategy_is_a_word_or_a_table(written: str, strategy: Strategy) -> None:
@@ -102,6 +110,36 @@ def test_the_order_of_fixed_models_is_kept_and_weights_are_sorted() -> None:
         ("{kind: cheapest, models: [a]}", ProblemKind.UNKNOWN_FIELD, "strategy.models"),
         ("{models: [a]}", ProblemKind.MISSING_FIELD, "strategy"),
         ("dearest", ProblemKind.UNKNOWN_WORD, "strategy"),
+        ("value", ProblemKind.NO_EFFECT, "strategy"),
+        ("{kind: value}", ProblemKind.NO_EFFECT, "strategy"),
+        ("{kind: value, worth_usd: 0}", ProblemKind.OUT_OF_RANGE, "strategy.worth_usd"),
+        ("{kind: value, worth_usd: -1}", ProblemKind.OUT_OF_RANGE, "strategy.worth_usd"),
+        (
+            "{kind: value, worth_usd: 1, target: {of: a, within: 0.1, confidence: 0.9}}",
+            ProblemKind.NO_EFFECT,
+            "strategy.worth_usd",
+        ),
+        ("{kind: value, target: {of: a, within: 0.1}}", ProblemKind.MISSING_FIELD, "strategy.target"),
+        (
+            "{kind: value, target: {of: a, within: 0, confidence: 0.9}}",
+            ProblemKind.OUT_OF_RANGE,
+            "strategy.target.within",
+        ),
+        (
+            "{kind: value, target: {of: a, within: 0.51, confidence: 0.9}}",
+            ProblemKind.OUT_OF_RANGE,
+            "strategy.target.within",
+        ),
+        (
+            "{kind: value, target: {of: a, within: 0.1, confidence: 0.9999}}",
+            ProblemKind.OUT_OF_RANGE,
+            "strategy.target.confidence",
+        ),
+        (
+            "{kind: value, target: {of: a, within: 0.1, confidence: 0.4}}",
+            ProblemKind.OUT_OF_RANGE,
+            "strategy.target.confidence",
+        ),
     ],
 )
 def test_a_strategy_that_chooses_nothing_is_refused(written: str, kind: ProblemKind, field: str) -> None:
