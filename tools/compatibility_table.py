@@ -12,6 +12,12 @@ class Kind(StrEnum):
     OPENAI = "openai"
     COMPATIBLE = "compatible"
     AZURE = "azure"
+    MISTRAL = "mistral"
+    GROQ = "groq"
+    DEEPSEEK = "deepseek"
+    OPENROUTER = "openrouter"
+    TOGETHER = "together"
+    OLLAMA = "ollama"
     ANTHROPIC = "anthropic"
     GEMINI = "gemini"
     BEDROCK = "bedrock"
@@ -80,17 +86,38 @@ def _rows(client: Client, *features: str | tuple[str, Mapping[Kind, Cell]]) -> t
 
 
 PASSED_ON = but("passed on as asked; the sandbox has none to give back")
-OPENAIS = (Kind.OPENAI, Kind.COMPATIBLE, Kind.AZURE)
-UNSHOWN = dict.fromkeys(OPENAIS, but("it is told how hard to think; the thinking is not given out"))
+OPENAIS = tuple(kind for kind in Kind if kind not in (Kind.ANTHROPIC, Kind.GEMINI, Kind.BEDROCK))
+NO_REASONING = dict.fromkeys((Kind.MISTRAL, Kind.GROQ, Kind.TOGETHER, Kind.OLLAMA), dropped("reasoning"))
+"""Models there that do not reason, or that cannot be told how hard to."""
+UNSHOWN = {
+    **dict.fromkeys(OPENAIS, but("it is told how hard to think; the thinking is not given out")),
+    **NO_REASONING,
+}
 NOT_OPENAI = (Kind.ANTHROPIC, Kind.GEMINI, Kind.BEDROCK)
-NO_SEED = dict.fromkeys((Kind.ANTHROPIC, Kind.BEDROCK), dropped("seed"))
+NO_SEED = dict.fromkeys((Kind.DEEPSEEK, Kind.ANTHROPIC, Kind.BEDROCK), dropped("seed"))
 NO_PENALTY = dict.fromkeys((Kind.ANTHROPIC, Kind.BEDROCK), dropped("frequency_penalty"))
-NO_METADATA = dict.fromkeys((Kind.COMPATIBLE, Kind.ANTHROPIC, Kind.GEMINI, Kind.BEDROCK), dropped("metadata"))
+NO_METADATA = {kind: dropped("metadata") for kind in Kind if kind not in (Kind.OPENAI, Kind.AZURE)}
+NO_TOP_K = dict.fromkeys(
+    (Kind.OPENAI, Kind.AZURE, Kind.MISTRAL, Kind.GROQ, Kind.DEEPSEEK, Kind.OLLAMA), dropped("top_k")
+)
 ALWAYS_PARALLEL = {
+    **dict.fromkeys(
+        (Kind.DEEPSEEK, Kind.OLLAMA), refused("it does not look at `parallel_tool_calls`", "PROVIDER_REJECTED")
+    ),
     Kind.GEMINI: refused("Gemini cannot be told to call one tool at a time", "PROVIDER_REJECTED"),
     Kind.BEDROCK: refused("Converse cannot be told to call one tool at a time", "PROVIDER_REJECTED"),
 }
-NO_ADDRESSES = {Kind.BEDROCK: refused("Converse fetches no pictures but from S3", "PROVIDER_REJECTED")}
+NO_PICTURES = {Kind.DEEPSEEK: refused("its models see no pictures", "PROVIDER_REJECTED")}
+NO_ADDRESSES = {
+    **NO_PICTURES,
+    Kind.OLLAMA: refused("it fetches no pictures", "PROVIDER_REJECTED"),
+    Kind.BEDROCK: refused("Converse fetches no pictures but from S3", "PROVIDER_REJECTED"),
+}
+NO_FORCE = {Kind.OLLAMA: refused("it does not look at `tool_choice`", "PROVIDER_REJECTED")}
+NO_SCHEMA = {
+    Kind.GROQ: refused("this model takes no schema there; others do", "PROVIDER_REJECTED"),
+    Kind.DEEPSEEK: refused("it knows JSON mode alone", "PROVIDER_REJECTED"),
+}
 
 
 def elsewhere(own: Kind, cell: Cell) -> Mapping[Kind, Cell]:
@@ -111,21 +138,21 @@ CHAT = _rows(
     "stream, async",
     "system prompt",
     "tool call",
-    "forced tool",
+    ("forced tool", NO_FORCE),
     "tool call, streamed",
     "parallel tool calls",
     ("one tool call at a time", ALWAYS_PARALLEL),
     "tool results",
-    "schema (`.parse`)",
+    ("schema (`.parse`)", NO_SCHEMA),
     "JSON mode",
-    "image",
+    ("image", NO_PICTURES),
     ("image by address", NO_ADDRESSES),
     "stop",
     "temperature",
     ("seed", NO_SEED),
     ("frequency penalty", NO_PENALTY),
     "output limit",
-    "reasoning effort",
+    ("reasoning effort", NO_REASONING),
     ("metadata", NO_METADATA),
     ("log probabilities", {**dict.fromkeys(OPENAIS, PASSED_ON), **only_openai("log probabilities")}),
 )
@@ -137,21 +164,21 @@ MESSAGES = _rows(
     "stream, async",
     "system prompt",
     "tool call",
-    "forced tool",
+    ("forced tool", NO_FORCE),
     "tool call, streamed",
     "parallel tool calls",
     ("one tool call at a time", ALWAYS_PARALLEL),
     "tool results",
     "failed tool",
-    "schema (`.parse`)",
-    "image",
+    ("schema (`.parse`)", NO_SCHEMA),
+    ("image", NO_PICTURES),
     ("image by address", NO_ADDRESSES),
     "stop",
     "temperature",
-    ("top_k", dict.fromkeys((Kind.OPENAI, Kind.AZURE), dropped("top_k"))),
+    ("top_k", NO_TOP_K),
     "output limit",
     ("thinking", UNSHOWN),
-    "thinking given back",
+    ("thinking given back", NO_REASONING),
     ("Claude's thinking given to another", elsewhere(Kind.ANTHROPIC, dropped("thinking"))),
     ("user", elsewhere(Kind.ANTHROPIC, dropped("metadata"))),
     ("cache marks", elsewhere(Kind.ANTHROPIC, dropped("messages[].content[].cache_control"))),
@@ -169,21 +196,21 @@ CONTENT = _rows(
     "stream",
     "system prompt",
     "tool call",
-    "forced tool",
+    ("forced tool", NO_FORCE),
     "tool call, streamed",
     "parallel tool calls",
     "tool results",
     ("tools called by the SDK", elsewhere(Kind.GEMINI, dropped("tools[].functionDeclarations[].responseJsonSchema"))),
-    "schema (`.parsed`)",
+    ("schema (`.parsed`)", NO_SCHEMA),
     "JSON mode",
-    "image",
+    ("image", NO_PICTURES),
     "stop",
     "temperature",
-    ("top_k", dict.fromkeys((Kind.OPENAI, Kind.AZURE), dropped("top_k"))),
+    ("top_k", NO_TOP_K),
     ("seed", NO_SEED),
     "output limit",
     ("thinking", UNSHOWN),
-    "thinking given back",
+    ("thinking given back", NO_REASONING),
     ("built-in tools", {**elsewhere(Kind.GEMINI, refused("only Gemini runs its own tools")), Kind.GEMINI: PASSED_ON}),
     "count tokens",
     "list of models",
@@ -197,28 +224,28 @@ RESPONSES = _rows(
     "stream",
     "instructions",
     "tool call",
-    "forced tool",
+    ("forced tool", NO_FORCE),
     "tool call, streamed",
     "parallel tool calls",
     "tool results",
-    "schema (`.parse`)",
-    "image",
+    ("schema (`.parse`)", NO_SCHEMA),
+    ("image", NO_PICTURES),
     ("image by address", NO_ADDRESSES),
     "output limit",
-    "reasoning effort",
-    "reasoning given back",
+    ("reasoning effort", NO_REASONING),
+    ("reasoning given back", NO_REASONING),
     (
         "built-in tools",
         {
             **only_openai("tools of its own"),
-            Kind.OPENAI: PASSED_ON,
-            Kind.COMPATIBLE: NO_RESPONSES,
-            Kind.AZURE: NO_RESPONSES,
+            **dict.fromkeys(OPENAIS, NO_RESPONSES),
+            **dict.fromkeys((Kind.OPENAI, Kind.GROQ, Kind.DEEPSEEK, Kind.OPENROUTER), PASSED_ON),
         },
     ),
     ("answers kept by the server", NO_STORE),
 )
 NO_VECTORS = {
+    **dict.fromkeys((Kind.GROQ, Kind.DEEPSEEK), refused("it makes no vectors", "PROVIDER_REJECTED")),
     Kind.ANTHROPIC: refused("Anthropic makes no vectors", "PROVIDER_REJECTED"),
     Kind.BEDROCK: refused("Converse makes no vectors", "PROVIDER_REJECTED"),
 }
@@ -235,9 +262,12 @@ LANGCHAIN = _rows(
     "`stream`",
     "`bind_tools`",
     "tool results",
-    "`with_structured_output`",
-    ("`with_structured_output` by a tool", dict.fromkeys(ALWAYS_PARALLEL, dropped("parallel_tool_calls"))),
-    "image",
+    ("`with_structured_output`", NO_SCHEMA),
+    (
+        "`with_structured_output` by a tool",
+        {**dict.fromkeys(ALWAYS_PARALLEL, dropped("parallel_tool_calls")), **NO_FORCE},
+    ),
+    ("image", NO_PICTURES),
     "`use_responses_api`",
 )
 _IN_WORDS = dict.fromkeys(
@@ -245,9 +275,33 @@ _IN_WORDS = dict.fromkeys(
 )
 _ECHOED = dict.fromkeys(NOT_OPENAI, dropped("messages[].provider_specific_fields"))
 LITELLM = (
-    *_rows(Client.LITELLM_OPENAI, "text", "stream", "tool call", ("tool results", _ECHOED), "schema", "image"),
-    *_rows(Client.LITELLM_ANTHROPIC, "text", "stream", "tool call", "tool results", "schema", "image"),
-    *_rows(Client.LITELLM_GEMINI, "text", "stream", "tool call", "tool results", ("schema", _IN_WORDS), "image"),
+    *_rows(
+        Client.LITELLM_OPENAI,
+        "text",
+        "stream",
+        "tool call",
+        ("tool results", _ECHOED),
+        ("schema", NO_SCHEMA),
+        ("image", NO_PICTURES),
+    ),
+    *_rows(
+        Client.LITELLM_ANTHROPIC,
+        "text",
+        "stream",
+        "tool call",
+        "tool results",
+        ("schema", NO_FORCE),
+        ("image", NO_PICTURES),
+    ),
+    *_rows(
+        Client.LITELLM_GEMINI,
+        "text",
+        "stream",
+        "tool call",
+        "tool results",
+        ("schema", _IN_WORDS),
+        ("image", NO_PICTURES),
+    ),
 )
 TABLE: tuple[Row, ...] = (*CHAT, *RESPONSES, *EMBEDDINGS, *MESSAGES, *CONTENT, *LANGCHAIN, *LITELLM)
 """Every promise."""

@@ -103,7 +103,7 @@ _CHAT: Mapping[str, Word] = {
     "results": lambda body: [_text(one["content"]) for one in body["messages"] if one["role"] == "tool"],
     "images": lambda body: [_picture(image["url"]) for image in _each(body["messages"], "image_url")],
     "stop": lambda body: [body["stop"]] if isinstance(body.get("stop"), str) else body.get("stop"),
-    "seed": _at("seed"),
+    "seed": lambda body: body.get("seed", body.get("random_seed")),
     "temperature": _at("temperature"),
     "top_p": _at("top_p"),
     "top_k": _at("top_k"),
@@ -111,7 +111,9 @@ _CHAT: Mapping[str, Word] = {
     "limit": lambda body: body.get("max_completion_tokens") or body.get("max_tokens"),
     "schema": lambda body: sorted(_at("response_format", "json_schema", "schema", "properties")(body) or ()),
     "json": lambda body: _at("response_format", "type")(body) == "json_object" or None,
-    "reasoning": lambda body: body.get("reasoning_effort") or body.get("reasoning") or body.get("chat_template_kwargs"),
+    "reasoning": lambda body: next(
+        filter(None, map(body.get, ("reasoning_effort", "reasoning", "thinking", "chat_template_kwargs"))), None
+    ),
     "signatures": lambda body: list(_each(body["messages"], "signature")),
     "user": lambda body: body.get("safety_identifier") or body.get("user"),
     "metadata": _at("metadata"),

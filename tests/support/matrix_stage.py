@@ -46,6 +46,24 @@ PLACES: Mapping[Kind, Place] = {
     Kind.AZURE: Place(
         protocol="openai", provider="azure", path="", model="gpt-5.2", more={"api_version": "2025-04-01-preview"}
     ),
+    Kind.MISTRAL: Place(
+        protocol="openai", provider="mistral", path="/v1", model="mistral-medium-latest", takes=("random_seed",)
+    ),
+    Kind.GROQ: Place(protocol="openai", provider="groq", path="/v1", model="llama-3.3-70b-versatile"),
+    Kind.DEEPSEEK: Place(
+        protocol="openai", provider="deepseek", path="/v1", model="deepseek-chat", takes=("thinking",)
+    ),
+    Kind.OPENROUTER: Place(
+        protocol="openai", provider="openrouter", path="/v1", model="qwen/qwen3-32b", takes=("top_k", "reasoning")
+    ),
+    Kind.TOGETHER: Place(
+        protocol="openai",
+        provider="together",
+        path="/v1",
+        model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        takes=("top_k",),
+    ),
+    Kind.OLLAMA: Place(protocol="openai", provider="ollama", path="/v1", model="llama3.2"),
     Kind.ANTHROPIC: Place(protocol="anthropic", provider="anthropic", path="", model="claude-sonnet-4-5"),
     Kind.GEMINI: Place(
         protocol="gemini", provider="google", path="/v1beta", model="gemini-2.5-flash", vectors="gemini-embedding-001"

@@ -181,10 +181,7 @@ def _limit(heard: Heard) -> None:
 
 def _effort(heard: Heard) -> None:
     _ask(heard, reasoning_effort="low")
-    if "reasoning" in heard.dropped:
-        assert not heard.told("reasoning")
-    else:
-        assert heard.told("reasoning")
+    assert bool(heard.told("reasoning")) is ("reasoning" not in heard.dropped)
 
 
 def _metadata(heard: Heard) -> None:

@@ -194,7 +194,7 @@ def _limit(heard: Heard) -> None:
 def _thinking(heard: Heard) -> None:
     response = _ask(heard, thinking_config=THINK, max_output_tokens=2048)
     assert response.text
-    assert heard.told("reasoning")
+    assert bool(heard.told("reasoning")) is ("reasoning" not in heard.dropped)
     if heard.kind in SHOWING:
         assert [part.text for part in _parts(response) if part.thought]
 

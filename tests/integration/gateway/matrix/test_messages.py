@@ -204,7 +204,7 @@ def _limit(heard: Heard) -> None:
 def _thinking(heard: Heard) -> None:
     message = _ask(heard, thinking=THINK, max_tokens=ROOM)
     assert _words(message)
-    assert heard.told("reasoning")
+    assert bool(heard.told("reasoning")) is ("reasoning" not in heard.dropped)
     if heard.kind in SHOWING:
         assert [bool(thought.thinking) for thought in _thoughts(message)] == [True]
         assert _thoughts(_streamed(heard, thinking=THINK, max_tokens=ROOM))[0].thinking
