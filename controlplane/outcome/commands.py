@@ -169,4 +169,9 @@ def timings(receipt: ReceiptFacts) -> Iterable[Timing]:
     for attempt in receipt.attempts:
         if attempt.succeeded:
             first = attempt.time_to_first_token or attempt.duration
-            yield Timing(deployment=attempt.deployment, latency=attempt.duration, time_to_first_token=first)
+            yield Timing(
+                deployment=attempt.deployment,
+                latency=attempt.duration,
+                time_to_first_token=first,
+                output_tokens=attempt.output_tokens,
+            )

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median_low
@@ -10,10 +10,14 @@ from types import MappingProxyType
 
 from controlplane.catalog.model import DeploymentName
 from controlplane.decision.balancing import RECOVERY
-from controlplane.snapshot.model import Headroom, Health, HealthState, Live, Peak, Statistics
+from controlplane.snapshot.model import Headroom, Health, HealthState, Live, Peak, Statistics, Streamed, Whole
 
 WINDOW = 64
 """Attempts per deployment that statistics look back on."""
+
+LEAST_TOKENS = 8
+"""Tokens of an answer from which the time for each is told: of less, network and rounding are most of it."""
+
 _BEST_FIRST = (
     HealthState.READY,
     HealthState.HALF_OPEN,
@@ -35,11 +39,12 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """One successful attempt."""
+    """One successful attempt; `output_tokens` is 0 if nobody told them, `time_to_first_token` all its time if it came at once."""
 
     deployment: DeploymentName
     latency: timedelta
     time_to_first_token: timedelta
+    output_tokens: int = 0
 
 
 class LiveView:
@@ -146,8 +151,31 @@ def _badness(health: Health) -> tuple[int, float]:
 
 def _statistics(timings: Iterable[Timing]) -> Statistics:
     rows = list(timings)
+    told = [row for row in rows if row.output_tokens >= LEAST_TOKENS]
     return Statistics(
         samples=len(rows),
         latency=median_low(row.latency for row in rows),
         time_to_first_token=median_low(row.time_to_first_token for row in rows),
+        streamed=_streamed([row for row in told if row.time_to_first_token < row.latency]),
+        whole=_whole([row for row in told if row.time_to_first_token >= row.latency]),
+    )
+
+
+def _streamed(rows: Sequence[Timing]) -> Streamed | None:
+    if not rows:
+        return None
+    return Streamed(
+        samples=len(rows),
+        time_to_first_token=median_low(row.time_to_first_token for row in rows),
+        per_token=median_low((row.latency - row.time_to_first_token) / row.output_tokens for row in rows),
+    )
+
+
+def _whole(rows: Sequence[Timing]) -> Whole | None:
+    if not rows:
+        return None
+    return Whole(
+        samples=len(rows),
+        latency=median_low(row.latency for row in rows),
+        tokens=median_low(row.output_tokens for row in rows),
     )

@@ -32,12 +32,36 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Streamed:
+    """Medians over `samples` answers that came bit by bit: the time to the first token, and from then on for each token."""
+
+    samples: int
+    time_to_first_token: timedelta
+    per_token: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """Medians over `samples` answers that came at once: the time, and the tokens."""
+
+    samples: int
+    latency: timedelta
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """What was measured on one deployment lately: medians over `samples` successful attempts."""
+    """What was measured on one deployment lately: medians over `samples` successful attempts.
+
+    An answer that came at once counts in `time_to_first_token` with all its time. `streamed` and `whole` are about those of
+    either kind whose tokens are known; None where there are none.
+    """
 
     samples: int
     latency: timedelta
     time_to_first_token: timedelta
+    streamed: Streamed | None = None
+    whole: Whole | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

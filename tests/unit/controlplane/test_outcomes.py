@@ -21,7 +21,7 @@ from controlplane.outcome.model import AttemptFacts, Decided, ReceiptFacts, Star
 from controlplane.outcome.shared_views import from_json, to_json
 from controlplane.outcome.sight import Sight
 from controlplane.snapshot.holder import SnapshotHolder, Version
-from controlplane.snapshot.model import Headroom, Health, HealthState, Room
+from controlplane.snapshot.model import Headroom, Health, HealthState, Room, Streamed, Whole
 from tests.support.books import MemoryJournal, entry
 from tests.support.catalogs import catalog
 from turnout_wire.failure import Failure
@@ -118,6 +118,28 @@ def test_one_slow_attempt_does_not_move_the_median_beyond_what_was_seen(seconds:
     found, seen = view.merged(everything, NOW).statistics[NAME], seconds[-64:]
     assert found.samples == len(seen)
     assert timedelta(seconds=min(seen)) <= found.latency <= timedelta(seconds=max(seen))
+
+
+def answered(seconds: float, first: float, tokens: int) -> Timing:
+    return Timing(
+        deployment=NAME,
+        latency=timedelta(seconds=seconds),
+        time_to_first_token=timedelta(seconds=first),
+        output_tokens=tokens,
+    )
+
+
+def test_tokens_per_second_are_those_of_streamed_answers_and_whole_ones_stand_apart() -> None:
+    view = LiveView()
+    streamed = [answered(1 + 0.01 * tokens, 1, tokens) for tokens in (50, 400, 3_000)]
+    whole = [answered(9, 9, 100), answered(5, 5, 300), answered(7, 7, 200)]
+    view.observe([*streamed, *whole, answered(9, 1, 0), answered(9, 1, 7)], NOW)
+    found = view.merged(everything, NOW).statistics[NAME]
+    assert found.samples == 8
+    assert found.streamed == Streamed(
+        samples=3, time_to_first_token=timedelta(seconds=1), per_token=timedelta(milliseconds=10)
+    )
+    assert found.whole == Whole(samples=3, latency=timedelta(seconds=7), tokens=200)
 
 
 # --- calls in flight, headroom, peaks -----------------------------------------------------------------------
@@ -261,6 +283,7 @@ def test_only_successes_say_how_fast_a_target_is() -> None:
     whole = replace(ATTEMPT, time_to_first_token=None)
     found = list(timings(receipt(attempts=[failed, ATTEMPT, whole])))
     assert [(one.latency.total_seconds(), one.time_to_first_token.total_seconds()) for one in found] == [(2, 1), (2, 2)]
+    assert [one.output_tokens for one in found] == [20, 20]
 
 
 async def test_a_repeated_receipt_changes_nothing() -> None:

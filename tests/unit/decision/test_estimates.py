@@ -1,5 +1,6 @@
 """What a request is expected to cost and to take."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ from controlplane.catalog.model import Complexity, DeploymentName, TaskType
 from controlplane.decision.estimates import costs_nanousd, expected_output, speed
 from controlplane.decision.model import Estimate
 from controlplane.policy.model import ExecutionLimits
-from controlplane.snapshot.model import Live, Statistics
+from controlplane.snapshot.model import Live, Statistics, Streamed, Whole
 from tests.support.catalogs import catalog, model, policy, price
 from tests.support.decisions import asked, decided, features
 
@@ -95,6 +96,33 @@ def test_many_measured_calls_replace_the_prior() -> None:
 
 def test_a_first_token_later_than_the_whole_answer_does_not_make_time_run_backwards() -> None:
     assert speed(1.0, measured(1_000, 1.0, 5.0))[1] == 0.0
+
+
+def told(*, streamed: Streamed | None = None, whole: Whole | None = None) -> Statistics:
+    """Statistics of attempts whose tokens are known."""
+    return replace(measured(64, 99, 98), streamed=streamed, whole=whole)
+
+
+def test_streamed_answers_tell_the_first_token_and_tokens_per_second() -> None:
+    """Whatever the length of the answers that were measured; control: taken for answers of usual length, long ones look slow."""
+    pace = Streamed(samples=10**6, time_to_first_token=timedelta(seconds=0.5), per_token=timedelta(milliseconds=8))
+    assert speed(3.0, told(streamed=pace)) == pytest.approx((0.5, 0.008), rel=1e-4)
+    long = measured(10**6, 0.5 + 4_000 * 0.008, 0.5)
+    assert speed(3.0, long)[1] > 0.1
+
+
+def test_answers_that_came_at_once_tell_the_sum_for_their_length() -> None:
+    """Control: without their length all of their time would be that to the first token."""
+    first, each = speed(3.0, told(whole=Whole(samples=10**6, latency=timedelta(seconds=4), tokens=150)))
+    assert first + 150 * each == pytest.approx(4.0, rel=1e-4)
+    assert first / each == pytest.approx(0.9 / (2.1 / 300))
+    assert speed(3.0, measured(10**6, 4.0, 4.0))[1] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_model_without_a_usual_time_is_known_by_its_streamed_answers() -> None:
+    pace = Streamed(samples=20, time_to_first_token=timedelta(seconds=1), per_token=timedelta(milliseconds=10))
+    whole = Whole(samples=20, latency=timedelta(seconds=1), tokens=100)
+    assert speed(0.0, told(streamed=pace, whole=whole)) == pytest.approx((0.5, 0.005))
 
 
 def test_what_was_measured_is_expected_of_its_deployment_alone() -> None:
