@@ -23,7 +23,7 @@ from controlplane.learning.model import (
     Topics,
 )
 
-MAGIC = b"turnout-quality-2\n"
+MAGIC = b"turnout-quality-3\n"
 MOST_BYTES = 64 << 20
 
 _HEAD = struct.Struct("<I")
@@ -46,23 +46,27 @@ def encode(learned: Learned) -> bytes:
             name: [found.shift, found.spread, found.results] for name, found in sorted(learned.experience.items())
         },
         "calibrations": [asdict(each) for each in learned.calibrations],
-        "trees": len(forest.features),
+        "trees": forest.features.shape[1],
         "bags": forest.bags,
+        "directions": len(forest.directions),
         "heads": None if heads is None else _heads_header(heads),
     }
     told = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     columns = [learned.base, learned.spread, forest.features, forest.thresholds, forest.leaves]
+    columns += [forest.directions, forest.starts]
     if heads is not None:
-        columns += [heads.weights, heads.offsets, *(topics.values for topics in heads.topics)]
+        columns += [heads.weights, heads.offsets]
+        columns += [] if heads.topics is None else [heads.topics.starts, heads.topics.tables, heads.topics.values]
     numbers = b"".join(np.ascontiguousarray(column).astype("<i8").tobytes() for column in columns)
     return MAGIC + _HEAD.pack(len(told)) + told + numbers
 
 
 def _heads_header(heads: Heads) -> dict[str, object]:
+    topics = heads.topics
     return {
         "encoder": heads.encoder,
         "shape": list(heads.weights.shape),
-        "topics": [[each.start, each.stop, each.values.shape[1]] for each in heads.topics],
+        "topics": None if topics is None else [topics.first, len(topics.starts), *topics.values.shape],
         "centres": heads.centres,
         "strange": int(heads.strange),
         "familiar": int(heads.familiar),
@@ -72,7 +76,7 @@ def _heads_header(heads: Heads) -> dict[str, object]:
 def decode(content: bytes) -> Learned:
     """The model in `content`, with the digest of that. Raises ArtefactInvalid."""
     if not content.startswith(MAGIC) or len(content) > MOST_BYTES:
-        raise ArtefactInvalid("not a quality model of version 2; train one, or use the software that it was made for")
+        raise ArtefactInvalid("not a quality model of version 3; train one, or use the software that it was made for")
     try:
         return _decoded(content)
     except (KeyError, TypeError, ValueError, IndexError, struct.error) as error:
@@ -86,26 +90,31 @@ def _decoded(content: bytes) -> Learned:
     end = start + _HEAD.unpack_from(content, len(MAGIC))[0]
     header = json.loads(content[start:end])
     models, trees, heads = header["models"], header["trees"], header["heads"]
+    bags, directions = header["bags"], header["directions"]
     shapes: list[Sequence[int]] = [
-        (len(models),), (len(models),), (trees, DEPTH), (trees, DEPTH), (trees, LEAVES, len(models) + 1),
+        (len(models),), (len(models),),
+        (DEPTH, trees), (DEPTH, trees), (2, LEAVES * trees), (directions, len(models)), (bags * directions,),
     ]  # fmt: skip
     if heads is not None:
-        shapes += [
-            heads["shape"],
-            heads["shape"][:1],
-            *((stop - start, kinds) for start, stop, kinds in heads["topics"]),
-        ]
+        shapes += [heads["shape"], heads["shape"][:1]]
+        if heads["topics"] is not None:
+            _, tables, subjects, kinds = heads["topics"]
+            shapes += [(tables,), (kinds,), (subjects, kinds)]
     columns = _columns(content[end:], shapes)
-    features = columns[2].astype(np.intp)
     return Learned(
         digest=sha256(content).digest(),
         version=header["version"],
         models=MappingProxyType({name: at for at, name in enumerate(models)}),
         base=columns[0],
         spread=columns[1],
-        heads=None if heads is None else _heads(heads, columns[5:]),
+        heads=None if heads is None else _heads(heads, columns[7:]),
         forest=Forest(
-            features=features, thresholds=columns[3].astype(np.float64), leaves=columns[4], bags=header["bags"]
+            features=columns[2].astype(np.intp),
+            thresholds=columns[3].astype(np.float64),
+            leaves=columns[4].astype(np.float64),
+            directions=columns[5].astype(np.float64),
+            starts=columns[6].astype(np.intp),
+            bags=bags,
         ),
         lengths=MappingProxyType(
             {
@@ -144,11 +153,17 @@ def _heads(header: Mapping[str, Any], columns: Sequence[NDArray[np.int64]]) -> H
         encoder=str(header["encoder"]),
         weights=columns[0].astype(np.float64),
         offsets=columns[1].astype(np.float64),
-        topics=tuple(
-            Topics(start=start, stop=stop, values=values.astype(np.float64))
-            for (start, stop, _), values in zip(header["topics"], columns[2:], strict=True)
-        ),
+        topics=None if header["topics"] is None else _topics(header["topics"][0], columns[2:]),
         centres=header["centres"],
         strange=float(header["strange"]),
         familiar=float(header["familiar"]),
+    )
+
+
+def _topics(first: int, columns: Sequence[NDArray[np.int64]]) -> Topics:
+    return Topics(
+        first=first,
+        starts=columns[0].astype(np.intp),
+        tables=columns[1].astype(np.intp),
+        values=columns[2].astype(np.float64),
     )

@@ -14,17 +14,21 @@ Exact = NDArray[np.float64]
 PPM = 1_000_000
 DEPTH = 3
 LEAVES = 1 << DEPTH
+ALONG = 1 << 16
+"""The length of a direction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topics:
-    """Subjects of a table: the lines from `start` to `stop` say how likely each is, `values` (subjects x results) how models do on it.
+    """Subjects of all tables. The line `first` and those after it say how likely each is; a table's begin at each of `starts`.
 
-    Values are in thousandths, and whole numbers.
+    `values` (subjects x kinds of results) say how models do on them, in thousandths, 0 for results of other tables; `tables` (kinds)
+    numbers the table that each kind of result is of.
     """
 
-    start: int
-    stop: int
+    first: int
+    starts: NDArray[np.intp]
+    tables: NDArray[np.intp]
     values: Exact
 
 
@@ -39,7 +43,7 @@ class Heads:
     encoder: str
     weights: Exact
     offsets: Exact
-    topics: tuple[Topics, ...]
+    topics: Topics | None
     centres: int
     strange: float
     familiar: float
@@ -49,15 +53,30 @@ class Heads:
 class Forest:
     """Trees that ask the same three questions on each way down (oblivious trees, as in CatBoost, arXiv 1706.09516).
 
-    `features` and `thresholds` (trees x 3): a feature above its threshold answers yes. `leaves` (trees x 8 x models + 1): what is
-    added to the quality of each model, in millionths; the last column is for models that were not in training. Trees were
-    grown in `bags` equal parts, each on its own sample of prompts, one part after the other.
+    `features` and `thresholds` (3 x trees): a feature above its threshold answers yes. `leaves` (2 x 8 trees): the height along the
+    tree's direction, and what is added to models that were not in training, both in millionths; the first is multiplied by
+    `directions` (directions x models), whose unit is ALONG. Trees were grown in `bags` equal parts, each on its own sample of
+    prompts, one part after the other; in each, those of one direction follow each other, and begin at `starts` (bags x directions).
     """
 
     features: NDArray[np.intp]
     thresholds: Exact
-    leaves: Whole
+    leaves: Exact
+    directions: Exact
+    starts: NDArray[np.intp]
     bags: int
+
+    @classmethod
+    def without(cls, models: int) -> "Forest":
+        """Trees that add nothing to any of so many models."""
+        return cls(
+            features=np.zeros((DEPTH, 1), dtype=np.intp),
+            thresholds=np.zeros((DEPTH, 1)),
+            leaves=np.zeros((2, LEAVES)),
+            directions=np.zeros((1, models)),
+            starts=np.zeros(1, dtype=np.intp),
+            bags=1,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from controlplane.classification.model import Classification
 from controlplane.learning.experience import experienced, nearest
-from controlplane.learning.model import DEPTH, PPM, Exact, Forest, Heads, Learned, Prospect, Topics
+from controlplane.learning.model import ALONG, LEAVES, PPM, Exact, Forest, Heads, Learned, Prospect, Topics, Whole
 from controlplane.learning.structure import structure
 from turnout_features.model import Features
 
@@ -24,8 +23,6 @@ STEEP = 2000
 
 UNFAMILIAR = 120_000
 """The deviation of what is said of a text unlike any in training, in millionths."""
-
-_BITS = 1 << np.arange(DEPTH - 1, -1, -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +64,19 @@ def outlook(learned: Learned, features: Features, found: Classification, workloa
     """What is expected of a request of `workload`, in whole numbers only: the same on every machine and in every replay."""
     plain = structure(features, found)
     said, trust = _said(learned.heads, features)
-    told: Exact = np.concatenate([np.array(plain, dtype=np.float64), said])
-    sums, doubts = _sums(learned.forest, told) if trust else (_nothing(learned.forest), _nothing(learned.forest))
     strangeness = UNFAMILIAR * (1000 - trust) // 1000
-    shifts = sums * trust // 1000
-    spread = np.concatenate([learned.spread, [0]])
-    deviations = doubts * trust // 1000 + spread + strangeness
+    added, apart = _nothing(learned)
+    if trust:
+        told: Exact = np.concatenate([np.array(plain, dtype=np.float64), said])
+        added, apart = _sums(learned.forest, told)
+    deviations = apart[:-1] * trust // 1000 + learned.spread + strangeness
+    shifts = (added * trust // 1000).tolist()
     return Outlook(
         learned=learned,
-        shifts=shifts[:-1].tolist(),
-        doubts=deviations[:-1].tolist(),
-        common=int(shifts[-1]),
-        doubt=int(deviations[-1]) + UNFAMILIAR // 2,
+        shifts=shifts[:-1],
+        doubts=deviations.tolist(),
+        common=shifts[-1],
+        doubt=int(apart[-1]) * trust // 1000 + strangeness + UNFAMILIAR // 2,
         hard=plain[-1],
         trust=trust,
         workload=workload,
@@ -92,39 +90,45 @@ def _said(heads: Heads | None, features: Features) -> tuple[Exact, int]:
         return np.empty(0), 1000
     embedding = features.embedding
     if embedding is None or embedding.encoder != heads.encoder or len(embedding.values) != heads.weights.shape[1]:
-        return np.zeros(len(heads.offsets) - heads.centres + sum(each.values.shape[1] for each in heads.topics)), 0
+        return np.empty(0), 0
     values = np.frombuffer(embedding.values, dtype=np.int8).astype(np.float64)
     lines = np.floor((heads.weights @ values + heads.offsets) / SCALE)
     near = float(lines[-heads.centres :].max())
     trust = (near - heads.strange) * 1000 // (heads.familiar - heads.strange)
     said = lines[: -heads.centres]
-    supposed = [suppose(said[None, :], topics)[0] for topics in heads.topics]
-    return np.concatenate([said, *supposed]), int(min(1000.0, max(0.0, trust)))
+    if heads.topics is not None:
+        said = np.concatenate([said, suppose(said[None, :], heads.topics)[0]])
+    return said, int(min(1000.0, max(0.0, trust)))
 
 
 def suppose(lines: Exact, topics: Topics) -> Exact:
     """How models do on the subjects that prompts (by row) seem to be of, in thousandths: those near the likeliest count, by the
     square of how near. Whole numbers all the way: squares keep clear of what a float cannot hold, and no exponential is needed.
     """
-    likely = lines[:, topics.start : topics.stop]
-    near = np.maximum(0.0, 8 * likely - 4 * likely.max(axis=1, keepdims=True))
+    likely = lines[:, topics.first : topics.first + len(topics.values)]
+    highest = np.maximum.reduceat(likely, topics.starts, axis=1)
+    counts = np.diff(topics.starts, append=len(topics.values))
+    near = np.maximum(0.0, 8 * likely - 4 * highest.repeat(counts, axis=1))
     weights = near * near
-    total = weights.sum(axis=1, keepdims=True)
-    found: Exact = np.floor((weights @ topics.values) / np.maximum(total, 1.0))
-    return np.where(total > 0, found, np.floor(topics.values.mean(axis=0)))
+    total = np.maximum(1.0, np.add.reduceat(weights, topics.starts, axis=1))
+    found: Exact = np.floor((weights @ topics.values) / total[:, topics.tables])
+    return found
 
 
-def _nothing(forest: Forest) -> NDArray[np.int64]:
-    return np.zeros(forest.leaves.shape[2], dtype=np.int64)
+def _nothing(learned: Learned) -> tuple[Whole, Whole]:
+    zeros = np.zeros(len(learned.base) + 1, dtype=np.int64)
+    return zeros, zeros
 
 
-def _sums(forest: Forest, told: Exact) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """What the trees add for each model, and how far their bags are apart."""
-    places = (told[forest.features] > forest.thresholds) @ _BITS
-    leaves = forest.leaves[np.arange(len(places)), places]
-    bags = leaves.reshape(forest.bags, -1, leaves.shape[1]).sum(axis=1)
-    apart = (bags.max(axis=0) - bags.min(axis=0)) * forest.bags // 8
-    return bags.sum(axis=0), apart
+def _sums(forest: Forest, told: Exact) -> tuple[Whole, Whole]:
+    """What the trees add for each model, and in the last place for others; and how far their bags are apart."""
+    yes = (told.take(forest.features) > forest.thresholds).view(np.uint8)
+    places = np.arange(0, forest.leaves.shape[1], LEAVES) + (yes[0] << 2 | yes[1] << 1 | yes[2])
+    heights = np.add.reduceat(forest.leaves.take(places, axis=1), forest.starts, axis=1).reshape(2, forest.bags, -1)
+    bags = np.concatenate([heights[0] @ forest.directions / ALONG, heights[1].sum(axis=1, keepdims=True)], axis=1)
+    whole = np.floor(bags).astype(np.int64)
+    apart = (whole.max(axis=0) - whole.min(axis=0)) * forest.bags // 8
+    return whole.sum(axis=0), apart
 
 
 def _prospect(quality: int, deviation: int) -> Prospect:

@@ -7,7 +7,7 @@ import numpy as np
 
 from controlplane.learning.artefact import encode
 from controlplane.learning.fitness import reading
-from controlplane.learning.model import DEPTH, LEAVES, PPM, Forest, Heads, Learned
+from controlplane.learning.model import PPM, Forest, Heads, Learned
 
 
 def artefact(shares: Mapping[str, float], *, version: str = "", encoder: str = "") -> bytes:
@@ -24,17 +24,12 @@ def artefact(shares: Mapping[str, float], *, version: str = "", encoder: str = "
             base=np.array([round(shares[name] * PPM) for name in models], dtype=np.int64),
             spread=np.full(len(models), 10_000, dtype=np.int64),
             heads=_silent(encoder) if encoder else None,
-            forest=Forest(
-                features=np.zeros((1, DEPTH), dtype=np.intp),
-                thresholds=np.zeros((1, DEPTH)),
-                leaves=np.zeros((1, LEAVES, len(models) + 1), dtype=np.int64),
-                bags=1,
-            ),
+            forest=Forest.without(len(models)),
         )
     )
 
 
 def _silent(encoder: str) -> Heads:
     return Heads(
-        encoder=encoder, weights=np.zeros((1, 8)), offsets=np.zeros(1), topics=(), centres=1, strange=0, familiar=1000
+        encoder=encoder, weights=np.zeros((1, 8)), offsets=np.zeros(1), topics=None, centres=1, strange=0, familiar=1000
     )

@@ -15,19 +15,23 @@ Whole = NDArray[np.int64]
 NEVER = 1 << 52
 """A threshold that nothing is above."""
 
-MOST_TABLES = 4
-"""Each table adds trees, up to so many tables: what a tree asks is drawn from one of them."""
+MOST = 1024
+"""Trees of a bag, over all tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """How trees are grown: `bags` times `trees`, each step `rate` of what is left; a leaf's mean is held back as by `shrink` prompts."""
+    """How trees are grown: in each of `bags` so many `trees` a table, divided among its `directions`, at most so many.
 
-    bags: int = 8
-    trees: int = 40
-    rate: float = 0.08
+    Each step takes `rate` of what is left; a leaf's mean is held back as by `shrink` prompts.
+    """
+
+    bags: int = 4
+    trees: int = 160
+    directions: int = 8
+    rate: float = 0.1
     shrink: float = 30.0
-    least: int = 40
+    least: int = 30
     bins: int = 24
     columns: float = 0.3
     rows: float = 0.5
@@ -35,96 +39,117 @@ class Growth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grown:
-    """Trees as `learning.model.Forest` has them, leaves as shares."""
+    """Trees as `learning.model.Forest` has them, tree by tree: leaves (trees x 8 x 2) as shares, directions of length 1."""
 
     features: NDArray[np.intp]
     thresholds: Matrix
     leaves: Matrix
+    directions: Matrix
+    starts: NDArray[np.intp]
+    bags: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Direction:
+    """A way in which results of a table differ: weights of models, of length 1."""
+
+    table: int
+    weights: Matrix
+    trees: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Binned:
-    """Features by bins: bin numbers (prompts x features) and the upper edge of each bin."""
+    """Features by bins: bin numbers of the prompts, feature by feature, and the upper edge of each bin."""
 
-    places: Whole
+    places: Sequence[Whole]
     edges: Sequence[Matrix]
 
 
 def grow(features: Matrix, residuals: Matrix, tables: Whole, growth: Growth, seed: int) -> Grown:
     """Trees for `residuals` (prompts x models, NaN where unknown), which say how far results are from what is expected anyway.
 
-    Each tree asks about one direction in the space of models, drawn by lot from a table's: all of them together, or the better
-    against the lesser half (random output projections, Joly et al. 2014); its leaves then correct every model. So what is
-    common to all models and what sets them apart are both found, and a model with few results gets what is common.
+    Each tree is about one direction in the space of a table's models, a principal one of their residuals: what is common to all
+    of many models shows in them more clearly than in any one, and so does what sets some apart, while what is left over is mostly
+    chance. Of two models the two directions together are simply both.
     """
     rng = np.random.default_rng(seed)
     binned = _bin(features, growth.bins)
+    known = ~np.isnan(residuals)
+    directions = _directions(residuals, tables, growth)
+    every = [number for number, each in enumerate(directions) for _ in range(each.trees)]
     grown: list[tuple[list[int], list[float], Matrix]] = []
     for _ in range(growth.bags):
-        left = residuals.copy()
-        left[rng.random(len(left)) >= growth.rows] = np.nan
-        for _ in range(growth.trees * min(MOST_TABLES, int(tables.max()) + 1)):
-            target, concerned = _direction(left, tables, rng)
-            asked, cuts = _questions(binned, target, growth, rng)
+        left = np.where(known, residuals, 0.0)
+        drawn = rng.random(len(left)) < growth.rows
+        by_direction: list[list[tuple[list[int], list[float], Matrix]]] = [[] for _ in directions]
+        for number in rng.permutation(every).tolist():
+            weights = directions[number].weights
+            rows = np.flatnonzero(drawn & (tables == directions[number].table))
+            seen = _Seen(wanted=left[rows] @ weights, weights=known[rows] @ (weights * weights))
+            asked, cuts = _questions(binned, rows, seen, growth, rng)
             leaf = _leaf(features, asked, cuts)
-            values = _values(leaf, left, growth) * growth.rate
-            values[:, :-1] *= concerned
-            left = left - values[leaf, :-1]
-            grown.append((asked, cuts, values / growth.bags))
+            values = _values(leaf[rows], seen, left[rows], known[rows], growth) * growth.rate
+            left -= values[leaf, :1] * weights * known
+            by_direction[number].append((asked, cuts, values / growth.bags))
+        grown += [tree for those in by_direction for tree in those]
+    counts = [each.trees for each in directions] * growth.bags
     return Grown(
         features=np.array([asked for asked, _, _ in grown], dtype=np.intp).reshape(-1, DEPTH),
         thresholds=np.array([cuts for _, cuts, _ in grown]).reshape(-1, DEPTH),
         leaves=np.array([values for _, _, values in grown]),
+        directions=np.array([each.weights for each in directions]),
+        starts=np.concatenate([[0], np.cumsum(counts[:-1])]).astype(np.intp),
+        bags=growth.bags,
     )
+
+
+def _directions(residuals: Matrix, tables: Whole, growth: Growth) -> list[_Direction]:
+    """Of each table the principal directions of its residuals, about their means."""
+    found: list[_Direction] = []
+    each = min(growth.trees, MOST // (int(tables.max()) + 1))
+    for table in range(int(tables.max()) + 1):
+        mine = residuals[tables == table]
+        present = np.flatnonzero(~np.isnan(mine).all(0))
+        if not len(present):
+            continue
+        part = mine[:, present]
+        centred = np.nan_to_num(part - np.nanmean(part, axis=0))
+        principal = np.linalg.eigh(centred.T @ centred)[1].T[::-1][: growth.directions]
+        for axis in principal:
+            weights = np.zeros(residuals.shape[1])
+            weights[present] = axis
+            found.append(_Direction(table=table, weights=weights, trees=max(1, each // len(principal))))
+    return found
 
 
 def _bin(features: Matrix, bins: int) -> _Binned:
     edges = [np.unique(np.quantile(column, np.linspace(0, 1, bins + 1)[1:-1])) for column in features.T]
     places = [np.searchsorted(cuts, column, side="left") for cuts, column in zip(edges, features.T, strict=True)]
-    return _Binned(places=np.stack(places, axis=1).astype(np.int64), edges=[np.floor(cuts) for cuts in edges])
+    return _Binned(places=places, edges=[np.floor(cuts) for cuts in edges])
 
 
-def _direction(left: Matrix, tables: Whole, rng: np.random.Generator) -> tuple[Matrix, NDArray[np.bool_]]:
-    """What a tree is asked to explain, one number for each prompt, NaN where it says nothing; and which models it is about."""
-    counts = np.bincount(tables) ** 0.5
-    table = rng.choice(len(counts), p=counts / counts.sum())
-    rows = np.flatnonzero(tables == table)
-    present = np.flatnonzero(~np.isnan(left[rows]).all(0))
-    found = np.full(len(left), np.nan)
-    concerned = np.zeros(left.shape[1], dtype=bool)
-    concerned[present] = True
-    if not len(present):
-        return found, concerned
-    part = left[np.ix_(rows, present)]
-    if len(present) > 1 and rng.random() < 0.7:
-        chosen = rng.permutation(len(present))
-        half = max(1, len(present) // 2)
-        found[rows] = _means(part[:, chosen[:half]]) - _means(part[:, chosen[half:]])
-    else:
-        found[rows] = _means(part)
-    return found, concerned
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What is left of prompts along a direction, `wanted`, and how much of that direction is known of each, from 0 to 1."""
 
-
-def _means(part: Matrix) -> Matrix:
-    known = ~np.isnan(part)
-    count = known.sum(1)
-    return np.where(count > 0, np.where(known, part, 0.0).sum(1) / np.maximum(count, 1), np.nan)
+    wanted: Matrix
+    weights: Matrix
 
 
 def _questions(
-    binned: _Binned, target: Matrix, growth: Growth, rng: np.random.Generator
+    binned: _Binned, rows: Whole, seen: _Seen, growth: Growth, rng: np.random.Generator
 ) -> tuple[list[int], list[float]]:
-    """The three questions, one after the other, that leave the least unexplained."""
-    rows = np.flatnonzero(~np.isnan(target))
-    wanted, places = target[rows], binned.places[rows]
+    """The three questions, one after the other, that leave the least unexplained of `rows`."""
     leaf = np.zeros(len(rows), dtype=np.int64)
     asked: list[int] = []
     cuts: list[float] = []
     for level in range(DEPTH):
-        usable = np.flatnonzero(rng.random(places.shape[1]) < growth.columns)
+        usable = np.flatnonzero(rng.random(len(binned.edges)) < growth.columns)
         best, feature, at = 0.0, -1, 0
         for column in usable.tolist():
-            gain, cut = _best_cut(places[:, column], wanted, leaf, 1 << level, len(binned.edges[column]), growth)
+            places = binned.places[column][rows]
+            gain, cut = _best_cut(places, seen, leaf, 1 << level, len(binned.edges[column]), growth)
             if gain > best:
                 best, feature, at = gain, column, cut
         if feature < 0:
@@ -134,17 +159,17 @@ def _questions(
             continue
         asked.append(feature)
         cuts.append(float(binned.edges[feature][at]))
-        leaf = leaf * 2 + (places[:, feature] > at)
+        leaf = leaf * 2 + (binned.places[feature][rows] > at)
     return asked, cuts
 
 
-def _best_cut(places: Whole, wanted: Matrix, leaf: Whole, leaves: int, cuts: int, growth: Growth) -> tuple[float, int]:
+def _best_cut(places: Whole, seen: _Seen, leaf: Whole, leaves: int, cuts: int, growth: Growth) -> tuple[float, int]:
     """How much is explained by the best cut of a feature, and which it is."""
     if cuts == 0:
         return 0.0, 0
     cells = leaf * (cuts + 1) + places
-    counts = np.bincount(cells, minlength=leaves * (cuts + 1)).reshape(leaves, cuts + 1)
-    sums = np.bincount(cells, wanted, minlength=leaves * (cuts + 1)).reshape(leaves, cuts + 1)
+    counts = np.bincount(cells, seen.weights, leaves * (cuts + 1)).reshape(leaves, cuts + 1)
+    sums = np.bincount(cells, seen.wanted, leaves * (cuts + 1)).reshape(leaves, cuts + 1)
     low_n, low = counts.cumsum(1)[:, :-1], sums.cumsum(1)[:, :-1]
     high_n, high = counts.sum(1, keepdims=True) - low_n, sums.sum(1, keepdims=True) - low
     explained = low**2 / (low_n + growth.shrink) + high**2 / (high_n + growth.shrink)
@@ -162,14 +187,9 @@ def _leaf(features: Matrix, asked: Sequence[int], cuts: Sequence[float]) -> Whol
     return found
 
 
-def _values(leaf: Whole, left: Matrix, growth: Growth) -> Matrix:
-    """For each leaf and model the mean of what is left, held back towards the mean over all models, and that in the last column."""
-    member = np.zeros((LEAVES, len(leaf)))
-    member[leaf, np.arange(len(leaf))] = 1.0
-    known = ~np.isnan(left)
-    counts, sums = member @ known, member @ np.where(known, left, 0.0)
-    rows = known.any(1)
-    common_n = member @ rows.astype(np.float64)
-    common = member @ np.where(rows, np.nan_to_num(_means(left)), 0.0) / (common_n + growth.shrink)
-    values = (sums + growth.shrink * common[:, None]) / (counts + growth.shrink)
-    return np.concatenate([values, common[:, None]], axis=1)
+def _values(leaf: Whole, seen: _Seen, left: Matrix, known: NDArray[np.bool_], growth: Growth) -> Matrix:
+    """For each leaf the mean of what is left along the direction, and that over all models, both held back."""
+    along = np.bincount(leaf, seen.wanted, LEAVES) / (np.bincount(leaf, seen.weights, LEAVES) + growth.shrink)
+    means = left.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    common = np.bincount(leaf, means, LEAVES) / (np.bincount(leaf, minlength=LEAVES) + growth.shrink)
+    return np.stack([along, common], axis=1)

@@ -124,12 +124,7 @@ def nothing_learned(version: str) -> Learned:
         base=whole,
         spread=whole,
         heads=None,
-        forest=Forest(
-            features=np.zeros((1, 3), dtype=np.intp),
-            thresholds=np.zeros((1, 3)),
-            leaves=np.zeros((1, 8, 1), dtype=np.int64),
-            bags=1,
-        ),
+        forest=Forest.without(0),
     )
 
 

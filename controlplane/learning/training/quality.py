@@ -1,13 +1,13 @@
 """Trains a quality model from results: straight lines from the embedding first, then trees over those and the structure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from controlplane.learning.model import PPM, Forest, Heads, Learned, Topics
+from controlplane.learning.model import ALONG, PPM, Forest, Heads, Learned, Topics
 from controlplane.learning.quality import HARDNESS_USUAL, SCALE, STEEP, suppose
 from controlplane.learning.training.boosting import Grown, Growth, grow
 from controlplane.learning.training.lengths import lengths
@@ -62,7 +62,7 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
         base=_whole(base, PPM),
         spread=_whole(spread, PPM),
         heads=_heads(lesson, aims, lines, _Places.of(rows, parts, seed)) if rows.shape[1] else None,
-        forest=_forest(forest, Growth().bags),
+        forest=_forest(forest),
         lengths=lengths(lesson),
     )
 
@@ -115,34 +115,46 @@ def _lines(lesson: Lesson, rows: Matrix, aims: Matrix, used: NDArray[np.bool_]) 
     )
 
 
-def _subjects(lesson: Lesson) -> tuple[Matrix, list[int]]:
-    """One column a subject, 1 for its prompts and 0 for others of the same table, NaN in other tables; and the table of each."""
-    columns: list[Matrix] = []
-    tables: list[int] = []
-    for subject in range(int(lesson.subjects.max(initial=-1)) + 1):
-        mine = lesson.subjects == subject
-        if mine.sum() < 2 * FOLDS:
-            continue
-        table = lesson.tables[mine][0]
-        columns.append(np.where(lesson.tables == table, mine.astype(np.float64), np.nan))
-        tables.append(int(table))
-    return (np.stack(columns, axis=1) if columns else np.empty((len(lesson), 0))), tables
+def _subjects(lesson: Lesson) -> tuple[Matrix, Sequence[int]]:
+    """One column a subject, 1 for its prompts and 0 for others of the same table, NaN in other tables; and the table of each.
+
+    Those of a table follow each other; a table of one subject has none.
+    """
+    known = [
+        (int(lesson.tables[mine][0]), mine)
+        for mine in (lesson.subjects == subject for subject in range(int(lesson.subjects.max(initial=-1)) + 1))
+        if mine.sum() >= 2 * FOLDS
+    ]
+    tables = [table for table, _ in known]
+    told = sorted(((table, at) for at, table in enumerate(tables) if tables.count(table) > 1))
+    columns = [np.where(lesson.tables == table, known[at][1].astype(np.float64), np.nan) for table, at in told]
+    found = np.stack(columns, axis=1) if columns else np.empty((len(lesson), 0))
+    return found, [table for table, _ in told]
 
 
-def _topics(lesson: Lesson, aims: Matrix, used: NDArray[np.bool_]) -> tuple[Topics, ...]:
+def _topics(lesson: Lesson, aims: Matrix, used: NDArray[np.bool_]) -> Topics | None:
     """How models do on each subject, by `used` rows: means of the aims of the subject's table, held back towards all of that."""
-    members, tables = _subjects(lesson)
-    found = []
-    for table in sorted(set(tables)):
-        columns = [at for at, of in enumerate(tables) if of == table]
-        mine = used & (lesson.tables == table)
-        told = ~np.isnan(aims[mine]).all(0) if mine.any() else np.zeros(aims.shape[1], dtype=bool)
-        if len(columns) < 2 or not told.any():
-            continue
-        values = _means(members[np.ix_(mine, columns)], aims[np.ix_(mine, told)])
-        start = aims.shape[1] + columns[0]
-        found.append(Topics(start=start, stop=start + len(columns), values=np.round(values * UNIT)))
-    return tuple(found)
+    members, of = _subjects(lesson)
+    if not of:
+        return None
+    tables, starts, counts = np.unique(of, return_index=True, return_counts=True)
+    values, kinds = [], []
+    for number, table in enumerate(tables.tolist()):
+        columns = slice(int(starts[number]), int(starts[number] + counts[number]))
+        whole = lesson.tables == table
+        told = ~np.isnan(aims[whole]).all(0)
+        mine = used & whole
+        values.append(_means(members[mine, columns], aims[np.ix_(mine, told)]))
+        kinds += [number] * int(told.sum())
+    block = np.zeros((len(of), len(kinds)))
+    for number, part in enumerate(values):
+        block[np.ix_(np.arange(starts[number], starts[number] + counts[number]), np.array(kinds) == number)] = part
+    return Topics(
+        first=aims.shape[1],
+        starts=starts.astype(np.intp),
+        tables=np.array(kinds, dtype=np.intp),
+        values=np.round(block * UNIT),
+    )
 
 
 def _means(member: Matrix, told: Matrix) -> Matrix:
@@ -161,8 +173,8 @@ def _ahead(lesson: Lesson, rows: Matrix, aims: Matrix, parts: Whole, told: Progr
     for part in range(FOLDS):
         mine = parts == part
         lines = np.floor(_lines(lesson, rows, aims, ~mine)(rows[mine]) * UNIT)
-        supposed = [suppose(lines, topics) for topics in _topics(lesson, aims, ~mine)]
-        said = np.concatenate([lines, *supposed], axis=1)
+        topics = _topics(lesson, aims, ~mine)
+        said = lines if topics is None else np.concatenate([lines, suppose(lines, topics)], axis=1)
         if found is None:
             found = np.empty((len(lesson), said.shape[1]))
         found[mine] = said
@@ -206,12 +218,14 @@ def _heads(lesson: Lesson, aims: Matrix, lines: Lines, about: _Places) -> Heads:
     )
 
 
-def _forest(grown: Grown, bags: int) -> Forest:
+def _forest(grown: Grown) -> Forest:
     return Forest(
-        features=grown.features,
-        thresholds=np.floor(grown.thresholds),
-        leaves=_whole(grown.leaves, PPM),
-        bags=bags,
+        features=np.ascontiguousarray(grown.features.T),
+        thresholds=np.ascontiguousarray(np.floor(grown.thresholds).T),
+        leaves=np.round(grown.leaves.reshape(-1, 2).T * PPM),
+        directions=np.round(grown.directions * ALONG),
+        starts=grown.starts,
+        bags=grown.bags,
     )
 
 
