@@ -96,7 +96,8 @@ UNSHOWN = {
 NOT_OPENAI = (Kind.ANTHROPIC, Kind.GEMINI, Kind.BEDROCK)
 NO_SEED = dict.fromkeys((Kind.DEEPSEEK, Kind.ANTHROPIC, Kind.BEDROCK), dropped("seed"))
 NO_PENALTY = dict.fromkeys((Kind.ANTHROPIC, Kind.BEDROCK), dropped("frequency_penalty"))
-NO_METADATA = dict.fromkeys((kind for kind in Kind if kind not in (Kind.OPENAI, Kind.AZURE)), dropped("metadata"))
+_KEEPS_METADATA: tuple[Kind, ...] = (Kind.OPENAI, Kind.AZURE)
+NO_METADATA = dict.fromkeys((kind for kind in Kind if kind not in _KEEPS_METADATA), dropped("metadata"))
 NO_TOP_K = dict.fromkeys(
     (Kind.OPENAI, Kind.AZURE, Kind.MISTRAL, Kind.GROQ, Kind.DEEPSEEK, Kind.OLLAMA), dropped("top_k")
 )
