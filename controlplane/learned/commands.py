@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from controlplane.learned.book import QualityBook
 from controlplane.learned.model import Change, Kept, Shelf
 from controlplane.learning.artefact import ArtefactInvalid, decode, encode
+from controlplane.learning.experience import workloads
 from controlplane.learning.fitness import mismatch, unfit
 from controlplane.store.protocols import StoreUnavailable
 from turnout_wire.failure import Failure
@@ -59,6 +60,7 @@ class ImportQualityModel:
             size_bytes=len(content),
             imported_at=around.clock(),
             imported_by=by,
+            workloads=workloads(learned.experience),
         )
         try:
             await around.book.keep(model, content)

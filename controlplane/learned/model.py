@@ -12,7 +12,10 @@ NONE = b""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A quality model that was imported. `version` names the way in which requests are read for it."""
+    """A quality model that was imported. `version` names the way in which requests are read for it.
+
+    `workloads` are those whose own results it has learned from.
+    """
 
     digest: bytes
     version: str
@@ -21,6 +24,7 @@ class Kept:
     size_bytes: int
     imported_at: datetime
     imported_by: str
+    workloads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ def to_json(shelf: Shelf) -> bytes:
                 "size_bytes": one.size_bytes,
                 "imported_at": one.imported_at.isoformat(),
                 "imported_by": one.imported_by,
+                "workloads": list(one.workloads),
             }
             for one in shelf.kept
         ],
@@ -63,6 +64,7 @@ def _kept(form: Mapping[str, Any]) -> Kept:
         size_bytes=form["size_bytes"],
         imported_at=datetime.fromisoformat(form["imported_at"]),
         imported_by=form["imported_by"],
+        workloads=tuple(form.get("workloads", ())),
     )
 
 

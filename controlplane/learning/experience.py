@@ -22,6 +22,11 @@ def nearest(experience: Mapping[str, Experience], workload: str, task: str, mode
     )
 
 
+def workloads(experience: Mapping[str, Experience]) -> tuple[str, ...]:
+    """Those whose own results are in it, in order."""
+    return tuple(sorted({name.partition("|")[0] for name in experience} - {""}))
+
+
 def experienced(quality: int, deviation: int, found: Experience) -> tuple[int, int]:
     """Quality and deviation, both in millionths, after what was experienced.
 

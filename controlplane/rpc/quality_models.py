@@ -38,6 +38,7 @@ def quality_model_message(shown: Shown) -> catalog_pb2.QualityModel:
         imported_by=model.imported_by,
         active=shown.active,
         unfit=shown.unfit,
+        workloads=model.workloads,
     )
 
 

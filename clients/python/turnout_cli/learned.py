@@ -166,7 +166,9 @@ def _show_one(model: "QualityModelFacts") -> None:
     _line(f"{model.digest}: {state}")
     _line(f"imported {model.imported_at:%Y-%m-%d %H:%M:%S} UTC by {model.imported_by}, {model.size_bytes} bytes")
     _line(f"made for {model.version}, {model.encoder or 'without an encoder'}")
-    _line(f"models: {', '.join(model.models)}")
+    _line(f"models: {', '.join(model.models) or 'none, by the scores of the catalog'}")
+    if model.workloads:
+        _line(f"own results of the workloads: {', '.join(model.workloads)}")
 
 
 def _line(text: str) -> None:

@@ -12,7 +12,10 @@ from turnout_wire.control_line import ControlLine, M
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityModelFacts:
-    """A quality model; `unfit` says why the control plane cannot use it, empty if it can."""
+    """A quality model; `unfit` says why the control plane cannot use it, empty if it can.
+
+    `workloads` are those whose own results it has learned from.
+    """
 
     digest: str
     active: bool
@@ -23,6 +26,7 @@ class QualityModelFacts:
     size_bytes: int
     imported_at: datetime
     imported_by: str
+    workloads: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,4 +98,5 @@ def _facts(model: catalog_pb2.QualityModel) -> QualityModelFacts:
         size_bytes=model.size_bytes,
         imported_at=model.imported_at.ToDatetime(tzinfo=UTC),
         imported_by=model.imported_by,
+        workloads=tuple(model.workloads),
     )

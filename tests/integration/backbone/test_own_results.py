@@ -57,6 +57,9 @@ async def test_a_model_that_fails_one_workload_is_left_there_and_kept_elsewhere(
 
         used = (await command(planes, "learned", "import", file, "--activate", "--json")).json
         assert used["quality_model"]["digest"] == made["digest"]
+        assert used["quality_model"]["workloads"] == ["default", "support"]
+        shown = (await command(planes, "learned", "show")).out
+        assert "own results of the workloads: default, support" in shown
         there = await turnout.chat("Why is the sky blue?", feature="support")
         elsewhere = await turnout.chat("Why is the sky blue?", feature="other")
         assert (there.model, elsewhere.model) == ("large", "small")

@@ -23,6 +23,7 @@ def kept(number: int) -> Kept:
         size_bytes=1000,
         imported_at=NOON + timedelta(seconds=number),
         imported_by="operator",
+        workloads=("support",) * (number % 2),
     )
 
 
@@ -67,6 +68,12 @@ def test_importing_again_changes_nothing_and_the_oldest_that_nobody_needs_makes_
 @pytest.mark.parametrize("made", [Shelf(), shelf(1), shelf(1, 2, 1).rolled_back(by="me", at=NOON)])
 def test_the_document_gives_the_shelf_back(made: Shelf) -> None:
     assert from_json(to_json(made)) == made
+
+
+def test_a_document_from_before_models_had_workloads_is_read() -> None:
+    older = to_json(shelf(2)).replace(b',"workloads":[]', b"")
+    assert b"workloads" not in older
+    assert from_json(older) == shelf(2)
 
 
 def test_a_document_of_the_log_gives_the_model_back_and_an_altered_one_is_refused() -> None:

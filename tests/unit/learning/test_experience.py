@@ -9,7 +9,7 @@ import pytest
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.model import Classification
 from controlplane.learning.artefact import decode, encode
-from controlplane.learning.experience import experienced, key, nearest
+from controlplane.learning.experience import experienced, key, nearest, workloads
 from controlplane.learning.model import PPM, Experience, Learned, Prospect
 from controlplane.learning.quality import BEST, WORST, outlook
 from tests.support.artefacts import artefact
@@ -84,6 +84,11 @@ def test_no_experience_makes_anything_certain(shift: int, bound: int) -> None:
 def test_half_of_the_variance_is_the_requests_own() -> None:
     assert experienced(600_000, 100_000, lived(-50_000, 0)) == (550_000, 70_710)
     assert experienced(600_000, 0, lived(-50_000, 30_000)) == (550_000, 30_000)
+
+
+def test_workloads_with_own_results_are_named() -> None:
+    names = [key("support", "", "small"), key("support", "qa", "small"), key("care", "", "large"), key("", "", "small")]
+    assert workloads({name: lived(0) for name in names}) == ("care", "support")
 
 
 def test_nothing_is_known_where_nothing_was_found() -> None:
