@@ -86,18 +86,17 @@ def _rows(client: Client, *features: str | tuple[str, Mapping[Kind, Cell]]) -> t
 
 
 PASSED_ON = but("passed on as asked; the sandbox has none to give back")
-OPENAIS = tuple(kind for kind in Kind if kind not in (Kind.ANTHROPIC, Kind.GEMINI, Kind.BEDROCK))
+OPENAIS: tuple[Kind, ...] = tuple(set(Kind).difference((Kind.ANTHROPIC, Kind.GEMINI, Kind.BEDROCK)))
 NO_REASONING = dict.fromkeys((Kind.MISTRAL, Kind.GROQ, Kind.TOGETHER, Kind.OLLAMA), dropped("reasoning"))
 """Models there that do not reason, or that cannot be told how hard to."""
-UNSHOWN = {
+UNSHOWN: Mapping[Kind, Cell] = {
     **dict.fromkeys(OPENAIS, but("it is told how hard to think; the thinking is not given out")),
     **NO_REASONING,
 }
 NOT_OPENAI = (Kind.ANTHROPIC, Kind.GEMINI, Kind.BEDROCK)
 NO_SEED = dict.fromkeys((Kind.DEEPSEEK, Kind.ANTHROPIC, Kind.BEDROCK), dropped("seed"))
 NO_PENALTY = dict.fromkeys((Kind.ANTHROPIC, Kind.BEDROCK), dropped("frequency_penalty"))
-_KEEPS_METADATA: tuple[Kind, ...] = (Kind.OPENAI, Kind.AZURE)
-NO_METADATA = dict.fromkeys((kind for kind in Kind if kind not in _KEEPS_METADATA), dropped("metadata"))
+NO_METADATA = dict.fromkeys(set(Kind).difference((Kind.OPENAI, Kind.AZURE)), dropped("metadata"))
 NO_TOP_K = dict.fromkeys(
     (Kind.OPENAI, Kind.AZURE, Kind.MISTRAL, Kind.GROQ, Kind.DEEPSEEK, Kind.OLLAMA), dropped("top_k")
 )
