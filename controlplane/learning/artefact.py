@@ -46,6 +46,7 @@ def encode(learned: Learned) -> bytes:
             name: [found.shift, found.spread, found.results] for name, found in sorted(learned.experience.items())
         },
         "calibrations": [asdict(each) for each in learned.calibrations],
+        "seen": len(learned.seen),
         "trees": forest.features.shape[1],
         "bags": forest.bags,
         "directions": len(forest.directions),
@@ -57,6 +58,7 @@ def encode(learned: Learned) -> bytes:
     if heads is not None:
         columns += [heads.weights, heads.offsets]
         columns += [] if heads.topics is None else [heads.topics.starts, heads.topics.tables, heads.topics.values]
+    columns.append(np.array(sorted(learned.seen), dtype=np.int64))
     numbers = b"".join(np.ascontiguousarray(column).astype("<i8").tobytes() for column in columns)
     return MAGIC + _HEAD.pack(len(told)) + told + numbers
 
@@ -100,6 +102,7 @@ def _decoded(content: bytes) -> Learned:
         if heads["topics"] is not None:
             _, tables, subjects, kinds = heads["topics"]
             shapes += [(tables,), (kinds,), (subjects, kinds)]
+    shapes.append((header.get("seen", 0),))
     columns = _columns(content[end:], shapes)
     return Learned(
         digest=sha256(content).digest(),
@@ -129,6 +132,7 @@ def _decoded(content: bytes) -> Learned:
             }
         ),
         calibrations=tuple(map(_calibration, header["calibrations"])),
+        seen=frozenset(columns[-1].tolist()),
     )
 
 

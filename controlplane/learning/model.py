@@ -145,6 +145,8 @@ class Learned:
     experience: Mapping[str, Experience] = field(default_factory=lambda: MappingProxyType({}))
     """By `workload|task|model`, `workload||model` for all kinds of work; models in lower case, and also such as `models` has not."""
     calibrations: tuple[Calibration, ...] = ()
+    seen: frozenset[int] = frozenset()
+    """Fingerprints of the prompts that it was trained on: see `learning.fingerprint`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

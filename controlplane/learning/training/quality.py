@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from controlplane.learning.fingerprint import fingerprints
 from controlplane.learning.model import ALONG, PPM, Forest, Heads, Learned, Topics
 from controlplane.learning.quality import HARDNESS_USUAL, SCALE, STEEP, suppose
 from controlplane.learning.training.boosting import Grown, Growth, grow
@@ -64,6 +65,7 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
         heads=_heads(lesson, aims, lines, _Places.of(rows, parts, seed)) if rows.shape[1] else None,
         forest=_forest(forest),
         lengths=lengths(lesson),
+        seen=fingerprints(each.tobytes() for each in lesson.embeddings),
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.model import Classification
 from controlplane.learning.artefact import ArtefactInvalid, decode, encode
+from controlplane.learning.fingerprint import fingerprints, known
 from controlplane.learning.model import PPM, Calibration, Experience, Learned, Length
 from controlplane.learning.quality import UNFAMILIAR, outlook
 from controlplane.learning.structure import NAMES, hardness, log2, structure
@@ -194,3 +195,19 @@ def test_logarithms_grow_with_their_number() -> None:
 
 def test_every_place_of_the_structure_has_a_name() -> None:
     assert len(structure(HARD, PLAIN)) == len(NAMES)
+
+
+def test_a_model_knows_which_prompts_it_was_trained_on_and_no_others(learned: Learned) -> None:
+    again = decode(encode(replace(learned, seen=fingerprints([b"one", b"two", b""]))))
+    assert len(again.seen) == 2
+    (first, other) = (Features(embedding=Embedding(encoder="e", values=each)) for each in (b"one", b"three"))
+    assert known(first, again.seen)
+    assert not known(other, again.seen)
+    assert not known(Features(), again.seen)
+
+
+def test_training_notes_what_it_was_trained_on(learned: Learned) -> None:
+    assert all(
+        known(Features(embedding=Embedding(encoder=ENCODER, values=each.tobytes())), learned.seen)
+        for each in lesson().embeddings
+    )
