@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from controlplane.budget.matching import EMPTY, Balances
 from controlplane.decision.deliberation import Deliberation, deliberate
+from controlplane.decision.distribution import distribution, influences
 from controlplane.decision.estimates import costs_nanousd
 from controlplane.decision.explanation import notices, reason_text, steps
 from controlplane.decision.field import estimate
@@ -52,10 +53,17 @@ def explain(
     draw: float,
     balances: Balances = EMPTY,
     indexed: SnapshotIndex | None = None,
+    likely: bool = False,
 ) -> Decision:
-    """The decision that `decide` makes of the same arguments, with every candidate and why not."""
+    """The decision that `decide` makes of the same arguments, with every candidate and why not.
+
+    `likely` adds how likely each model comes first, and what in the request made it so: that takes as long as hundreds of decisions.
+    """
     found = deliberate(request, _indexed(snapshot, indexed), now, draw, balances)
-    return _explained(_conclude(found), found)
+    decision = _explained(_conclude(found), found)
+    if not likely:
+        return decision
+    return replace(decision, distribution=distribution(found), influences=influences(found, balances))
 
 
 def _indexed(snapshot: Snapshot, given: SnapshotIndex | None) -> SnapshotIndex:

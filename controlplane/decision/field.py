@@ -1,7 +1,7 @@
 """Those that may serve a request, with what is expected of each."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import IntEnum
 
@@ -88,6 +88,11 @@ def _lengths(offers: Sequence[Offer], needs: Requirements) -> list[int]:
         mean if mean <= limit and mean <= offer.max_output_tokens else min(limit, offer.max_output_tokens)
         for mean, offer in zip(means, offers, strict=True)
     ]
+
+
+def redrawn(field: Field, shortfalls: Sequence[float], needs: Requirements) -> Field:
+    """The same with other qualities."""
+    return replace(field, shortfalls=shortfalls, tiers=_tiers(field.offers, shortfalls, needs))
 
 
 def estimate(field: Field, place: int, needs: Requirements) -> Estimate:

@@ -225,6 +225,23 @@ class Baseline:
     price: Price
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelShare:
+    """How likely a model is to come first, 0 to 1."""
+
+    model: ModelName
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Influence:
+    """What something in a request, such as `task_type=code`, did to the share of the model that it changed most, -1 to 1."""
+
+    signal: str
+    model: ModelName
+    change: float
+
+
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -234,7 +251,8 @@ class Decision:
     `propensity` is the chance that the first target had to be the first, 0 if there is none.
 
     Written out only if it was asked to explain, or nothing may serve: `candidates`, every deployment of the catalog by name,
-    and `steps`, sentences: which workload and override matched, what set the floor, what had to give way.
+    and `steps`, sentences: which workload and override matched, what set the floor, what had to give way. Only where that is asked
+    for too: `distribution`, how likely each model comes first, and `influences`, what made it so.
 
     `purses` are the accounts of budgets that were looked at, `holds` what one run must hold in them, and `reserved_nanousd` the
     most that all calls of a run may cost together, None where no budget of money applies. `shortages` say which accounts had
@@ -261,3 +279,5 @@ class Decision:
     shortages: tuple[Shortage, ...] = ()
     expected_latency: timedelta = timedelta(0)
     """Where a budget applies: of the first target, or of what would have been it if budgets had room."""
+    distribution: tuple[ModelShare, ...] = ()
+    influences: tuple[Influence, ...] = ()

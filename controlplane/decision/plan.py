@@ -31,9 +31,7 @@ def plan(ranking: Ranking, fallbacks: int, draw: float, *, alone: bool = False, 
     provider. What is left after that is the strategy's choice. `alone`: all targets have the model of the first.
     `stay` is the place that is first unless a half-open one is probed.
     """
-    tiers, left = ranking.field.tiers, ranking.order
-    foremost = tiers[left[0]]
-    peers = [place for place in left if tiers[place] is foremost]
+    left, peers = ranking.order, _foremost(ranking)
     primary, propensity, rest = pick(_first_lots(ranking, peers, stay), draw)
     chosen = [primary]
     if alone:
@@ -44,6 +42,18 @@ def plan(ranking: Ranking, fallbacks: int, draw: float, *, alone: bool = False, 
         following, _chance, rest = pick(_next_lots(ranking, left, chosen), rest)
         chosen.append(following)
     return Plan(places=chosen, propensity=propensity, among=len(peers))
+
+
+def chances(ranking: Ranking, stay: int | None = None) -> Chances:
+    """Who may be first by `plan`, and how likely each is."""
+    return _first_lots(ranking, _foremost(ranking), stay)
+
+
+def _foremost(ranking: Ranking) -> list[int]:
+    """Those that no tier puts behind others."""
+    tiers = ranking.field.tiers
+    foremost = tiers[ranking.order[0]]
+    return [place for place in ranking.order if tiers[place] is foremost]
 
 
 def _first_lots(ranking: Ranking, peers: Sequence[int], stay: int | None) -> Chances:

@@ -218,6 +218,7 @@ class ExplainRoute:
             draw=around.draw(),
             balances=self._balances(),
             indexed=indexed,
+            likely=True,
         )
         return plan, reading
 

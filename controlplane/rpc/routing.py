@@ -126,6 +126,11 @@ class RoutingServicer:
             steps=plan.steps,
             why_not=[why_not(plan, model) for model in request.why_not],
             learned_digest=learned.digest if learned is not None else b"",
+            distribution=[routing_pb2.ModelShare(model=each.model, share=each.share) for each in plan.distribution],
+            influences=[
+                routing_pb2.Influence(signal=each.signal, model=each.model, change=each.change)
+                for each in plan.influences
+            ],
         )
 
     async def Classify(self, request: routing_pb2.ClassifyRequest, call: Call) -> routing_pb2.ClassifyResponse:
