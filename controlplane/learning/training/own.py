@@ -31,7 +31,7 @@ FLOOR = 0.02
 """No deviation between groups is taken to be less: else no data at all could move one away from the others."""
 
 COMMON = 3
-"""Workloads with results of a model, from which something is told of all the others too."""
+"""Workloads with results of a model, from which on they move each other, and all that have none."""
 
 NOISE_CREDIT, NOISE_FLOOR = 20.0, 0.01
 """Results that weigh as much as the belief of how much a single one varies, and the least variance of it."""
@@ -89,8 +89,8 @@ class Spreads:
 def experience(results: Iterable[Result], fresh: AbstractSet[str] = frozenset()) -> Mapping[str, Experience]:
     """What was found, under the names that `experience.key` gives; the same whatever order `results` come in.
 
-    `fresh` are models of which only the catalog's score is known. What all workloads have in common is only told of models with
-    results in COMMON of them: of fewer nobody knows how much of it is their own.
+    `fresh` are models of which only the catalog's score is known. What workloads have in common is only made of results in COMMON
+    of them: of fewer nobody knows how much of it is their own, and none of them moves another.
     """
     cells = _cells(results)
     if not cells:
@@ -102,12 +102,12 @@ def experience(results: Iterable[Result], fresh: AbstractSet[str] = frozenset())
         kinds[workload, model][task] = cell
     found: dict[str, Experience] = {}
     for (workload, model), mine in kinds.items():
-        here = _leaning(by_workload[workload, model], common[model], spreads.workloads)
+        here = _leaning(by_workload[workload, model], *common[model])
         found[key(workload, "", model)] = _told(here, spreads.tasks, mine.values())
         for task, cell in mine.items():
             own = Normal(mean=cell.mean, variance=spreads.noise / cell.worth)
             found[key(workload, task, model)] = _told(_leaning(own, here, spreads.tasks), 0.0, [cell])
-    for model, everywhere in common.items():
+    for model, (everywhere, _) in common.items():
         if sum(who == model for _, who in by_workload) >= COMMON:
             all_of_it = [cell for (_, _, who), cell in cells.items() if who == model]
             found[key("", "", model)] = _told(everywhere, spreads.workloads + spreads.tasks, all_of_it)
@@ -161,21 +161,23 @@ def _spreads(cells: Mapping[Cell, Seen]) -> tuple[Spreads, dict[tuple[str, str],
     by_workload = {place: _mean(those, tasks) for place, those in inner.items()}
     outer = _by_model(by_workload)
     workloads = _between(list(outer.values()), WORKLOADS)
-    models = _around_nothing([_mean(those, workloads) for those in outer.values() if len(those) > 1], MODELS)
+    models = _around_nothing([_mean(those, workloads) for those in outer.values() if len(those) >= COMMON], MODELS)
     return Spreads(noise=noise, tasks=tasks, workloads=workloads, models=models), by_workload
 
 
 def _common(
     by_workload: Mapping[tuple[str, str], Normal], spreads: Spreads, fresh: AbstractSet[str]
-) -> dict[str, Normal]:
-    """What is known of each model over all workloads."""
+) -> dict[str, tuple[Normal, float]]:
+    """What is known of each model over all workloads, and the variance between that and one of them."""
     nothing = Normal(mean=0.0, variance=0.0)
-    return {
-        model: _leaning(
-            _mean(those, spreads.workloads), nothing, spreads.models + (FRESH * FRESH if model in fresh else 0.0)
-        )
-        for model, those in _by_model(by_workload).items()
-    }
+    found = {}
+    for model, those in _by_model(by_workload).items():
+        unsure = spreads.models + (FRESH * FRESH if model in fresh else 0.0)
+        if len(those) < COMMON:
+            found[model] = nothing, spreads.workloads + unsure
+        else:
+            found[model] = _leaning(_mean(those, spreads.workloads), nothing, unsure), spreads.workloads
+    return found
 
 
 def _by_model(by_workload: Mapping[tuple[str, str], Normal]) -> dict[str, list[Normal]]:

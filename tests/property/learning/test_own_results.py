@@ -42,22 +42,32 @@ def of(found: Mapping[str, Experience], workload: str) -> dict[str, Experience]:
     return {name: kept for name, kept in found.items() if name.startswith(f"{workload}|")}
 
 
-@given(here=st.lists(RESULTS, min_size=1, max_size=20), there=st.lists(st.integers(0, 1), min_size=1, max_size=60))
-def test_results_elsewhere_pull_towards_what_is_common_and_no_further(
-    here: Sequence[Result], there: Sequence[int]
+def plain(workload: str, score: float) -> Result:
+    return Result(workload=workload, task="qa", model="small", score=score, expected=0.5)
+
+
+def mean(results: Sequence[Result]) -> float:
+    return sum(one.score - one.expected for one in results) / len(results) * PPM
+
+
+@given(here=st.lists(SHARES, min_size=1, max_size=20), there=st.lists(SHARES, min_size=1, max_size=60))
+def test_another_workload_makes_results_count_more_or_less_but_says_nothing_of_them(
+    here: Sequence[float], there: Sequence[float]
 ) -> None:
-    """A workload's own results and those of all together bound what is kept for it."""
-    mine = [Result(workload="support", task="qa", model="small", score=one.score, expected=0.5) for one in here]
-    others = [
-        Result(workload=f"other-{at % 3}", task="qa", model="small", score=score, expected=0.5)
-        for at, score in enumerate(there)
-    ]
-    kept = experience([*mine, *others])[key("support", "", "small")].shift
-    own = sum(one.score - 0.5 for one in mine) / len(mine) * PPM
-    means = [0.0, own]
-    for name in {one.workload for one in others}:
-        those = [one.score - 0.5 for one in others if one.workload == name]
-        means.append(sum(those) / len(those) * PPM)
+    """What is kept is a part of what was seen here, whatever came of it there."""
+    mine = [plain("support", score) for score in here]
+    kept = experience([*mine, *(plain("search", score) for score in there)])[key("support", "", "small")].shift
+    assert min(0.0, mean(mine)) - 1 <= kept <= max(0.0, mean(mine)) + 1
+
+
+@given(here=st.lists(SHARES, min_size=1, max_size=20), there=st.lists(SHARES, min_size=3, max_size=60))
+def test_many_workloads_pull_towards_what_they_have_in_common_and_no_further(
+    here: Sequence[float], there: Sequence[float]
+) -> None:
+    mine = [plain("support", score) for score in here]
+    others = [[plain(f"other-{at}", score) for score in there[at::3]] for at in range(3)]
+    kept = experience([*mine, *(one for those in others for one in those)])[key("support", "", "small")].shift
+    means = [0.0, mean(mine), *map(mean, others)]
     assert min(means) - 1 <= kept <= max(means) + 1
 
 
