@@ -220,7 +220,13 @@ def _feedback(parts: Parts) -> SubmitFeedback:
 
 def _insights(parts: Parts) -> InsightServicer:
     following = parts.following
-    return InsightServicer(following.reports.report, following.segments, progress=following.progress, clock=parts.clock)
+    return InsightServicer(
+        following.reports.report,
+        following.segments,
+        following.drifts,
+        progress=following.progress,
+        clock=parts.clock,
+    )
 
 
 def _api_keys(parts: Parts) -> ApiKeyCommands:

@@ -29,6 +29,7 @@ from controlplane.classification.custom import load as load_classifier
 from controlplane.classification.semantic_store import RouteFits
 from controlplane.config import Config
 from controlplane.http.ready import Readiness
+from controlplane.insight.drift_watch import DriftWatch
 from controlplane.insight.following import Following
 from controlplane.journal.metrics import watch_journal
 from controlplane.journal.model import Append, Expire
@@ -235,7 +236,10 @@ class ControlPlane:
         with suppress(StoreUnavailable):  # then its refusals will tell
             await self._records.recall(self._budgets(), self._clock())
         self._records.start(
-            self._alerts.run(), self._following.run(), *([self._sharing.run()] if self._sharing else [])
+            self._alerts.run(),
+            self._following.run(),
+            self._drift_watch().run(),
+            *([self._sharing.run()] if self._sharing else []),
         )
         await weights  # which the first caller should not wait for
         port = await self._host.start(self._config.listen)
@@ -349,6 +353,13 @@ class ControlPlane:
             erase=self._eraser.aged,
             retention=self._config.retention,
             on_dropped=lambda kind, count: metrics.count("turnout.dropped", {"turnout.kind": kind}, count),
+        )
+
+    def _drift_watch(self) -> DriftWatch:
+        following, sequencer = self._following, self._records.sequencer
+        metrics = self._telemetry.metrics
+        return DriftWatch(
+            following.drifts, following.alarms, metrics, leading=lambda: sequencer.leading, clock=self._clock
         )
 
     def _budgets(self) -> Sequence[Budget]:

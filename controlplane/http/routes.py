@@ -86,6 +86,12 @@ ROUTES = (
     ),
     Route(
         verb="GET",
+        path="/v1/drift",
+        method=f"{_INSIGHT}/GetDrift",
+        does="Tell whether the mix of requests, the confidence and the quality of each workload are still as they were.",
+    ),
+    Route(
+        verb="GET",
         path="/v1/budget",
         method=f"{_BUDGET}/ListBudgets",
         does="List accounts of budgets with what is left of them.",

@@ -6,7 +6,8 @@ shift that matters and one that is no chance.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -54,7 +55,8 @@ class Subject:
 class Drift:
     """How it is with a subject. `band` is None where it is UNKNOWN; while there is an alarm it is the one in which that ends.
 
-    `recent`, `reference`: how many requests, or judgements of quality, it follows from.
+    `recent`, `reference`: how many requests, or judgements of quality, it follows from. `since`: when an alarm that was there before
+    began.
     """
 
     subject: Subject
@@ -63,6 +65,7 @@ class Drift:
     recent: int
     reference: int
     detail: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +104,14 @@ class Tuning:
 
 
 def judged(
-    watched: Mapping[Segment, Traffic], held: Container[Subject] = (), tuning: Tuning | None = None
+    watched: Mapping[Segment, Traffic], held: Mapping[Subject, datetime] | None = None, tuning: Tuning | None = None
 ) -> Sequence[Drift]:
     """All subjects: alarms first, then by segment. Of task types only those with enough, and those that are `held`.
 
-    An alarm that is held goes on until the value is well within its band, so that it does not come and go with every look. The
-    chance of a false one is shared among all that is looked at (Bonferroni).
+    Alarms that are held, with when they began, go on until the value is well within its band, so that they do not come and go
+    with every look. The chance of a false one is shared among all that is looked at (Bonferroni).
     """
-    tuned = tuning or Tuning()
+    tuned, held = tuning or Tuning(), held or {}
     asked = [Subject(segment=segment, measure=measure) for segment in watched for measure in _measures(segment)]
     told = {subject for subject in asked if _is_enough(subject, watched[subject.segment], held, tuned)}
     tail = tuned.rate / max(1, len(told))
@@ -119,6 +122,7 @@ def judged(
         for subject in asked
         if subject in told or subject in held or not subject.segment.task_type
     ]
+    found = [replace(each, since=held.get(each.subject)) if each.state is State.ALARM else each for each in found]
     return sorted(found, key=lambda each: (each.state is not State.ALARM, each.subject))
 
 

@@ -18,9 +18,7 @@ def mean_band(traffic: Traffic, of: Of, limits: Limits) -> Band:
     noise = noise_of(groups, recent, of, traffic.days)
     reach = max(limits.least, math.sqrt(limits.reach(noise)))
     detail = f"the mean is {recent.mean:.3f}, where {due:.3f} was due"
-    return Band(
-        value=recent.mean, reference=due, low=max(0.0, due - reach), high=min(1.0, due + reach), detail=detail
-    )
+    return Band(value=recent.mean, reference=due, low=max(0.0, due - reach), high=min(1.0, due + reach), detail=detail)
 
 
 def noise_of(groups: Sequence[Group], recent: Moments, of: Of, days: int) -> Noise:
@@ -50,4 +48,3 @@ def _squares(days: Sequence[Moments]) -> float:
         return 0.0
     mean = added(days).mean
     return sum(day.count * (day.mean - mean) ** 2 for day in days)
-

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 
+from controlplane.insight.drifts import Alarms, Drifts
 from controlplane.insight.facts import Told
 from controlplane.insight.keeping import Keeping, Retention
 from controlplane.insight.projector import Pace, Progress, Projector, Source, progress_of
@@ -43,6 +44,8 @@ class Following:
         self._keeping = Keeping(store.database, erase, clock=clock, retention=retention, on_dropped=on_dropped)
         self.reports = Reports(store.database)
         self.segments = Segments(self.reports)
+        self.alarms = Alarms(store.database)
+        self.drifts = Drifts(self.reports, self.alarms)
 
     async def run(self) -> None:
         """Fold while leading, until cancelled; between two batches drop what is too old, when that is due."""

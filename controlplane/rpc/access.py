@@ -39,7 +39,7 @@ ACCESS: Mapping[str, Rule] = MappingProxyType(
         **_all("audit.v1.AuditService", _READ, "GetDecision", "ListDecisions"),
         **_all("audit.v1.AuditService", _KEYS, "GetCheckpoint", "GetInclusionProof", "GetConsistencyProof"),
         **_all("audit.v1.AuditService", _OPERATE, "ListEntries", "Reconcile", "EraseBodies"),
-        **_all("insight.v1.InsightService", _READ, "GetReport", "GetSegments"),
+        **_all("insight.v1.InsightService", _READ, "GetReport", "GetSegments", "GetDrift"),
         **_all("trust.v1.KeyService", _KEYS, "GetKeySet"),
         **_all("access.v1.ApiKeyService", _OPERATE, "CreateApiKey", "ListApiKeys", "RotateApiKey", "RevokeApiKey"),
         **_all("trust.v1.KeyAdminService", _OPERATE, "PrepareKey", "ActivateKey", "RevokeKey"),

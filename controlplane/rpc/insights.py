@@ -9,9 +9,12 @@ from typing import Protocol, TypeVar
 
 from controlplane.access.model import Role
 from controlplane.insight.contribution import BUCKET
+from controlplane.insight.drift import Drift
+from controlplane.insight.drifts import Comparison
 from controlplane.insight.projector import Progress
 from controlplane.insight.report import DAY, HOUR, Dimension, Filters, Report, Window, window
 from controlplane.insight.segments import HALF_LIFE, Segment
+from controlplane.rpc.drift_codec import comparison_from, drift_messages
 from controlplane.rpc.insight_codec import DIMENSIONS, figures_message, filters_from, row_message, segment_message
 from controlplane.store.protocols import StoreUnavailable
 from turnout.insight.v1 import insight_pb2
@@ -40,13 +43,22 @@ class AsksSegments(Protocol):
         ...
 
 
+class AsksDrift(Protocol):
+    """See Drifts."""
+
+    async def __call__(self, now: datetime, comparison: Comparison) -> Sequence[Drift]:
+        """Everything that is watched. Raises StoreUnavailable."""
+        ...
+
+
 class InsightServicer:
-    """Figures over a window, and what was learned."""
+    """Figures over a window, what was learned, and whether traffic is as it was."""
 
     def __init__(
         self,
         report: AsksReport,
         segments: AsksSegments,
+        drifts: AsksDrift,
         *,
         progress: Callable[[], Awaitable[tuple[Progress, Mapping[str, int]]]],
         clock: Callable[[], datetime],
@@ -54,6 +66,7 @@ class InsightServicer:
         """`progress` tells how far the figures follow the log, and how much of what was dropped."""
         self._report = report
         self._segments = segments
+        self._drifts = drifts
         self._progress = progress
         self._clock = clock
 
@@ -84,6 +97,17 @@ class InsightServicer:
             next_page_token=token,
             half_life=duration(HALF_LIFE),
             progress=await self._message(),
+        )
+
+    async def GetDrift(self, request: insight_pb2.GetDriftRequest, call: Call) -> insight_pb2.GetDriftResponse:
+        """All that is watched of what was asked for: bands are the same whoever asks, so everything is looked at first."""
+        comparison = comparison_from(request)
+        found = await _told(self._drifts(self._clock(), comparison))
+        return insight_pb2.GetDriftResponse(
+            drifts=drift_messages(found, request, _only(call)),
+            progress=await self._message(),
+            recent=duration(timedelta(days=comparison.recent)),
+            reference=duration(timedelta(days=comparison.reference)),
         )
 
     def _window(self, request: insight_pb2.GetReportRequest) -> Window:

@@ -4,10 +4,11 @@ from turnout_cli.api_keys import key
 from turnout_cli.app import app
 from turnout_cli.audit import audit
 from turnout_cli.budget import budget
+from turnout_cli.calibrate import calibrate
 from turnout_cli.catalog import catalog
 from turnout_cli.decisions import decision, decisions
 from turnout_cli.evaluation.app import evaluate
-from turnout_cli.figures import feedback, report
+from turnout_cli.figures import drift, feedback, report
 from turnout_cli.keys import keys
 from turnout_cli.learned import learned
 from turnout_cli.store import backup, db, restore
@@ -41,10 +42,12 @@ app.add_typer(
     evaluate, name="eval", help="Measure, on tables with known results, how well requests are understood and routed."
 )
 app.command()(train)
+app.command()(calibrate)
 app.command()(decision)
 app.command()(decisions)
 app.command()(feedback)
 app.command()(report)
+app.command()(drift)
 app.command()(budget)
 app.command()(backup)
 app.command()(restore)

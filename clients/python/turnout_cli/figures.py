@@ -1,4 +1,4 @@
-"""`turnout feedback` and `turnout report`: the commands and their options."""
+"""`turnout feedback`, `turnout report` and `turnout drift`: the commands and their options."""
 
 from pathlib import Path
 from typing import Annotated
@@ -57,6 +57,30 @@ def report(
         )  # fmt: skip
         try:
             return await reports.report(connection(operator=True), asked, out, timeout)
+        except Failure as failure:
+            return fail(told(failure))
+
+    finish(run)
+
+
+def drift(
+    workload: Annotated[list[str] | None, typer.Option(help="Only this workload; repeatable.")] = None,
+    tenant: Annotated[list[str] | None, typer.Option(help="Only this tenant; repeatable.")] = None,
+    recent: Annotated[str, typer.Option(help="The time that is looked at: whole days or weeks, 14d at most.")] = "1d",
+    reference: Annotated[str, typer.Option(help="The time before it, which it is compared with: 7d to 90d.")] = "4w",
+    timeout: Timeout = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Tell whether requests and results are as they were, as the operator; exit with 1 if something left its band."""
+    from turnout_cli import drift as drifts
+
+    async def run() -> int:
+        asked = drifts.Asked(
+            workloads=workload or [], tenants=tenant or [], recent=drifts.span("--recent", recent),
+            reference=drifts.span("--reference", reference), as_json=as_json,
+        )  # fmt: skip
+        try:
+            return await drifts.drift(connection(operator=True), asked, out, timeout)
         except Failure as failure:
             return fail(told(failure))
 

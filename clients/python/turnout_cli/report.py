@@ -35,11 +35,11 @@ class Asked:
     html: Path | None = None
 
 
-def age(text: str) -> timedelta:
-    """`90m`, `24h`, `7d` or `2w`. Raises ValueError."""
+def age(text: str, option: str = "--since") -> timedelta:
+    """`90m`, `24h`, `7d` or `2w`. Raises ValueError, which names the option."""
     found = _AGE.fullmatch(text.strip())
     if not found or int(found[1]) == 0:
-        raise ValueError(f"--since: {text!r} is no span such as 90m, 24h, 7d or 2w")
+        raise ValueError(f"{option}: {text!r} is no span such as 90m, 24h, 7d or 2w")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 

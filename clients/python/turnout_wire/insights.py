@@ -54,6 +54,24 @@ class Insights:
         request = insight_pb2.GetSegmentsRequest(page_size=limit)
         return plain(await self._call("GetSegments", request, insight_pb2.GetSegmentsResponse))
 
+    async def drift(
+        self,
+        *,
+        workloads: Sequence[str] = (),
+        tenants: Sequence[str] = (),
+        recent: timedelta | None = None,
+        reference: timedelta | None = None,
+    ) -> Plain:
+        """Whether traffic is as it was: `drifts`, alarms first. Of `recent` whole days up to now, a day if None, beside those of
+        `reference` before them, four weeks if None.
+        """
+        request = insight_pb2.GetDriftRequest(workloads=workloads, tenants=tenants)
+        if recent is not None:
+            request.recent.FromTimedelta(recent)
+        if reference is not None:
+            request.reference.FromTimedelta(reference)
+        return plain(await self._call("GetDrift", request, insight_pb2.GetDriftResponse))
+
     async def _call(self, method: str, request: Message, response: type[M]) -> M:
         return await self._line.call(f"turnout.insight.v1.InsightService/{method}", request, response)
 

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from controlplane.access.model import Role
+from controlplane.insight.drifts import Alarms, Drifts
 from controlplane.insight.facts import Fact, Place
 from controlplane.insight.keeping import Keeping
 from controlplane.insight.projector import Progress, progress_of
@@ -58,7 +59,11 @@ class Served:
             return await progress_of(rollups, await LOG.size() + 2)
 
         servicer = InsightServicer(
-            reports.report, Segments(reports), progress=progress, clock=lambda: START + timedelta(hours=1)
+            reports.report,
+            Segments(reports),
+            Drifts(reports, Alarms(self.store.database)),
+            progress=progress,
+            clock=lambda: START + timedelta(hours=1),
         )
         descriptor = insight_pb2.DESCRIPTOR.services_by_name["InsightService"]
         access = Access(ACCESS, principal)

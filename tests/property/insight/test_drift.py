@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from tests.support.traffic import Draw, Habits, looks, shifted
 SUPPORT = Segment(tenant="acme", workload="support")
 UNEVEN = Habits(requests=1_000, uneven=0.01, daily=0.02)
 WEEKS = 30
+BEGAN = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def alarms(habits: Habits, weeks: int = WEEKS, seed: int = 1) -> Sequence[int]:
@@ -171,8 +173,10 @@ def test_an_alarm_ends_well_within_its_band_and_not_at_its_edge() -> None:
 
     def now(good: int, *, held: bool) -> State:
         traffic = Traffic(recent=[judged_day(good, 1000 - good)], reference=[judged_day(900, 100)] * 14)
-        found = judged({SUPPORT: traffic}, {subject} if held else ())
-        return next(each.state for each in found if each.subject == subject)
+        found = judged({SUPPORT: traffic}, {subject: BEGAN} if held else {})
+        told = next(each for each in found if each.subject == subject)
+        assert told.since == (BEGAN if held and told.state is State.ALARM else None)
+        return told.state
 
     path = [(840, State.ALARM), (852, State.ALARM), (858, State.ALARM), (862, State.ALARM), (870, State.STEADY)]
     held = False
@@ -187,7 +191,7 @@ def test_an_alarm_of_a_kind_of_work_is_told_though_there_is_too_little_of_it_now
     code = replace(SUPPORT, task_type="code")
     traffic = {code: Traffic(recent=[judged_day(3, 0)], reference=[judged_day(30, 0)] * 14)}
     assert [each.state for each in judged(traffic) if each.subject.measure is Measure.QUALITY] == []
-    held = judged(traffic, {Subject(segment=code, measure=Measure.QUALITY)})
+    held = judged(traffic, {Subject(segment=code, measure=Measure.QUALITY): BEGAN})
     assert [each.state for each in held if each.subject.measure is Measure.QUALITY] == [State.UNKNOWN]
 
 

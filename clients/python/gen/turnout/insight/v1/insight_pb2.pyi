@@ -74,6 +74,62 @@ DIMENSION_TIME: Dimension.ValueType  # 9
 """When it was decided, in buckets."""
 Global___Dimension: _TypeAlias = Dimension  # noqa: Y015
 
+class _DriftMeasure:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DriftMeasureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DriftMeasure.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DRIFT_MEASURE_UNSPECIFIED: _DriftMeasure.ValueType  # 0
+    """Not set."""
+    DRIFT_MEASURE_MIX: _DriftMeasure.ValueType  # 1
+    """The mix of kinds of work and of what they ask, as the population stability index beside the reference."""
+    DRIFT_MEASURE_CONFIDENCE: _DriftMeasure.ValueType  # 2
+    """The mean confidence of classification."""
+    DRIFT_MEASURE_QUALITY: _DriftMeasure.ValueType  # 3
+    """The mean quality by feedback."""
+
+class DriftMeasure(_DriftMeasure, metaclass=_DriftMeasureEnumTypeWrapper):
+    """What is watched."""
+
+DRIFT_MEASURE_UNSPECIFIED: DriftMeasure.ValueType  # 0
+"""Not set."""
+DRIFT_MEASURE_MIX: DriftMeasure.ValueType  # 1
+"""The mix of kinds of work and of what they ask, as the population stability index beside the reference."""
+DRIFT_MEASURE_CONFIDENCE: DriftMeasure.ValueType  # 2
+"""The mean confidence of classification."""
+DRIFT_MEASURE_QUALITY: DriftMeasure.ValueType  # 3
+"""The mean quality by feedback."""
+Global___DriftMeasure: _TypeAlias = DriftMeasure  # noqa: Y015
+
+class _DriftState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DriftStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DriftState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DRIFT_STATE_UNSPECIFIED: _DriftState.ValueType  # 0
+    """Not set."""
+    DRIFT_STATE_STEADY: _DriftState.ValueType  # 1
+    """It is within its band."""
+    DRIFT_STATE_ALARM: _DriftState.ValueType  # 2
+    """It left its band."""
+    DRIFT_STATE_UNKNOWN: _DriftState.ValueType  # 3
+    """There is too little to tell."""
+
+class DriftState(_DriftState, metaclass=_DriftStateEnumTypeWrapper):
+    """Whether something left its band."""
+
+DRIFT_STATE_UNSPECIFIED: DriftState.ValueType  # 0
+"""Not set."""
+DRIFT_STATE_STEADY: DriftState.ValueType  # 1
+"""It is within its band."""
+DRIFT_STATE_ALARM: DriftState.ValueType  # 2
+"""It left its band."""
+DRIFT_STATE_UNKNOWN: DriftState.ValueType  # 3
+"""There is too little to tell."""
+Global___DriftState: _TypeAlias = DriftState  # noqa: Y015
+
 @_typing.final
 class Filter(_message.Message):
     """Which decisions count; what is empty asks for nothing."""
@@ -918,3 +974,178 @@ class Share(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Share: _TypeAlias = Share  # noqa: Y015
+
+@_typing.final
+class GetDriftRequest(_message.Message):
+    """Asks for drift."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOADS_FIELD_NUMBER: _builtins.int
+    TENANTS_FIELD_NUMBER: _builtins.int
+    RECENT_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def workloads(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these workloads; all if none."""
+
+    @_builtins.property
+    def tenants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these tenants; all that the caller may see if none."""
+
+    @_builtins.property
+    def recent(self) -> _duration_pb2.Duration:
+        """The time up to now that is compared with that before: whole days, 14 at most; a day if absent."""
+
+    @_builtins.property
+    def reference(self) -> _duration_pb2.Duration:
+        """The time before it that it is compared with: whole days of UTC, 7 to 90; four weeks if absent. Of another comparison than
+        the usual one no alarm is kept: it neither knows since when there is one, nor lets it end in a narrower band.
+        """
+
+    def __init__(
+        self,
+        *,
+        workloads: _abc.Iterable[_builtins.str] | None = ...,
+        tenants: _abc.Iterable[_builtins.str] | None = ...,
+        recent: _duration_pb2.Duration | None = ...,
+        reference: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recent", b"recent", "reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recent", b"recent", "reference", b"reference", "tenants", b"tenants", "workloads", b"workloads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDriftRequest: _TypeAlias = GetDriftRequest  # noqa: Y015
+
+@_typing.final
+class GetDriftResponse(_message.Message):
+    """Drift."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRIFTS_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    RECENT_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def drifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Drift]:
+        """Alarms first, then by tenant and workload."""
+
+    @_builtins.property
+    def progress(self) -> Global___Progress:
+        """How far figures follow the log."""
+
+    @_builtins.property
+    def recent(self) -> _duration_pb2.Duration:
+        """The time that was compared."""
+
+    @_builtins.property
+    def reference(self) -> _duration_pb2.Duration:
+        """What it was compared with."""
+
+    def __init__(
+        self,
+        *,
+        drifts: _abc.Iterable[Global___Drift] | None = ...,
+        progress: Global___Progress | None = ...,
+        recent: _duration_pb2.Duration | None = ...,
+        reference: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "recent", b"recent", "reference", b"reference"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drifts", b"drifts", "progress", b"progress", "recent", b"recent", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDriftResponse: _TypeAlias = GetDriftResponse  # noqa: Y015
+
+@_typing.final
+class Drift(_message.Message):
+    """One measure of one workload of a tenant, or of one kind of its work. Working days are compared with working days, and weekends
+    with weekends.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    TASK_TYPE_FIELD_NUMBER: _builtins.int
+    MEASURE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    RECENT_COUNT_FIELD_NUMBER: _builtins.int
+    REFERENCE_COUNT_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    """The tenant."""
+    workload: _builtins.str
+    """The workload."""
+    task_type: _catalog_pb2.TaskType.ValueType
+    """The kind of work that it is about; not set if about all."""
+    measure: Global___DriftMeasure.ValueType
+    """The measure."""
+    state: Global___DriftState.ValueType
+    """Whether it left its band."""
+    value: _builtins.float
+    """What it is lately. This and the band are absent where the state is unknown."""
+    reference: _builtins.float
+    """What was due, as the same kind of days were before; 0 for a mix, which is compared with itself."""
+    low: _builtins.float
+    """Where its band begins. While there is an alarm that is kept, the band is the narrower one in which it ends."""
+    high: _builtins.float
+    """Where its band ends."""
+    recent_count: _builtins.int
+    """Requests, or judged answers, that `value` follows from."""
+    reference_count: _builtins.int
+    """Those that `reference` follows from."""
+    detail: _builtins.str
+    """In one sentence, for people."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """When the alarm began; absent if there is none, or none is kept."""
+
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        workload: _builtins.str = ...,
+        task_type: _catalog_pb2.TaskType.ValueType = ...,
+        measure: Global___DriftMeasure.ValueType = ...,
+        state: Global___DriftState.ValueType = ...,
+        value: _builtins.float | None = ...,
+        reference: _builtins.float | None = ...,
+        low: _builtins.float | None = ...,
+        high: _builtins.float | None = ...,
+        recent_count: _builtins.int = ...,
+        reference_count: _builtins.int = ...,
+        detail: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_high", b"_high", "_low", b"_low", "_reference", b"_reference", "_value", b"_value", "high", b"high", "low", b"low", "reference", b"reference", "since", b"since", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_high", b"_high", "_low", b"_low", "_reference", b"_reference", "_value", b"_value", "detail", b"detail", "high", b"high", "low", b"low", "measure", b"measure", "recent_count", b"recent_count", "reference", b"reference", "reference_count", b"reference_count", "since", b"since", "state", b"state", "task_type", b"task_type", "tenant", b"tenant", "value", b"value", "workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__high: _TypeAlias = _typing.Literal["high"]  # noqa: Y015
+    _WhichOneofArgType__high: _TypeAlias = _typing.Literal["_high", b"_high"]  # noqa: Y015
+    _WhichOneofReturnType__low: _TypeAlias = _typing.Literal["low"]  # noqa: Y015
+    _WhichOneofArgType__low: _TypeAlias = _typing.Literal["_low", b"_low"]  # noqa: Y015
+    _WhichOneofReturnType__reference: _TypeAlias = _typing.Literal["reference"]  # noqa: Y015
+    _WhichOneofArgType__reference: _TypeAlias = _typing.Literal["_reference", b"_reference"]  # noqa: Y015
+    _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
+    _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__high) -> _WhichOneofReturnType__high | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__low) -> _WhichOneofReturnType__low | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reference) -> _WhichOneofReturnType__reference | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
+
+Global___Drift: _TypeAlias = Drift  # noqa: Y015

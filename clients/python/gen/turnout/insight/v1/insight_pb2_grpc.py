@@ -46,6 +46,11 @@ class InsightServiceStub:
                 request_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetSegmentsRequest.SerializeToString,
                 response_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetSegmentsResponse.FromString,
                 _registered_method=True)
+        self.GetDrift = channel.unary_unary(
+                '/turnout.insight.v1.InsightService/GetDrift',
+                request_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftRequest.SerializeToString,
+                response_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftResponse.FromString,
+                _registered_method=True)
 
 
 class InsightServiceServicer:
@@ -67,6 +72,13 @@ class InsightServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDrift(self, request, context):
+        """Whether requests or results are still as they were: each workload's latest days beside the weeks before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InsightServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -79,6 +91,11 @@ def add_InsightServiceServicer_to_server(servicer, server):
                     servicer.GetSegments,
                     request_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetSegmentsRequest.FromString,
                     response_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetSegmentsResponse.SerializeToString,
+            ),
+            'GetDrift': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDrift,
+                    request_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftRequest.FromString,
+                    response_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -137,6 +154,33 @@ class InsightService:
             '/turnout.insight.v1.InsightService/GetSegments',
             turnout_dot_insight_dot_v1_dot_insight__pb2.GetSegmentsRequest.SerializeToString,
             turnout_dot_insight_dot_v1_dot_insight__pb2.GetSegmentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDrift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/turnout.insight.v1.InsightService/GetDrift',
+            turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftRequest.SerializeToString,
+            turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftResponse.FromString,
             options,
             channel_credentials,
             insecure,

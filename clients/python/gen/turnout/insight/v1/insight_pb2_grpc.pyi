@@ -39,6 +39,8 @@ class InsightServiceStub:
     """Figures over a window, in all and by group."""
     GetSegments: _grpc.UnaryUnaryMultiCallable[_insight_pb2.GetSegmentsRequest, _insight_pb2.GetSegmentsResponse]
     """What was learned of each model at each kind of work; what is older counts less."""
+    GetDrift: _grpc.UnaryUnaryMultiCallable[_insight_pb2.GetDriftRequest, _insight_pb2.GetDriftResponse]
+    """Whether requests or results are still as they were: each workload's latest days beside the weeks before."""
 
 @_typing.type_check_only
 class InsightServiceAsyncStub(InsightServiceStub):
@@ -51,6 +53,8 @@ class InsightServiceAsyncStub(InsightServiceStub):
     """Figures over a window, in all and by group."""
     GetSegments: _aio.UnaryUnaryMultiCallable[_insight_pb2.GetSegmentsRequest, _insight_pb2.GetSegmentsResponse]  # type: ignore[assignment]
     """What was learned of each model at each kind of work; what is older counts less."""
+    GetDrift: _aio.UnaryUnaryMultiCallable[_insight_pb2.GetDriftRequest, _insight_pb2.GetDriftResponse]  # type: ignore[assignment]
+    """Whether requests or results are still as they were: each workload's latest days beside the weeks before."""
 
 class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
     """Figures over decisions, receipts and feedback. They follow the audit log, about a second behind. A caller sees its own tenant,
@@ -72,5 +76,13 @@ class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_insight_pb2.GetSegmentsResponse, _abc.Awaitable[_insight_pb2.GetSegmentsResponse]]:
         """What was learned of each model at each kind of work; what is older counts less."""
+
+    @_abc_1.abstractmethod
+    def GetDrift(
+        self,
+        request: _insight_pb2.GetDriftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_insight_pb2.GetDriftResponse, _abc.Awaitable[_insight_pb2.GetDriftResponse]]:
+        """Whether requests or results are still as they were: each workload's latest days beside the weeks before."""
 
 def add_InsightServiceServicer_to_server(servicer: InsightServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
