@@ -61,6 +61,7 @@ class ImportQualityModel:
             imported_at=around.clock(),
             imported_by=by,
             workloads=workloads(learned.experience),
+            calibrations=learned.calibrations,
         )
         try:
             await around.book.keep(model, content)

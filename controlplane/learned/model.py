@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from controlplane.learning.model import Calibration
+
 MOST = 64
 """Models that are kept, and activations that can be gone back on."""
 
@@ -25,6 +27,7 @@ class Kept:
     imported_at: datetime
     imported_by: str
     workloads: tuple[str, ...] = ()
+    calibrations: tuple[Calibration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from controlplane.learned.model import Change, Kept, Shelf
+from controlplane.learning.artefact import calibration_from
 
 
 def to_json(shelf: Shelf) -> bytes:
@@ -22,6 +24,7 @@ def to_json(shelf: Shelf) -> bytes:
                 "imported_at": one.imported_at.isoformat(),
                 "imported_by": one.imported_by,
                 "workloads": list(one.workloads),
+                "calibrations": [asdict(each) for each in one.calibrations],
             }
             for one in shelf.kept
         ],
@@ -65,6 +68,7 @@ def _kept(form: Mapping[str, Any]) -> Kept:
         imported_at=datetime.fromisoformat(form["imported_at"]),
         imported_by=form["imported_by"],
         workloads=tuple(form.get("workloads", ())),
+        calibrations=tuple(map(calibration_from, form.get("calibrations", ()))),
     )
 
 

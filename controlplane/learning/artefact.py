@@ -131,12 +131,13 @@ def _decoded(content: bytes) -> Learned:
                 for name, (shift, spread, results) in header["experience"].items()
             }
         ),
-        calibrations=tuple(map(_calibration, header["calibrations"])),
+        calibrations=tuple(map(calibration_from, header["calibrations"])),
         seen=frozenset(columns[-1].tolist()),
     )
 
 
-def _calibration(said: Mapping[str, Any]) -> Calibration:
+def calibration_from(said: Mapping[str, Any]) -> Calibration:
+    """The calibration that `asdict` was given. Raises KeyError, TypeError or ValueError if it is none."""
     prices = tuple((into, out) for into, out in said["prices"])
     return Calibration(**{**said, "models": tuple(said["models"]), "prices": prices})
 

@@ -10,6 +10,7 @@ from controlplane.learned.commands import (
     Shown,
 )
 from controlplane.learned.model import Change
+from controlplane.learning.model import Calibration
 from turnout.audit.v1 import record_pb2
 from turnout.catalog.v1 import catalog_pb2
 from turnout_wire.times import timestamp
@@ -39,6 +40,20 @@ def quality_model_message(shown: Shown) -> catalog_pb2.QualityModel:
         active=shown.active,
         unfit=shown.unfit,
         workloads=model.workloads,
+        calibrations=map(_calibration_message, model.calibrations),
+    )
+
+
+def _calibration_message(found: Calibration) -> catalog_pb2.Calibration:
+    return catalog_pb2.Calibration(
+        workload=found.workload,
+        reference=found.reference,
+        within_ppm=found.within_ppm,
+        confidence_ppm=found.confidence_ppm,
+        worth_nanousd=found.worth_nanousd,
+        models=found.models,
+        prompts=found.prompts,
+        loss_ppm=found.loss_ppm,
     )
 
 

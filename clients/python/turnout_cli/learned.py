@@ -169,6 +169,12 @@ def _show_one(model: "QualityModelFacts") -> None:
     _line(f"models: {', '.join(model.models) or 'none, by the scores of the catalog'}")
     if model.workloads:
         _line(f"own results of the workloads: {', '.join(model.workloads)}")
+    for found in model.calibrations:
+        _line(
+            f"calibrated for {found.workload}: at most {found.within_ppm / 10_000:g} points below {found.reference} with "
+            f"{found.confidence_ppm / 10_000:g} % confidence, where a good answer is worth ${found.worth_nanousd / 1e9:.2g}, "
+            f"by {found.prompts:,} prompts, of {', '.join(found.models)}"
+        )
 
 
 def _line(text: str) -> None:

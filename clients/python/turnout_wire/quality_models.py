@@ -11,10 +11,24 @@ from turnout_wire.control_line import ControlLine, M
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationFacts:
+    """What a good answer must be worth for a workload's target of quality; `loss_ppm` is how far below the reference the prompts were."""
+
+    workload: str
+    reference: str
+    within_ppm: int
+    confidence_ppm: int
+    worth_nanousd: int
+    models: tuple[str, ...]
+    prompts: int
+    loss_ppm: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QualityModelFacts:
     """A quality model; `unfit` says why the control plane cannot use it, empty if it can.
 
-    `workloads` are those whose own results it has learned from.
+    `workloads` are those whose own results it has learned from, `calibrations` the targets that were found for workloads.
     """
 
     digest: str
@@ -27,6 +41,7 @@ class QualityModelFacts:
     imported_at: datetime
     imported_by: str
     workloads: tuple[str, ...]
+    calibrations: tuple[CalibrationFacts, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,4 +114,18 @@ def _facts(model: catalog_pb2.QualityModel) -> QualityModelFacts:
         imported_at=model.imported_at.ToDatetime(tzinfo=UTC),
         imported_by=model.imported_by,
         workloads=tuple(model.workloads),
+        calibrations=tuple(map(_calibration, model.calibrations)),
+    )
+
+
+def _calibration(found: catalog_pb2.Calibration) -> CalibrationFacts:
+    return CalibrationFacts(
+        workload=found.workload,
+        reference=found.reference,
+        within_ppm=found.within_ppm,
+        confidence_ppm=found.confidence_ppm,
+        worth_nanousd=found.worth_nanousd,
+        models=tuple(found.models),
+        prompts=found.prompts,
+        loss_ppm=found.loss_ppm,
     )
