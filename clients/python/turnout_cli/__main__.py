@@ -5,6 +5,7 @@ from turnout_cli.app import app
 from turnout_cli.audit import audit
 from turnout_cli.budget import budget
 from turnout_cli.calibrate import calibrate
+from turnout_cli.calibrate import calibrate
 from turnout_cli.catalog import catalog
 from turnout_cli.decisions import decision, decisions
 from turnout_cli.evaluation.app import evaluate
@@ -42,6 +43,7 @@ app.add_typer(
     evaluate, name="eval", help="Measure, on tables with known results, how well requests are understood and routed."
 )
 app.command()(train)
+app.command()(calibrate)
 app.command()(calibrate)
 app.command()(decision)
 app.command()(decisions)

@@ -21,8 +21,8 @@ def draw(report: Report | PoolReport, folder: Path) -> list[Path]:
     written: list[Path] = []
     for name, across, up, lines in _plots(report):
         path = folder / f"{name}.svg"
-        path.write_text(_svg(across, up, lines), encoding="utf-8")
-        written += [path, *_png(folder / f"{name}.png", across, up, lines)]
+        path.write_text(as_svg(across, up, lines), encoding="utf-8")
+        written += [path, *as_png(folder / f"{name}.png", across, up, lines)]
     return written
 
 
@@ -47,7 +47,8 @@ def _bounds(lines: Lines) -> tuple[float, float, float, float]:
     return float(across.min()), float(across.max()), min(0.0, float(up.min())), float(up.max())
 
 
-def _svg(across: str, up: str, lines: Lines) -> str:
+def as_svg(across: str, up: str, lines: Lines) -> str:
+    """Lines as an SVG document, with the names of both axes."""
     left, right, low, high = _bounds(lines)
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
@@ -76,7 +77,7 @@ def _svg(across: str, up: str, lines: Lines) -> str:
     return "\n".join([*drawn, "</svg>\n"])
 
 
-def _png(path: Path, across: str, up: str, lines: Lines) -> list[Path]:
+def as_png(path: Path, across: str, up: str, lines: Lines) -> list[Path]:
     """The same as a picture; nothing if matplotlib is not installed."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
