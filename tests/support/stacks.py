@@ -112,6 +112,7 @@ async def site(
     variables: Mapping[str, str] | None = None,
     log_level: str = "info",
     more: Mapping[str, object] | None = None,
+    jobs: int = 0,
 ) -> AsyncIterator[Site]:
     """Start everything in `folder` on ports that the system gives, and end it all.
 
@@ -129,6 +130,7 @@ async def site(
             environment=environment(**(variables or {})),
             workers=workers,
             log_level=log_level,
+            jobs=jobs,
         )
         stack = await start_stack(processes, settings)
         yield Site(folder=folder, processes=processes, settings=settings, sandbox=sandbox, stack=stack)

@@ -97,6 +97,9 @@ def up(
             help="Port of the first worker's gateway for SDKs; the worker's plus 100 if absent.", min=0, max=65535
         ),
     ] = None,
+    jobs: Annotated[
+        int, typer.Option(help="Requests that a worker classifies at a time, if a policy asks a model.", min=0, max=64)
+    ] = 4,
     local_url: Annotated[str, typer.Option(help="An OpenAI-compatible server, such as http://127.0.0.1:8080/v1.")] = "",
     local_model: Annotated[str, typer.Option(help="The model's name at that server.")] = "default",
     sandbox: Annotated[
@@ -124,7 +127,7 @@ def up(
     settings = StackSettings(
         state=folder, catalog=catalog, environment=environment(), workers=workers, control_port=control_port,
         http_port=http_port if http_port is not None else control_port and control_port % 65535 + 1,
-        worker_port=worker_port, dev=dev,
+        worker_port=worker_port, dev=dev, jobs=jobs,
         gateway_port=gateway_port if gateway_port is not None else worker_port and (worker_port + 100) % 65536,
     )  # fmt: skip
     finish(lambda: run_up(settings, out, as_json=as_json, sandbox=sandbox, local=local))

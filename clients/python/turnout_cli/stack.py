@@ -22,7 +22,7 @@ class StackSettings:
 
     `http_port` None means that the control plane serves nothing over HTTP, `gateway_port` None the same of the workers.
     `allow_networks` are those of this machine and nearby where providers may be. `dev` asks callers for
-    no tokens.
+    no tokens. Each worker classifies `jobs` requests at a time for the control plane, where a policy asks a language model.
     """
 
     state: Path
@@ -38,6 +38,7 @@ class StackSettings:
     log_level: str = "info"
     dev: bool = False
     allow_networks: tuple[str, ...] = LOOPBACK
+    jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,7 @@ def _worker(settings: StackSettings, control: str, number: int) -> Program:
             *("--token-file", str(settings.state / "tokens" / "worker")),
             *("--worker", f"worker-{number}"),
             *("--log-level", settings.log_level),
+            *("--jobs", str(settings.jobs)),
             *gateway,
             *_dev(settings),
             *(word for network in settings.allow_networks for word in ("--allow-network", network)),

@@ -12,7 +12,7 @@ import pytest_asyncio
 from tests.support.stacks import Site, alive, entries, logged, site
 from turnout_cli.processes import Processes, Running
 from turnout_cli.stack import start_stack
-from turnout_client import Client, Delta, StreamBroken, TurnoutError, Unavailable
+from turnout_client import Classification, Client, Delta, StreamBroken, TurnoutError, Unavailable
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -109,3 +109,52 @@ async def begun_alone(running: Site, processes: Processes) -> tuple[int, asyncio
     async with nobody, asyncio.timeout(60):
         await called.wait()
     return port, worker
+
+
+NOBODY = "no worker takes jobs; start one with --jobs"
+ASKING = {"llm": {"workload": "classifying", "below": 1, "timeout": "30s"}}
+LLM: dict[str, object] = {
+    "policies": [
+        {"name": "economy", "strategy": {"kind": "fixed", "models": [QUICK]}, "classifiers": ["rules", ASKING]},
+        {
+            "name": "slow",
+            "strategy": {"kind": "fixed", "models": [SLOW]},
+            "limits": {"fallbacks": 0, "max_attempts": 1},
+            "classifiers": ["rules"],
+        },
+    ],
+    "workloads": [
+        {
+            "name": "classifying",
+            "owner": "platform",
+            "policy": "slow",
+            "baseline": SLOW,
+            "when": {"features": ["of nobody"]},
+        },
+        {"name": "default", "owner": "platform", "policy": "economy", "baseline": "gpt-4o"},
+    ],
+}
+
+
+async def classified(client: Client) -> Classification:
+    """What a request is taken for once a worker is there that could be asked."""
+    while (found := await client.classify("Tell me about the moon, please.")).rungs[-1].silence == NOBODY:
+        pass
+    return found
+
+
+async def test_a_worker_that_is_killed_while_it_classifies_leaves_the_answer_to_the_rules(tmp_path: Path) -> None:
+    async with (
+        site(tmp_path, workers=1, models={SLOW: PROFILE}, more=LLM, jobs=1) as running,
+        running.client() as client,
+    ):
+        asked = asyncio.create_task(classified(client))
+        await running.called(1)
+        (worker,) = running.stack.workers
+        worker.kill()
+        found = await asked
+    assert found.classifier == "rules"
+    assert [(rung.classifier, rung.silence) for rung in found.rungs] == [
+        ("rules", ""),
+        ("llm", "the worker that was asked is gone"),
+    ]
