@@ -1,5 +1,6 @@
 """The use cases of routing that give no decision: read, explain, classify."""
 
+import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -211,7 +212,9 @@ class ExplainRoute:
         reading = await self._read.thoroughly(ask, self._around.snapshot(), told=True)
         around = self._around
         indexed = around.index(reading.snapshot)
-        plan = explain(
+        # Many decisions in one: others go on meanwhile.
+        plan = await asyncio.to_thread(
+            explain,
             reading.request,
             reading.snapshot,
             now=around.clock(),

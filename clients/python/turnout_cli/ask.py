@@ -125,6 +125,7 @@ def show_explanation(explanation: Explanation, console: Console) -> None:
     candidates = sorted(explanation.candidates, key=_order)
     _show_eligible([candidate for candidate in candidates if not candidate.exclusion], console)
     _show_excluded([candidate for candidate in candidates if candidate.exclusion], console)
+    _show_shares(explanation, console)
     if explanation.plan:
         console.print(
             f"[bold green]{explanation.plan.targets[0].model}[/bold green]: {escape(explanation.plan.reason)}"
@@ -159,6 +160,27 @@ def _show_eligible(candidates: Sequence[Candidate], console: Console) -> None:
         )
     if candidates:
         console.print(table)
+
+
+BAR = 30
+"""Characters of a bar that stands for all."""
+
+
+def _show_shares(explanation: Explanation, console: Console) -> None:
+    """How likely each model comes first, as bars, and what moved that; nothing where it is sure and nothing moved it."""
+    shares, influences = explanation.distribution, explanation.influences
+    if len(shares) > 1:
+        console.print("comes first, as uncertain as quality is:")
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column("model", overflow="fold")
+        table.add_column("share", justify="right", no_wrap=True)
+        table.add_column("bar", no_wrap=True, style="green")
+        for each in shares:
+            table.add_row(f"  {escape(each.model)}", f"{each.share:.0%}", "█" * round(each.share * BAR))
+        console.print(table)
+    if influences:
+        told = ", ".join(f"{each.signal} → {each.model} {100 * each.change:+.0f} points" for each in influences)
+        console.print(f"[dim]moved by {escape(told)}[/dim]", highlight=False)
 
 
 def _show_excluded(candidates: Sequence[Candidate], console: Console) -> None:

@@ -45,7 +45,15 @@ from turnout_client.errors import (
     TurnoutError,
     Unavailable,
 )
-from turnout_client.explanation import Candidate, Classification, Explanation, Rung, Signal
+from turnout_client.explanation import (
+    Candidate,
+    Classification,
+    Explanation,
+    Influence,
+    ModelShare,
+    Rung,
+    Signal,
+)
 from turnout_client.options import ChatLike, ChatOptions, ClassifyOptions, RouteOptions
 from turnout_client.pool import Patience
 from turnout_client.rotation import Rest
@@ -106,8 +114,10 @@ __all__ = [
     "FeedbackLabel",
     "Finish",
     "FinishReason",
+    "Influence",
     "InvalidRequest",
     "Limits",
+    "ModelShare",
     "NoEligibleTarget",
     "NotAuthenticated",
     "NotFound",

@@ -83,11 +83,30 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelShare:
+    """How likely a model is to come first, 0 to 1."""
+
+    model: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Influence:
+    """What something in a request, such as `task_type=code`, did to the share of the model that it changed most, -1 to 1."""
+
+    signal: str
+    model: str
+    change: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """What would be decided, and why. `plan` is None if nothing is eligible.
 
     `quality_floor` is the least quality asked for, 0 to 1, and `floor_source` who asked: complexity, override, request.
     `quality_model` is the digest of what quality was expected by, in hexadecimal; empty where the catalog's scores are.
+    `distribution` is how likely each model comes first if qualities are as uncertain as they are, the likeliest first;
+    `influences` are what made it so, the strongest first.
     """
 
     plan: Plan | None
@@ -99,3 +118,5 @@ class Explanation:
     why_not: tuple[str, ...]
     snapshot_version: int
     quality_model: str = ""
+    distribution: tuple[ModelShare, ...] = ()
+    influences: tuple[Influence, ...] = ()

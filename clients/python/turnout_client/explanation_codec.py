@@ -2,7 +2,15 @@
 
 from turnout.routing.v1 import routing_pb2
 from turnout_client.decision_codec import complexity, domain, plan, task_type
-from turnout_client.explanation import Candidate, Classification, Explanation, Rung, Signal
+from turnout_client.explanation import (
+    Candidate,
+    Classification,
+    Explanation,
+    Influence,
+    ModelShare,
+    Rung,
+    Signal,
+)
 from turnout_client.words import Exclusion, reader
 from turnout_wire.conversation import features_from_proto
 
@@ -22,6 +30,10 @@ def explanation(message: routing_pb2.ExplainRouteResponse) -> Explanation:
         why_not=tuple(message.why_not),
         snapshot_version=message.snapshot_version,
         quality_model=message.learned_digest.hex(),
+        distribution=tuple(ModelShare(model=each.model, share=each.share) for each in message.distribution),
+        influences=tuple(
+            Influence(signal=each.signal, model=each.model, change=each.change) for each in message.influences
+        ),
     )
 
 

@@ -107,6 +107,7 @@ async def test_a_request_is_explained_with_and_without_its_cover(rest: Rest) -> 
         assert status == 200, body
         assert {one["deployment"] for one in body["candidates"]} == {"first/small", "second/large"}
         assert len(body["why_not"]) == 1
+        assert sum(one["share"] for one in body["distribution"]) == pytest.approx(1.0)
 
 
 async def test_models_are_listed_and_found(rest: Rest) -> None:
