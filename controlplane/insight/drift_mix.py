@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TypeVar
 
 from controlplane.insight.band import Band, Limits, Noise, between, weights
@@ -105,11 +106,14 @@ def _free(days: Sequence[Sequence[int]]) -> float:
 def _directions(rows: Sequence[Sequence[float]]) -> float:
     """How many independent directions days differ in: (Σλ)² / Σλ² of their covariance's eigenvalues (Satterthwaite 1946).
 
-    By the products of days, which have the same eigenvalues. Of few days it is too small, and the tail rather too long.
+    By the products of days or of slots, whichever are fewer: both have the same eigenvalues. Of few days it is too small, and the
+    tail rather too long.
     """
-    trace = sum(value * value for row in rows for value in row)
-    square = sum(_product(one, other) ** 2 for one in rows for other in rows)
-    return max(1.0, trace * trace / square) if square > 0 else 1.0
+    vectors = min(rows, list(zip(*rows, strict=True)), key=len)
+    lengths = [_product(one, one) for one in vectors]
+    crossed = sum(_product(one, other) ** 2 for one, other in combinations(vectors, 2))
+    square = sum(length * length for length in lengths) + 2 * crossed
+    return max(1.0, sum(lengths) ** 2 / square) if square > 0 else 1.0
 
 
 def _product(one: Sequence[float], other: Sequence[float]) -> float:

@@ -5,7 +5,7 @@ import math
 _TINY = 1e-300
 _TERMS = 500
 _CLOSE = 1e-12
-_STEPS = 40
+_STEPS = 26
 _LEAST, _MOST = math.log(1e-4), math.log(1e12)
 
 

@@ -1,93 +1,95 @@
-"""Traffic of segments drawn day by day: requests of kinds, their confidence and what was said of them."""
+"""A deployment in simulation: it decides, is told how good answers were, learns from all of that, and decides by it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from controlplane.insight.drift import Segment
-from controlplane.insight.traffic import Day, Moments, Traffic
+from controlplane.catalog.load import load
+from controlplane.catalog.model import Complexity, TaskType
+from controlplane.classification.model import Classification
+from controlplane.decision.engine import decide
+from controlplane.decision.index import SnapshotIndex, index
+from controlplane.decision.model import Origin, Request
+from controlplane.learning.model import PPM, Learned
+from controlplane.learning.quality import outlook
+from controlplane.learning.training.own import Result, experience, nothing_learned
+from controlplane.snapshot.model import Catalog, Snapshot
+from tests.support.backbone import deployment, document, model, replaced
+from tests.support.catalogs import NOW, snapshot
+from turnout_features.model import Features
 
-KINDS = (
-    ("qa", "simple"), ("qa", "moderate"), ("chat", "simple"), ("code", "moderate"), ("code", "complex"),
-    ("summarization", "simple"), ("extraction", "moderate"), ("reasoning", "expert"),
-)  # fmt: skip
-SHARES = (0.3, 0.2, 0.16, 0.12, 0.08, 0.07, 0.05, 0.02)
-WEEK = 7
+USUAL = Features(last_user_tokens=60, input_tokens=64, characters=300)
+QA = Classification(
+    task_type=TaskType.QA, complexity=Complexity.MODERATE, domain=None, confidence=0.9, classifier="rules"
+)
+BASE = nothing_learned("reading")
 
+ROUND = 10
+"""Requests of each workload between two trainings."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
-    """How a workload's days are. `uneven`: how much days differ beyond chance, as the correlation of two requests of a day in
-    kind, and as the standard deviation of a day's mean; `weekend`: how much of the mix is another one then.
-    """
-
-    requests: float = 1_000.0
-    uneven: float = 0.0
-    daily: float = 0.0
-    weekend: float = 0.0
-    shares: tuple[float, ...] = SHARES
-    confidence: float = 0.8
-    quality: float = 0.85
-    judged: float = 0.1
-
-
-class Draw:
-    """Draws days, the same for the same seed."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = np.random.default_rng(seed)
-
-    def day(self, habits: Habits, weekday: int) -> Day:
-        """A day; 5 and 6 are the weekend."""
-        weekend = weekday % WEEK >= 5
-        shares = np.array(habits.shares)
-        if weekend:
-            shares = (1 - habits.weekend) * shares + habits.weekend * shares[::-1]
-        if habits.uneven:
-            shares = self._random.dirichlet(shares * (1 / habits.uneven - 1))
-        counts = self._random.multinomial(self._random.poisson(habits.requests), shares)
-        mix = {kind: int(count) for kind, count in zip(KINDS, counts, strict=True) if count}
-        size = int(counts.sum())
-        return Day(
-            weekend=weekend,
-            mix=mix,
-            confidence=self._spread(size, habits.confidence, habits.daily),
-            quality=self._votes(int(self._random.binomial(size, habits.judged)), habits.quality, habits.daily),
-        )
-
-    def days(self, habits: Habits, count: int) -> list[Day]:
-        """Days one after the other, a Monday first."""
-        return [self.day(habits, number) for number in range(count)]
-
-    def _level(self, mean: float, daily: float) -> float:
-        return float(np.clip(mean + daily * self._random.normal(), 0.01, 0.99))
-
-    def _spread(self, count: int, mean: float, daily: float) -> Moments:
-        level = self._level(mean, daily)
-        values = self._random.beta(6 * level, 6 * (1 - level), count)
-        return Moments(count=count, total=float(values.sum()), squares=float((values * values).sum()))
-
-    def _votes(self, count: int, mean: float, daily: float) -> Moments:
-        good = float(self._random.binomial(count, self._level(mean, daily)))
-        return Moments(count=count, total=good, squares=good)
+Truth = Mapping[tuple[str, str], float]
+"""The share of good answers by workload and model."""
 
 
-def looks(days: Mapping[Segment, Sequence[Day]], reference: int = 28) -> Sequence[Mapping[Segment, Traffic]]:
-    """What is watched on each day that has so many before it: that day beside them."""
-    length = min(map(len, days.values()))
-    return [
-        {
-            segment: Traffic(recent=[found[last]], reference=found[last - reference : last])
-            for segment, found in days.items()
-        }
-        for last in range(reference, length)
-    ]
+@cache
+def catalog(folder: Path) -> Catalog:
+    """Three models at rising prices, two workloads that take the cheapest which is good enough."""
+    far = "http://127.0.0.1:1"
+    names = {"small": (1, 0.95), "middle": (5, 0.95), "large": (10, 0.99)}
+    whole = document(
+        far,
+        models=[model(name, usd, quality) for name, (usd, quality) in names.items()],
+        deployments=[deployment(name, "first", far) for name in names],
+        workloads=[
+            {"name": "support", "owner": "care", "policy": "cheap", "baseline": "large", "when": {"features": ["s"]}},
+            {"name": "search", "owner": "platform", "policy": "cheap", "baseline": "large"},
+        ],
+        policies=[{"name": "cheap", "strategy": "cheapest"}],
+    )
+    return load(replaced(folder / "turnout.yaml", whole))
 
 
-def shifted(habits: Habits, share: float, source: int = 0, target: int = 4) -> Habits:
-    """The same with `share` of the requests of one kind instead of another."""
-    shares = list(habits.shares)
-    shares[source] -= share
-    shares[target] += share
-    return replace(habits, shares=tuple(shares))
+@dataclass(slots=True, kw_only=True)
+class Deployment:
+    """It answers as `truth` has it; `answered` are the models that did, by workload, in order."""
+
+    catalog: Catalog
+    truth: Truth
+    chance: np.random.Generator
+    learned: Learned | None = None
+    results: list[Result] = field(default_factory=list)
+    answered: dict[str, list[str]] = field(default_factory=lambda: {"support": [], "search": []})
+
+    def go_on(self, rounds: int, *, learns: bool = True) -> None:
+        """Serve so many rounds, and train after each."""
+        for _ in range(rounds):
+            shown = snapshot(replace(self.catalog, learned=self.learned))
+            ready = index(shown)
+            for at in range(2 * ROUND):
+                self._serve(("support", "search")[at % 2], shown, ready)
+            if learns:
+                self.learn()
+
+    def learn(self) -> None:
+        """Train on everything that was ever said."""
+        found = experience(self.results, frozenset({"small", "middle", "large"}))
+        self.learned = replace(BASE, experience=found)
+
+    def _serve(self, workload: str, shown: Snapshot, ready: SnapshotIndex) -> None:
+        features = replace(USUAL, last_user_tokens=int(self.chance.integers(20, 400)))
+        origin = Origin(feature="s" if workload == "support" else "")
+        request = Request(features=features, classification=QA, origin=origin, tenant="acme", key="app")
+        made = decide(request, shown, now=NOW, draw=float(self.chance.random()), indexed=ready)
+        assert made.workload == workload
+        self.answered[workload].append(str(made.targets[0].model))
+        self.say(workload, self.answered[workload][-1], features)
+
+    def say(self, workload: str, name: str, features: Features = USUAL) -> None:
+        """What somebody says of an answer of `name`."""
+        score = float(self.chance.random() < self.truth[workload, name])
+        usual = dict(self.catalog.models)[name].quality_for(QA.task_type)  # type: ignore[index]
+        expected = outlook(BASE, features, QA).of(name, usual).quality / PPM
+        self.results.append(Result(workload=workload, task="qa", model=name, score=score, expected=expected))
