@@ -53,10 +53,10 @@ def encode(learned: Learned) -> bytes:
         "heads": None if heads is None else _heads_header(heads),
     }
     told = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    columns = [learned.base, learned.spread, forest.features, forest.thresholds, forest.leaves]
+    columns: list[NDArray[Any]] = [learned.base, learned.spread, forest.features, forest.thresholds, forest.leaves]
     columns += [forest.directions, forest.starts]
     if heads is not None:
-        columns += [heads.weights, heads.offsets]
+        columns += [heads.weights, heads.offsets, np.log2(heads.scales)]
         columns += [] if heads.topics is None else [heads.topics.starts, heads.topics.tables, heads.topics.values]
     columns.append(np.array(sorted(learned.seen), dtype=np.int64))
     numbers = b"".join(np.ascontiguousarray(column).astype("<i8").tobytes() for column in columns)
@@ -95,10 +95,10 @@ def _decoded(content: bytes) -> Learned:
     bags, directions = header["bags"], header["directions"]
     shapes: list[Sequence[int]] = [
         (len(models),), (len(models),),
-        (DEPTH, trees), (DEPTH, trees), (2, LEAVES * trees), (directions, len(models)), (bags * directions,),
+        (DEPTH, trees), (DEPTH, trees), (LEAVES * trees,), (directions, len(models) + 1), (bags * directions,),
     ]  # fmt: skip
     if heads is not None:
-        shapes += [heads["shape"], heads["shape"][:1]]
+        shapes += [heads["shape"], heads["shape"][:1], heads["shape"][:1]]
         if heads["topics"] is not None:
             _, tables, subjects, kinds = heads["topics"]
             shapes += [(tables,), (kinds,), (subjects, kinds)]
@@ -156,9 +156,10 @@ def _columns(numbers: bytes, shapes: Sequence[Sequence[int]]) -> list[NDArray[np
 def _heads(header: Mapping[str, Any], columns: Sequence[NDArray[np.int64]]) -> Heads:
     return Heads(
         encoder=str(header["encoder"]),
-        weights=columns[0].astype(np.float64),
+        weights=columns[0].astype(np.float32),
         offsets=columns[1].astype(np.float64),
-        topics=None if header["topics"] is None else _topics(header["topics"][0], columns[2:]),
+        scales=np.exp2(columns[2].astype(np.float64)),
+        topics=None if header["topics"] is None else _topics(header["topics"][0], columns[3:]),
         centres=header["centres"],
         strange=float(header["strange"]),
         familiar=float(header["familiar"]),
@@ -166,9 +167,12 @@ def _heads(header: Mapping[str, Any], columns: Sequence[NDArray[np.int64]]) -> H
 
 
 def _topics(first: int, columns: Sequence[NDArray[np.int64]]) -> Topics:
+    starts, tables, values = columns[:3]
+    counts = np.diff(starts, append=len(values))
     return Topics(
         first=first,
-        starts=columns[0].astype(np.intp),
-        tables=columns[1].astype(np.intp),
-        values=columns[2].astype(np.float64),
+        starts=starts.astype(np.intp),
+        of=np.arange(len(starts)).repeat(counts),
+        tables=tables.astype(np.intp),
+        values=values.astype(np.float64),
     )

@@ -6,8 +6,8 @@ from hashlib import sha256
 from controlplane.catalog.model import Complexity, Domain, TaskType
 from controlplane.classification.model import Classification
 from controlplane.learning.experience import experienced
-from controlplane.learning.model import Experience, Learned
-from controlplane.learning.quality import HARDNESS_USUAL, SCALE, falls
+from controlplane.learning.model import ALONG, Experience, Learned
+from controlplane.learning.quality import HARDNESS_USUAL, falls
 from controlplane.learning.structure import NAMES, structure
 from turnout_features.model import Features
 
@@ -31,7 +31,7 @@ def reading() -> str:
         for domain in (None, *Domain)
     ]
     own = experienced(700_000, 90_000, Experience(shift=-120_000, spread=30_000, results=40))
-    said = json.dumps([NAMES, seen, SCALE, HARDNESS_USUAL, [falls(usual, 300) for usual in (100_000, 700_000)], own])
+    said = json.dumps([NAMES, seen, ALONG, HARDNESS_USUAL, [falls(usual, 300) for usual in (100_000, 700_000)], own])
     return f"reading-{sha256(said.encode()).hexdigest()[:12]}"
 
 

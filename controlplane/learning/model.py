@@ -7,9 +7,14 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout_wire.quick import quick
+
 Whole = NDArray[np.int64]
 Exact = NDArray[np.float64]
 """Whole numbers under 2**53, as floats: sums and products of such are exact, in whatever order a machine takes them."""
+
+Straight = NDArray[np.float32]
+"""Whole numbers whose products with an embedding are below 2**24."""
 
 PPM = 1_000_000
 DEPTH = 3
@@ -17,32 +22,44 @@ LEAVES = 1 << DEPTH
 ALONG = 1 << 16
 """The length of a direction."""
 
+LONGEST = 400
+"""More than the length of any embedding: its two parts are 256 long each, but for rounding."""
+
+STRAIGHT = (1 << 24) // LONGEST - 1
+"""The greatest length of a row of weights."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topics:
     """Subjects of all tables. The line `first` and those after it say how likely each is; a table's begin at each of `starts`.
 
     `values` (subjects x kinds of results) say how models do on them, in thousandths, 0 for results of other tables; `tables` (kinds)
-    numbers the table that each kind of result is of.
+    numbers the table that each kind of result is of, `of` (subjects) the one that each subject is of.
     """
 
     first: int
     starts: NDArray[np.intp]
+    of: NDArray[np.intp]
     tables: NDArray[np.intp]
     values: Exact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heads:
-    """Straight-line predictions from an embedding: `weights` (heads x dimensions), `offsets` (heads), both whole numbers.
+    """Straight-line predictions from an embedding: `weights` (heads x dimensions) and `offsets` (heads), whole numbers, both in parts
+    of 2 to the power of `scales` (heads).
+
+    No row of weights is longer than STRAIGHT and no embedding longer than LONGEST, so that whatever part of a product is summed
+    first stays below 2**24 (Cauchy-Schwarz), and is exact in a 32-bit float on every machine.
 
     `encoder` names what makes the embeddings; the last `centres` rows are places where the texts of training lie, and how near a
     request is to the nearest tells how familiar it is: not at all up to `strange`, fully from `familiar` on.
     """
 
     encoder: str
-    weights: Exact
+    weights: Straight
     offsets: Exact
+    scales: Exact
     topics: Topics | None
     centres: int
     strange: float
@@ -53,9 +70,9 @@ class Heads:
 class Forest:
     """Trees that ask the same three questions on each way down (oblivious trees, as in CatBoost, arXiv 1706.09516).
 
-    `features` and `thresholds` (3 x trees): a feature above its threshold answers yes. `leaves` (2 x 8 trees): the height along the
-    tree's direction, and what is added to models that were not in training, both in millionths; the first is multiplied by
-    `directions` (directions x models), whose unit is ALONG. Trees were grown in `bags` equal parts, each on its own sample of
+    `features` and `thresholds` (3 x trees): a feature above its threshold answers yes. `leaves` (8 trees): the height along the tree's
+    direction, in millionths, to be multiplied by that of `directions` (directions x models + 1), whose unit is ALONG; the last column
+    is for models that were not in training. Trees were grown in `bags` equal parts, each on its own sample of
     prompts, one part after the other; in each, those of one direction follow each other, and begin at `starts` (bags x directions).
     """
 
@@ -72,8 +89,8 @@ class Forest:
         return cls(
             features=np.zeros((DEPTH, 1), dtype=np.intp),
             thresholds=np.zeros((DEPTH, 1)),
-            leaves=np.zeros((2, LEAVES)),
-            directions=np.zeros((1, models)),
+            leaves=np.zeros(LEAVES),
+            directions=np.zeros((1, models + 1)),
             starts=np.zeros(1, dtype=np.intp),
             bags=1,
         )
@@ -149,6 +166,7 @@ class Learned:
     """Fingerprints of the prompts that it was trained on: see `learning.fingerprint`."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
     """The chance that an answer is good enough, and between what it lies with nine chances in ten; all in millionths."""

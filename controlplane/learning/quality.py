@@ -2,16 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add
 
 import numpy as np
 
 from controlplane.classification.model import Classification
 from controlplane.learning.experience import experienced, nearest
-from controlplane.learning.model import ALONG, LEAVES, PPM, Exact, Forest, Heads, Learned, Prospect, Topics, Whole
+from controlplane.learning.model import (
+    ALONG,
+    LEAVES,
+    LONGEST,
+    PPM,
+    Exact,
+    Forest,
+    Heads,
+    Learned,
+    Prospect,
+    Topics,
+    Whole,
+)
 from controlplane.learning.structure import structure
 from turnout_features.model import Features
+from turnout_wire.quick import quick
 
-SCALE = 1 << 20
 WORST, BEST = 10_000, 990_000
 """Nothing is certain: bounds of a quality, in millionths."""
 
@@ -25,19 +38,21 @@ UNFAMILIAR = 120_000
 """The deviation of what is said of a text unlike any in training, in millionths."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What is expected of one request. `shifts` is how much better or worse each model of training does on it than usual.
+    """What is expected of one request. `shifts` is how much better or worse each model of training does on it than usual, and `bases`
+    what is usual.
 
-    `common` is that of a model that was not in training; `doubts` and `doubt` are their deviations. All in millionths; `trust`,
-    how far the words were listened to, in thousandths. `workload` and `task` are those that own results are looked up by.
+    `doubts` are the deviations of both together. The last of `shifts` and of `doubts` is of a model that was not in training. All in
+    millionths; `trust`, how far the words were listened to, in thousandths. `workload` and `task` are those that own results are
+    looked up by.
     """
 
     learned: Learned
+    bases: Sequence[int]
     shifts: Sequence[int]
     doubts: Sequence[int]
-    common: int
-    doubt: int
     hard: int
     trust: int
     workload: str
@@ -45,14 +60,14 @@ class Outlook:
 
     def of(self, model: str, prior: float) -> Prospect:
         """The prospect of `model`; `prior` is its quality by the catalog, which holds where nothing was learned of it."""
-        at = self.learned.models.get(model.lower())
-        if at is None:
-            usual, shift, doubt = round(prior * PPM), self.common, self.doubt
-        else:
-            usual, shift, doubt = int(self.learned.base[at]), self.shifts[at], self.doubts[at]
-        quality = min(BEST, max(WORST, usual + shift - falls(usual, self.hard)))
+        at = self.learned.models.get(model.lower(), -1)
+        usual = self.bases[at] if at >= 0 else round(prior * PPM)
+        quality = usual + self.shifts[at] - falls(usual, self.hard)
+        quality = WORST if quality < WORST else BEST if quality > BEST else quality
         own = nearest(self.learned.experience, self.workload, self.task, model) if self.learned.experience else None
-        return _prospect(quality, doubt) if own is None else _prospect(*experienced(quality, doubt, own))
+        if own is None:
+            return _prospect(quality, self.doubts[at])
+        return _prospect(*experienced(quality, self.doubts[at], own))
 
 
 def falls(usual: int, hard: int) -> int:
@@ -65,18 +80,18 @@ def outlook(learned: Learned, features: Features, found: Classification, workloa
     plain = structure(features, found)
     said, trust = _said(learned.heads, features)
     strangeness = UNFAMILIAR * (1000 - trust) // 1000
-    added, apart = _nothing(learned)
+    doubts = (learned.spread + strangeness).tolist()
+    doubts.append(strangeness + UNFAMILIAR // 2)
+    shifts = [0] * len(doubts)
     if trust:
-        told: Exact = np.concatenate([np.array(plain, dtype=np.float64), said])
-        added, apart = _sums(learned.forest, told)
-    deviations = apart[:-1] * trust // 1000 + learned.spread + strangeness
-    shifts = (added * trust // 1000).tolist()
+        added, apart = _sums(learned.forest, np.array([*plain, *said], dtype=np.float64), trust)
+        shifts = added.tolist()
+        doubts = list(map(add, doubts, apart.tolist()))
     return Outlook(
         learned=learned,
-        shifts=shifts[:-1],
-        doubts=deviations.tolist(),
-        common=shifts[-1],
-        doubt=int(apart[-1]) * trust // 1000 + strangeness + UNFAMILIAR // 2,
+        bases=learned.base.tolist(),
+        shifts=shifts,
+        doubts=doubts,
         hard=plain[-1],
         trust=trust,
         workload=workload,
@@ -84,54 +99,50 @@ def outlook(learned: Learned, features: Features, found: Classification, workloa
     )
 
 
-def _said(heads: Heads | None, features: Features) -> tuple[Exact, int]:
+def _said(heads: Heads | None, features: Features) -> tuple[Sequence[float], int]:
     """What the lines say of the embedding, and how far they are to be trusted, in thousandths."""
     if heads is None:
-        return np.empty(0), 1000
+        return (), 1000
     embedding = features.embedding
     if embedding is None or embedding.encoder != heads.encoder or len(embedding.values) != heads.weights.shape[1]:
-        return np.empty(0), 0
-    values = np.frombuffer(embedding.values, dtype=np.int8).astype(np.float64)
-    lines = np.floor((heads.weights @ values + heads.offsets) / SCALE)
+        return (), 0
+    values = np.frombuffer(embedding.values, dtype=np.int8).astype(np.float32)
+    if values.dot(values) > LONGEST * LONGEST:
+        return (), 0
+    lines: Exact = np.floor((heads.weights.dot(values) + heads.offsets) / heads.scales)
     near = float(lines[-heads.centres :].max())
     trust = (near - heads.strange) * 1000 // (heads.familiar - heads.strange)
-    said = lines[: -heads.centres]
-    if heads.topics is not None:
-        said = np.concatenate([said, suppose(said[None, :], heads.topics)[0]])
+    said: list[float] = lines[: -heads.centres].tolist()
+    if heads.topics is not None and trust > 0:
+        said += suppose(lines, heads.topics).tolist()
     return said, int(min(1000.0, max(0.0, trust)))
 
 
 def suppose(lines: Exact, topics: Topics) -> Exact:
-    """How models do on the subjects that prompts (by row) seem to be of, in thousandths: those near the likeliest count, by the
-    square of how near. Whole numbers all the way: squares keep clear of what a float cannot hold, and no exponential is needed.
+    """How models do on the subjects that prompts (the last axis is lines) seem to be of, in thousandths: those near the likeliest
+    count, by the square of how near. Whole numbers all the way: squares keep clear of what a float cannot hold, and no
+    exponential is needed.
     """
-    likely = lines[:, topics.first : topics.first + len(topics.values)]
-    highest = np.maximum.reduceat(likely, topics.starts, axis=1)
-    counts = np.diff(topics.starts, append=len(topics.values))
-    near = np.maximum(0.0, 8 * likely - 4 * highest.repeat(counts, axis=1))
+    likely = lines[..., topics.first : topics.first + len(topics.values)]
+    highest = np.maximum.reduceat(likely, topics.starts, axis=-1)
+    near = np.maximum(2 * likely - highest.take(topics.of, axis=-1), 0.0)
     weights = near * near
-    total = np.maximum(1.0, np.add.reduceat(weights, topics.starts, axis=1))
-    found: Exact = np.floor((weights @ topics.values) / total[:, topics.tables])
-    return found
+    total = np.add.reduceat(weights, topics.starts, axis=-1)
+    return np.floor(weights.dot(topics.values) / np.maximum(total, 1.0).take(topics.tables, axis=-1))
 
 
-def _nothing(learned: Learned) -> tuple[Whole, Whole]:
-    zeros = np.zeros(len(learned.base) + 1, dtype=np.int64)
-    return zeros, zeros
-
-
-def _sums(forest: Forest, told: Exact) -> tuple[Whole, Whole]:
-    """What the trees add for each model, and in the last place for others; and how far their bags are apart."""
+def _sums(forest: Forest, told: Exact, trust: int) -> tuple[Whole, Whole]:
+    """What the trees add for each model, and in the last place for others; and how far their bags are apart. Both by `trust`."""
     yes = (told.take(forest.features) > forest.thresholds).view(np.uint8)
-    places = np.arange(0, forest.leaves.shape[1], LEAVES) + (yes[0] << 2 | yes[1] << 1 | yes[2])
-    heights = np.add.reduceat(forest.leaves.take(places, axis=1), forest.starts, axis=1).reshape(2, forest.bags, -1)
-    bags = np.concatenate([heights[0] @ forest.directions / ALONG, heights[1].sum(axis=1, keepdims=True)], axis=1)
-    whole = np.floor(bags).astype(np.int64)
-    apart = (whole.max(axis=0) - whole.min(axis=0)) * forest.bags // 8
-    return whole.sum(axis=0), apart
+    places = np.arange(0, len(forest.leaves), LEAVES)
+    places += yes[0] << 2 | yes[1] << 1 | yes[2]
+    heights = np.add.reduceat(forest.leaves.take(places), forest.starts).reshape(forest.bags, -1)
+    bags = np.floor(heights.dot(forest.directions) * (trust / (1000 * ALONG))).astype(np.int64)
+    return bags.sum(axis=0), (bags.max(axis=0) - bags.min(axis=0)) * forest.bags // 8
 
 
 def _prospect(quality: int, deviation: int) -> Prospect:
-    middle = min(BEST, max(WORST, quality))
+    middle = WORST if quality < WORST else BEST if quality > BEST else quality
     reach = 1645 * deviation // 1000
-    return Prospect(quality=middle, low=max(0, middle - reach), high=min(PPM, middle + reach))
+    low, high = middle - reach, middle + reach
+    return Prospect(quality=middle, low=low if low > 0 else 0, high=high if high < PPM else PPM)

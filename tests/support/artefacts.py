@@ -31,5 +31,12 @@ def artefact(shares: Mapping[str, float], *, version: str = "", encoder: str = "
 
 def _silent(encoder: str) -> Heads:
     return Heads(
-        encoder=encoder, weights=np.zeros((1, 8)), offsets=np.zeros(1), topics=None, centres=1, strange=0, familiar=1000
+        encoder=encoder,
+        weights=np.zeros((1, 8), dtype=np.float32),
+        offsets=np.zeros(1),
+        scales=np.ones(1),
+        topics=None,
+        centres=1,
+        strange=0,
+        familiar=1000,
     )

@@ -39,7 +39,9 @@ class Growth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grown:
-    """Trees as `learning.model.Forest` has them, tree by tree: leaves (trees x 8 x 2) as shares, directions of length 1."""
+    """Trees as `learning.model.Forest` has them, tree by tree: leaves (trees x 8) as shares; directions of length 1, with
+    the mean over the table's models in one more column.
+    """
 
     features: NDArray[np.intp]
     thresholds: Matrix
@@ -51,10 +53,11 @@ class Grown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Direction:
-    """A way in which results of a table differ: weights of models, of length 1."""
+    """A way in which results of a table differ: weights of models, of length 1, and their mean over the models of the table."""
 
     table: int
     weights: Matrix
+    common: float
     trees: int
 
 
@@ -89,8 +92,8 @@ def grow(features: Matrix, residuals: Matrix, tables: Whole, growth: Growth, see
             seen = _Seen(wanted=left[rows] @ weights, weights=known[rows] @ (weights * weights))
             asked, cuts = _questions(binned, rows, seen, growth, rng)
             leaf = _leaf(features, asked, cuts)
-            values = _values(leaf[rows], seen, left[rows], known[rows], growth) * growth.rate
-            left -= values[leaf, :1] * weights * known
+            values = _values(leaf[rows], seen, growth) * growth.rate
+            left -= values[leaf][:, None] * weights * known
             by_direction[number].append((asked, cuts, values / growth.bags))
         grown += [tree for those in by_direction for tree in those]
     counts = [each.trees for each in directions] * growth.bags
@@ -98,7 +101,7 @@ def grow(features: Matrix, residuals: Matrix, tables: Whole, growth: Growth, see
         features=np.array([asked for asked, _, _ in grown], dtype=np.intp).reshape(-1, DEPTH),
         thresholds=np.array([cuts for _, cuts, _ in grown]).reshape(-1, DEPTH),
         leaves=np.array([values for _, _, values in grown]),
-        directions=np.array([each.weights for each in directions]),
+        directions=np.array([[*each.weights, each.common] for each in directions]),
         starts=np.concatenate([[0], np.cumsum(counts[:-1])]).astype(np.intp),
         bags=growth.bags,
     )
@@ -119,7 +122,11 @@ def _directions(residuals: Matrix, tables: Whole, growth: Growth) -> list[_Direc
         for axis in principal:
             weights = np.zeros(residuals.shape[1])
             weights[present] = axis
-            found.append(_Direction(table=table, weights=weights, trees=max(1, each // len(principal))))
+            found.append(
+                _Direction(
+                    table=table, weights=weights, common=float(axis.mean()), trees=max(1, each // len(principal))
+                )
+            )
     return found
 
 
@@ -187,9 +194,7 @@ def _leaf(features: Matrix, asked: Sequence[int], cuts: Sequence[float]) -> Whol
     return found
 
 
-def _values(leaf: Whole, seen: _Seen, left: Matrix, known: NDArray[np.bool_], growth: Growth) -> Matrix:
-    """For each leaf the mean of what is left along the direction, and that over all models, both held back."""
-    along = np.bincount(leaf, seen.wanted, LEAVES) / (np.bincount(leaf, seen.weights, LEAVES) + growth.shrink)
-    means = left.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-    common = np.bincount(leaf, means, LEAVES) / (np.bincount(leaf, minlength=LEAVES) + growth.shrink)
-    return np.stack([along, common], axis=1)
+def _values(leaf: Whole, seen: _Seen, growth: Growth) -> Matrix:
+    """For each leaf the mean of what is left along the direction, held back."""
+    means: Matrix = np.bincount(leaf, seen.wanted, LEAVES) / (np.bincount(leaf, seen.weights, LEAVES) + growth.shrink)
+    return means

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controlplane.learning.fingerprint import fingerprints
-from controlplane.learning.model import ALONG, PPM, Forest, Heads, Learned, Topics
-from controlplane.learning.quality import HARDNESS_USUAL, SCALE, STEEP, suppose
+from controlplane.learning.model import ALONG, PPM, STRAIGHT, Forest, Heads, Learned, Topics
+from controlplane.learning.quality import HARDNESS_USUAL, STEEP, suppose
 from controlplane.learning.training.boosting import Grown, Growth, grow
 from controlplane.learning.training.lengths import lengths
 from controlplane.learning.training.lesson import Lesson
@@ -25,6 +25,9 @@ UNIT = 1000
 """Lines predict shares in this many parts."""
 
 CENTRES = 32
+
+FINEST = float(1 << 30)
+"""The greatest scale of a row of weights."""
 
 SHRINK = 20.0
 """Prompts that weigh as much as the whole table, where a subject's mean is taken."""
@@ -154,6 +157,7 @@ def _topics(lesson: Lesson, aims: Matrix, used: NDArray[np.bool_]) -> Topics | N
     return Topics(
         first=aims.shape[1],
         starts=starts.astype(np.intp),
+        of=np.arange(len(starts)).repeat(counts),
         tables=np.array(kinds, dtype=np.intp),
         values=np.round(block * UNIT),
     )
@@ -209,10 +213,14 @@ class _Places:
 def _heads(lesson: Lesson, aims: Matrix, lines: Lines, about: _Places) -> Heads:
     weights = np.concatenate([lines.weights.T * UNIT, about.centres * UNIT]) / 127.0
     offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about.centres))])
+    most = STRAIGHT - weights.shape[1] ** 0.5
+    lengths = np.maximum(np.linalg.norm(weights, axis=1), most / FINEST)
+    scales = np.exp2(np.floor(np.log2(most / lengths)))
     return Heads(
         encoder=lesson.encoder,
-        weights=np.round(weights * SCALE),
-        offsets=np.round(offsets * SCALE),
+        weights=np.round(weights * scales[:, None]).astype(np.float32),
+        offsets=np.round(offsets * scales),
+        scales=scales,
         topics=_topics(lesson, aims, np.ones(len(lesson), dtype=bool)),
         centres=len(about.centres),
         strange=about.strange,
@@ -224,7 +232,7 @@ def _forest(grown: Grown) -> Forest:
     return Forest(
         features=np.ascontiguousarray(grown.features.T),
         thresholds=np.ascontiguousarray(np.floor(grown.thresholds).T),
-        leaves=np.round(grown.leaves.reshape(-1, 2).T * PPM),
+        leaves=np.round(grown.leaves.ravel() * PPM),
         directions=np.round(grown.directions * ALONG),
         starts=grown.starts,
         bags=grown.bags,
