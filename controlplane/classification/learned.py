@@ -1,8 +1,9 @@
 """The learned rung: what texts and structures like this one turned out to be, together with what the rules say."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import timedelta
-from math import exp, log
+from math import exp
 
 import numpy as np
 
@@ -11,8 +12,11 @@ from controlplane.classification import structural
 from controlplane.classification.heads import (
     COMPLEXITY_ROWS,
     DOMAIN_ROWS,
+    SURE_ROW,
     TASK_ROWS,
     UNIT,
+    WIDEST,
+    Calibration,
     Heads,
     Numbers,
 )
@@ -34,8 +38,17 @@ TOLD = 2
 FAINT = 0.05
 """Logits below which a feature is not worth naming."""
 
+Places = tuple[int, int]
+"""Rows of a task type and of a complexity."""
+
+_FAINT = FAINT * UNIT
 _DOMAIN_VOTES = len(TASKS) + len(COMPLEXITIES)
-_CERTAIN = 30.0
+_ROWS = (range(TASK_ROWS.start, TASK_ROWS.stop), range(COMPLEXITY_ROWS.start, COMPLEXITY_ROWS.stop))
+_BESIDE = {row: [other for other in rows if other != row] for rows in _ROWS for row in rows}
+_VOTES_FOR = (
+    {row: f"task_type={TASKS[row]}" for row in _ROWS[0]},
+    {row: f"complexity={COMPLEXITIES[row - COMPLEXITY_ROWS.start]}" for row in _ROWS[1]},
+)
 
 
 class ByLearned:
@@ -50,8 +63,10 @@ class ByLearned:
 
     def __init__(self, heads: Heads) -> None:
         self._heads = heads
-        told = [*structural.NAMES, *heads.signals]
-        self._names = [""] * heads.dimensions + [f"learned.{name}" for name in told]
+        size = heads.dimensions
+        self._names = [f"learned.{name}" for name in (*structural.NAMES, *heads.signals)]
+        self._text = np.ascontiguousarray(heads.weights[:, :size])
+        self._others = np.ascontiguousarray(heads.weights[:, size:].T)
 
     def __call__(
         self, features: Features, _rule_set: RuleSet, hint: Hint, earlier: Classification | None
@@ -64,62 +79,59 @@ class ByLearned:
             return Silence("the features have no embedding")
         if reason := _foreign(embedding, heads):
             return Silence(reason)
-        inputs = vector(features, embedding, heads)
-        totals = heads.weights @ inputs + heads.bias + heads.votes * _votes(earlier.votes)
-        tasks, complexities = totals[TASK_ROWS].tolist(), totals[COMPLEXITY_ROWS].tolist()
-        task, task_chance = winner(tasks, heads.calibration.task_temperature)
-        complexity, complexity_chance = winner(complexities, heads.calibration.complexity_temperature)
-        if hint.task_type:
-            task, task_chance = TASKS.index(hint.task_type), 1.0
-        if hint.complexity:
-            complexity, complexity_chance = COMPLEXITIES.index(hint.complexity), 1.0
-        won = (task, COMPLEXITY_ROWS.start + complexity)
-        next_best = (_second(tasks, task), COMPLEXITY_ROWS.start + _second(complexities, complexity))
-        text, rest = self._moved(inputs, won, next_best)
-        moved = self._told(f"task_type={TASKS[task]}", text[0], rest[0])
-        moved += self._told(f"complexity={COMPLEXITIES[complexity]}", text[1], rest[1])
+        text = self._text @ np.frombuffer(embedding.values, np.int8).astype(np.float64)
+        places, values = others(features, heads)
+        parts = self._others.take(places, axis=0) * np.array(values, np.float64)[:, None]
+        votes = _votes(earlier.votes)
+        totals = (text + np.add.reduce(parts, axis=0) + heads.bias + heads.votes * votes).tolist()
+        won = _won(totals, hint)
+        next_best = _next_best(totals, won)
         return Classification(
-            task_type=TASKS[task],
-            complexity=COMPLEXITIES[complexity],
-            domain=_domain(totals[DOMAIN_ROWS].tolist()),
-            confidence=joint(task_chance, complexity_chance, heads),
+            task_type=TASKS[won[0]],
+            complexity=COMPLEXITIES[won[1] - COMPLEXITY_ROWS.start],
+            domain=_domain(totals[DOMAIN_ROWS]),
+            confidence=confidence(totals, won, next_best, votes, hint, heads.calibration),
             classifier="hint" if hint.task_type and hint.complexity else self.name,
-            signals=(*earlier.signals, *moved),
+            signals=(*earlier.signals, *self._moved(text, parts, places, won, next_best)),
             votes=earlier.votes,
         )
 
     def _moved(
-        self, inputs: Numbers, won: tuple[int, int], next_best: tuple[int, int]
-    ) -> tuple[list[float], list[list[tuple[float, int]]]]:
-        """What spoke for the answers against the next best, beside the votes of the rules: the text, and the other inputs."""
-        weights, size = self._heads.weights, self._heads.dimensions
-        parts = (weights.take(won, axis=0) - weights.take(next_best, axis=0)) * inputs
-        filled = inputs[size:].nonzero()[0] + size
-        places = filled.tolist()
-        rest = [list(zip(values, places, strict=True)) for values in parts.take(filled, axis=1).tolist()]
-        return np.add.reduce(parts[:, :size], axis=1).tolist(), rest
-
-    def _told(self, votes_for: str, text: float, rest: list[tuple[float, int]]) -> list[Signal]:
-        """The text, and TOLD of the inputs that weigh most, in logits."""
-        rest.sort()
-        most = sorted(rest[:TOLD] + rest[TOLD:][-TOLD:], key=_size, reverse=True)[:TOLD]
-        found = [("learned.text", text)] + [(self._names[place], part) for part, place in most]
-        return [
-            Signal(name=name, votes_for=votes_for, weight=round(part / UNIT, 3))
-            for name, part in found
-            if abs(part) >= FAINT * UNIT
-        ]
+        self, text: Numbers, parts: Numbers, places: Sequence[int], won: Places, next_best: Places
+    ) -> list[Signal]:
+        """What spoke for the answers against the next best, beside the votes of the rules: the text, and other inputs."""
+        found: list[Signal] = []
+        by_input = (parts.take(won, axis=1) - parts.take(next_best, axis=1)).T.tolist()
+        for axis, (row, other, each) in enumerate(zip(won, next_best, by_input, strict=True)):
+            votes_for = _VOTES_FOR[axis][row]
+            if abs(part := float(text[row] - text[other])) >= _FAINT:
+                found.append(Signal(name="learned.text", votes_for=votes_for, weight=round(part / UNIT, 3)))
+            for part, place in sorted(zip(each, places, strict=True), key=_size, reverse=True)[:TOLD]:
+                if abs(part) >= _FAINT:
+                    weight = round(part / UNIT, 3)
+                    found.append(Signal(name=self._names[place], votes_for=votes_for, weight=weight))
+        return found
 
 
 def _size(part: tuple[float, int]) -> float:
     return abs(part[0])
 
 
-def _second(totals: Sequence[float], won: int) -> int:
-    """The place of the largest beside the winner."""
-    others = [*totals]
-    others[won] = float("-inf")
-    return others.index(max(others))
+def _won(totals: Sequence[float], hint: Hint) -> Places:
+    """The rows of the answers: what the caller says, else the first with the most."""
+    tasks, complexities = totals[TASK_ROWS], totals[COMPLEXITY_ROWS]
+    task = TASKS.index(hint.task_type) if hint.task_type else tasks.index(max(tasks))
+    complexity = COMPLEXITIES.index(hint.complexity) if hint.complexity else complexities.index(max(complexities))
+    return task, COMPLEXITY_ROWS.start + complexity
+
+
+def _next_best(totals: Sequence[float], won: Places) -> Places:
+    """The rows with the most beside `won`."""
+    task, complexity = won
+    return (
+        max(_BESIDE[task], key=totals.__getitem__),
+        max(_BESIDE[complexity], key=totals.__getitem__),
+    )
 
 
 def _foreign(embedding: Embedding, heads: Heads) -> str:
@@ -131,43 +143,50 @@ def _foreign(embedding: Embedding, heads: Heads) -> str:
     return ""
 
 
-def vector(features: Features, embedding: Embedding, heads: Heads) -> Numbers:
-    """The inputs of the heads, whole numbers in double precision."""
-    size = heads.dimensions
-    inputs = np.zeros(heads.weights.shape[1])
-    inputs[:size] = np.frombuffer(embedding.values, np.int8)
+def others(features: Features, heads: Heads) -> tuple[list[int], list[int]]:
+    """The inputs after the embedding that are not 0: their places among those, and what they are."""
     structure = structural.numbers(features)
-    inputs[size : size + len(structure)] = structure
+    places = [place for place, number in enumerate(structure) if number]
+    values = [structure[place] for place in places]
     for signal in features.signals:
-        if (place := heads.signals.get(signal)) is not None:
-            inputs[place] = structural.ON
-    return inputs
+        if (input_ := heads.signals.get(signal)) is not None:
+            places.append(input_ - heads.dimensions)
+            values.append(structural.ON)
+    return places, values
 
 
 def _votes(counted: Sequence[int]) -> Numbers:
     """The votes of the rules in the order of the heads' rows; they name a domain from DOMAIN_FLOOR."""
-    return np.array([*counted[:_DOMAIN_VOTES], DOMAIN_FLOOR, *counted[_DOMAIN_VOTES:]], np.float64)
+    return np.array([*counted[:_DOMAIN_VOTES], DOMAIN_FLOOR, *counted[_DOMAIN_VOTES:], 0], np.float64)
 
 
-def winner(totals: Sequence[float], temperature: float) -> tuple[int, float]:
-    """The first of the largest totals, and its chance by softmax."""
+def confidence(
+    totals: Sequence[float], won: Places, next_best: Places, votes: Numbers, hint: Hint, told: Calibration
+) -> float:
+    """The chance that both answers are right, in millionths: so the last bit of an exponential does not show."""
+    if hint.task_type and hint.complexity:
+        return 1.0
+    if hint.task_type:
+        return round(_chance(totals[COMPLEXITY_ROWS], told.complexity_temperature), 6)
+    if hint.complexity:
+        return round(_chance(totals[TASK_ROWS], told.task_temperature), 6)
+    counted = votes.tolist()
+    sure = int(totals[SURE_ROW])
+    for row, other, factor, same, rows in zip(
+        won, next_best, told.leads, told.same, (TASK_ROWS, COMPLEXITY_ROWS), strict=True
+    ):
+        sure += min(int(totals[row] - totals[other]), WIDEST) * factor >> 10
+        alone = counted[rows]
+        if alone.index(max(alone)) == row - rows.start:
+            sure += same
+    return told.chances[bisect_right(told.reached, sure)] / 1_000_000
+
+
+def _chance(totals: Sequence[float], temperature: float) -> float:
+    """The chance of the largest by softmax."""
     most = max(totals)
     scale = 1 / (UNIT * temperature)
-    return totals.index(most), 1 / sum([exp((total - most) * scale) for total in totals])
-
-
-def joint(task: float, complexity: float, heads: Heads) -> float:
-    """The chance that both are right, in millionths: so the last bit of a logarithm, which may differ, does not show."""
-    told = heads.calibration
-    if task == 1.0 and complexity == 1.0:
-        return 1.0
-    if task == 1.0 or complexity == 1.0:
-        return round(task * complexity, 6)
-    return round(1 / (1 + exp(-(told.task * _logit(task) + told.complexity * _logit(complexity) + told.bias))), 6)
-
-
-def _logit(chance: float) -> float:
-    return min(log(chance / (1 - chance)), _CERTAIN) if chance < 1 else _CERTAIN
+    return 1 / sum([exp((total - most) * scale) for total in totals])
 
 
 def _domain(totals: Sequence[float]) -> Domain | None:

@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from controlplane.catalog.model import Complexity, Domain, TaskType
+from turnout_wire.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """Something found in a request, what it spoke for (`axis=value`) and how much."""
@@ -50,6 +52,7 @@ class Rung:
     nearest: Nearness | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
     """What a request was taken for.

@@ -38,8 +38,13 @@ def read(folder: Path = FOLDER) -> Heads:
         weights=weights.astype(np.float64),
         bias=np.array(about["bias"], np.float64),
         votes=np.array(about["votes"], np.float64),
-        calibration=Calibration(**about["calibration"]),
+        calibration=_calibration(about["calibration"]),
     )
+
+
+def _calibration(told: dict[str, Any]) -> Calibration:
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    return Calibration(**plain)
 
 
 def write(folder: Path, heads: Heads) -> None:

@@ -1,5 +1,6 @@
 """The learned rung goes on from the rules, says why it is silent, and decides by whole numbers alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 
 from controlplane.catalog.model import Complexity, Domain, TaskType
 from controlplane.classification import structural
-from controlplane.classification.heads import ROWS, UNIT, Calibration, Heads
+from controlplane.classification.heads import ROWS, SURE_ROW, UNIT, Calibration, Heads
 from controlplane.classification.ladder import ByRules
-from controlplane.classification.learned import ByLearned, vector
+from controlplane.classification.learned import ByLearned, others
 from controlplane.classification.model import Classification, Silence
 from controlplane.classification.rules import NoHint, classify
 from controlplane.classification.stored import ABOUT, NUMBERS, WeightsUnfit, read, write
@@ -18,7 +19,14 @@ from tests.unit.classification.rule_sets import rule_set, table
 from turnout_features import Embedding, Features
 
 ENCODER, DIMENSIONS = "test-1", 4
-PLAIN = Calibration(task_temperature=1.0, complexity_temperature=1.0, task=1.0, complexity=1.0, bias=0.0)
+PLAIN = Calibration(
+    task_temperature=1.0,
+    complexity_temperature=1.0,
+    leads=(1024, 1024),
+    same=(0, 0),
+    reached=(UNIT, 2 * UNIT, 3 * UNIT),
+    chances=(300_000, 500_000, 700_000, 900_000),
+)
 RULES = table(patterns={"maybe": {"task_type=qa": 1.0}, "sure": {"task_type=translation": 9.0}})
 
 
@@ -122,7 +130,10 @@ def test_totals_are_whole_numbers_and_so_the_same_in_every_order() -> None:
     weights = chance.integers(-32767, 32767, known.weights.shape).astype(np.float64)
     found = features("maybe", values=(127, -128, 55, -1))
     assert found.embedding is not None
-    inputs = vector(found, found.embedding, known)
+    inputs = np.zeros(weights.shape[1])
+    inputs[:DIMENSIONS] = np.frombuffer(found.embedding.values, np.int8)
+    places, values = others(found, known)
+    inputs[[DIMENSIONS + place for place in places]] = values
     exact = [sum(int(a) * int(b) for a, b in zip(row, inputs, strict=True)) for row in weights]
     order = chance.permutation(len(inputs))
     assert (weights @ inputs).tolist() == exact
@@ -131,8 +142,31 @@ def test_totals_are_whole_numbers_and_so_the_same_in_every_order() -> None:
 
 def test_the_wider_the_lead_the_surer() -> None:
     sure = [answered(features(), heads({CODE: {0: weight}})).confidence for weight in (500, 1000, 2000)]
-    assert sure == sorted(sure)
-    assert sure[0] < sure[-1]
+    assert sure == [0.3, 0.5, 0.9]
+
+
+def test_the_last_row_says_how_sure_to_be_of_such_requests() -> None:
+    known = {CODE: {0: 1000}}
+    assert answered(features(), heads({**known, SURE_ROW: {0: 1000}})).confidence == 0.9
+    assert answered(features(), heads({**known, SURE_ROW: {0: -1000}})).confidence == 0.3
+
+
+def test_it_is_surer_where_the_rules_alone_say_the_same() -> None:
+    told = replace(PLAIN, same=(UNIT, 0))
+    qa = replace(heads({TASKS.index(TaskType.QA): {0: 100}}), calibration=told)
+    code = replace(heads({CODE: {0: 2000}}), calibration=told)
+    assert answered(features("maybe"), qa).confidence == 0.7
+    assert answered(features("maybe"), replace(qa, calibration=PLAIN)).confidence == 0.5
+    assert (
+        answered(features("maybe"), code).confidence
+        == answered(features("maybe"), replace(code, calibration=PLAIN)).confidence
+    )
+
+
+def test_where_the_caller_says_one_axis_the_chance_is_that_of_the_other() -> None:
+    known = heads({CODE: {0: 2000}})
+    assert answered(features(), known, NoHint(task_type=TaskType.CODE)).confidence == 0.25
+    assert answered(features(), known, NoHint(complexity=Complexity.SIMPLE)).confidence > 0.7
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
