@@ -82,7 +82,7 @@ def _lengths(offers: Sequence[Offer], needs: Requirements) -> list[int]:
     if not needs.measure:
         usual = needs.expected_output
         return [usual if usual <= offer.max_output_tokens else offer.max_output_tokens for offer in offers]
-    task, measure, limit = needs.task_type, needs.measure, needs.output_limit
+    task, measure, limit = needs.task_type.value, needs.measure, needs.output_limit
     means = [offer.lengths[task].mean * measure // WHOLE or 1 for offer in offers]
     return [
         mean if mean <= limit and mean <= offer.max_output_tokens else min(limit, offer.max_output_tokens)
@@ -123,7 +123,7 @@ def _between(field: Field, place: int, needs: Requirements) -> tuple[int, int, i
     lie above what nineteen of twenty stay under.
     """
     offer, expected = field.offers[place], field.output_tokens[place]
-    length, limit = offer.lengths[needs.task_type], min(needs.output_limit, offer.max_output_tokens)
+    length, limit = offer.lengths[needs.task_type.value], min(needs.output_limit, offer.max_output_tokens)
     fewest = min(length.low * needs.measure // WHOLE, expected)
     most = max(min(-(-length.high * needs.measure // WHOLE), limit), expected)
     least, highest = costs_nanousd([offer.prices] * 2, needs.input_tokens, [fewest, most])

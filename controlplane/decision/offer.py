@@ -28,7 +28,7 @@ class Offer:
     `usual_seconds` is the model's prior time to a whole answer. `shared`: the model has other deployments too.
     `counts_exactly`: the model reads the tokens that features count. `dearest` has the most that an input token may cost, read,
     cached or written, and the output price; `unpriced`: all of that is 0, and nobody says that it is free. `lengths` are those of
-    its answers, at kinds of work where any were learned.
+    its answers at kinds of work where any were learned, by their values: Python finds a text sooner than a member of an enum.
     """
 
     deployment: DeploymentName
@@ -50,7 +50,7 @@ class Offer:
     unpriced: bool
     usual_seconds: float
     quality: Mapping[TaskType, float]
-    lengths: Mapping[TaskType, Length]
+    lengths: Mapping[str, Length]
 
 
 def offers(catalog: Catalog) -> tuple[Offer, ...]:
@@ -93,11 +93,11 @@ def _offer(deployment: Deployment, model: Model, learned: Learned | None, *, sha
     )
 
 
-_NONE: Mapping[TaskType, Length] = MappingProxyType({})
+_NONE: Mapping[str, Length] = MappingProxyType({})
 
 
-def _lengths(learned: Learned, model: ModelName) -> Mapping[TaskType, Length]:
-    found = {task: learned_length(learned, task, model) for task in TaskType}
+def _lengths(learned: Learned, model: ModelName) -> Mapping[str, Length]:
+    found = {task.value: learned_length(learned, task, model) for task in TaskType}
     return MappingProxyType({task: length for task, length in found.items() if length is not None})
 
 
