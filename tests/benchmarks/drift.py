@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from controlplane.insight.drift import Measure, Segment, State, Subject, judged
 from controlplane.insight.traffic import Traffic
-from tests.support.traffic import Draw, Habits, joined, looks, shifted
+from tests.support.drifting import Draw, Habits, joined, looks, shifted
 
 USUAL = Habits(requests=1_000, uneven=0.01, daily=0.02)
 STEADY: Mapping[str, Habits] = {

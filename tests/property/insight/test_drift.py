@@ -13,7 +13,7 @@ from controlplane.insight.drift import Drift, Measure, Segment, State, Subject, 
 from controlplane.insight.drift_mix import mix_of, shifts
 from controlplane.insight.tails import f_quantile, f_tail
 from controlplane.insight.traffic import Day, Moments, Traffic
-from tests.support.traffic import Draw, Habits, looks, shifted
+from tests.support.drifting import Draw, Habits, looks, shifted
 
 SUPPORT = Segment(tenant="acme", workload="support")
 UNEVEN = Habits(requests=1_000, uneven=0.01, daily=0.02)
