@@ -1,6 +1,6 @@
 """Measures targets of quality on MMLU: calibrated on one half, held to the other, over and over.
 
-    python -m tests.benchmarks.targets [--splits 20] [--within 0.02] [--confidence 0.95]
+    python -m tests.benchmarks.targets [--splits 20]
 
 A third of the questions trains the quality model. What production would choose is worked out for the others once; then they are split
 into halves, by question.
@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -62,6 +63,28 @@ policies:
 """
 
 
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A target, and on how many prompts it is calibrated: 0 for a whole half."""
+
+    within: float = 0.02
+    prompts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """What a calibration on one half comes to: on the other, and on all questions, which the half was drawn from."""
+
+    worth_usd: float
+    loss: float
+    loss_of_all: float
+    to_the_reference: float
+    cost_saved: float
+
+
 def aim_of(within: float, confidence: float) -> Aimed:
     """The workload whose target is measured."""
     with TemporaryDirectory() as folder:
@@ -89,62 +112,64 @@ def chosen_of(aim: Aimed, table: Table) -> tuple[Chosen, Table]:
     return choose(aim, learned, (STRONG, WEAK), reads, np.arange(len(left)), told), left
 
 
+CASES = (
+    Case(within=0.01),
+    Case(within=0.02),
+    Case(within=0.03),
+    Case(within=0.05),
+    Case(prompts=1000),
+    Case(prompts=100),
+)
+
+
 def main() -> None:
-    """Measure, and print JSON."""
+    """Measure, and print a line of JSON for each case."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--splits", type=int, default=20)
-    parser.add_argument("--within", type=float, default=0.02)
-    parser.add_argument("--confidence", type=float, default=0.95)
-    parser.add_argument("--prompts", type=int, default=0, help="Calibrate on so many only.")
-    asked = parser.parse_args()
+    splits = parser.parse_args().splits
     path = Path(os.environ.get("TURNOUT_SHARED", "../shared")) / "data" / "routing" / "routellm_mmlu.parquet"
     if not path.is_file():
         raise SystemExit(f"{path} is not there; set TURNOUT_SHARED to the folder that has the data")
-    aim = aim_of(asked.within, asked.confidence)
-    chosen, left = chosen_of(aim, read(path))
-    losses = left.scores[STRONG] - left.scores[WEAK]
-    rows = [one_split(chosen, losses, seed, asked) for seed in range(asked.splits)]
-    kept = [row for row in rows if row is not None]
+    chosen, left = chosen_of(aim_of(CASES[0].within, CONFIDENCE), read(path))
     print(file=sys.stderr)
-    for row in kept:
-        print(json.dumps(row))
-    print(json.dumps(summary(kept, asked)))
+    losses = left.scores[STRONG] - left.scores[WEAK]
+    for case in CASES:
+        rows = [one_split(chosen, losses, seed, case) for seed in range(splits)]
+        print(json.dumps({**asdict(case), **summary([row for row in rows if row is not None], splits, case)}))
 
 
-def one_split(chosen: Chosen, losses: Column, seed: int, asked: argparse.Namespace) -> dict[str, float] | None:
+def one_split(chosen: Chosen, losses: Column, seed: int, case: Case) -> Split | None:
     """Calibrated on a half, held to the other; None if the half does not support the target."""
     order = np.random.default_rng(seed).permutation(len(chosen.rows))
     half = len(order) // 2
-    first, second = order[: asked.prompts or half], order[half:]
+    first, on = order[: case.prompts or half], order[half:]
     columns = [np.where(each == 0, 0.0, losses) for each in chosen.choices.T]
-    run = fixed_sequence(WORTHS, [each[first] for each in columns], asked.within, asked.confidence)
+    run = fixed_sequence(WORTHS, [each[first] for each in columns], case.within, CONFIDENCE)
     if run.found is None:
         return None
-    at, on = run.kept - 1, second
+    at = run.kept - 1
     cost = np.take_along_axis(chosen.costs, chosen.choices[:, at][:, None], 1)[:, 0]
-    return {
-        "seed": seed,
-        "worth_usd": run.found.worth_nanousd / 1e9,
-        "loss": round(run.found.loss, 4),
-        "loss_on_the_other_half": round(float(columns[at][on].mean()), 4),
-        "to_the_reference": round(float((chosen.choices[on, at] == 0).mean()), 3),
-        "cost_saved": round(1 - float(cost[on].sum() / chosen.costs[on, 0].sum()), 3),
-    }
+    return Split(
+        worth_usd=run.found.worth_nanousd / 1e9,
+        loss=float(columns[at][on].mean()),
+        loss_of_all=float(columns[at].mean()),
+        to_the_reference=float((chosen.choices[on, at] == 0).mean()),
+        cost_saved=1 - float(cost[on].sum() / chosen.costs[on, 0].sum()),
+    )
 
 
-def summary(kept: list[dict[str, float]], asked: argparse.Namespace) -> dict[str, float]:
-    """Over all splits."""
+def summary(kept: list[Split], splits: int, case: Case) -> dict[str, object]:
+    """Over all splits; `reached` and `most_loss` are of the other half."""
+    found: dict[str, object] = {"splits": splits, "supported": len(kept)}
     if not kept:
-        return {"splits": asked.splits, "supported": 0}
-    other = [row["loss_on_the_other_half"] for row in kept]
+        return found
+    means = {name: round(float(np.mean([getattr(row, name) for row in kept])), 4) for name in Split.__annotations__}
     return {
-        "splits": asked.splits,
-        "supported": len(kept),
-        "within_on_the_other_half": sum(loss <= asked.within for loss in other),
-        "mean_loss_on_the_other_half": round(float(np.mean(other)), 4),
-        "most_loss_on_the_other_half": max(other),
-        "mean_to_the_reference": round(float(np.mean([row["to_the_reference"] for row in kept])), 3),
-        "mean_cost_saved": round(float(np.mean([row["cost_saved"] for row in kept])), 3),
+        **found,
+        "reached": sum(row.loss <= case.within for row in kept),
+        "reached_of_all": sum(row.loss_of_all <= case.within for row in kept),
+        "most_loss": round(max(row.loss for row in kept), 4),
+        **means,
     }
 
 

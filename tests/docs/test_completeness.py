@@ -21,10 +21,10 @@ from controlplane.policy.entry import (
     OVERRIDE_FIELDS,
     POLICY_FIELDS,
     SELECTOR_FIELDS,
-    STRATEGY_FIELDS,
     WORKLOAD_FIELDS,
 )
 from controlplane.policy.rule_set_entry import CONDITION_FIELDS, PATTERN_FIELDS, RULE_SET_FIELDS
+from controlplane.policy.strategy_entry import QUALITY_TARGET_FIELDS, STRATEGY_FIELDS
 from dataplane import config as worker_config
 from dataplane.permit.refusal import RefusalReason
 from dataplane.provider.sandbox.fault import FaultKind
@@ -40,6 +40,7 @@ POLICIES, OPERATIONS, SECURITY = page("docs/policies.md"), page("docs/operations
     [
         MODEL_FIELDS, DEPLOYMENT_FIELDS, TIMEOUT_FIELDS, WORKLOAD_FIELDS, SELECTOR_FIELDS, POLICY_FIELDS, OVERRIDE_FIELDS,
         ACCESS_FIELDS, LIMIT_FIELDS, RULE_SET_FIELDS, PATTERN_FIELDS, CONDITION_FIELDS, *STRATEGY_FIELDS.values(),
+        QUALITY_TARGET_FIELDS,
         BUDGET_FIELDS, NEAR_END_FIELDS, dict.fromkeys(SECTIONS), dict.fromkeys(Capability), dict.fromkeys(Dimension),
         dict.fromkeys(Window),
     ],
