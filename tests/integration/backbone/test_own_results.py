@@ -10,6 +10,7 @@ import pytest_asyncio
 from tests.support.artefacts import artefact
 from tests.support.asking import client, command, told
 from tests.support.backbone import Backbone, backbone
+from tests.unit.evaluation.test_routing import results
 from turnout_client import Client
 
 SUPPORT = {
@@ -96,6 +97,11 @@ async def test_an_export_a_base_and_a_begin_are_taken_and_their_absence_is_told(
     expected = [{one["workload"]: one["expected_without"] for one in made["experience"]} for made in (plain, more)]
     assert expected[0]["support"] > 0.9
     assert expected[1]["support"] < 0.6, "the base knows better than the catalog"
+    table = str(results(tmp_path / "table.jsonl", count=120))
+    both = (await command(planes, *out_of, table)).json
+    assert both["tables"]["models"] == ["large", "small"]
+    assert both["tables"]["prompts"] == 120
+    assert {one["model"] for one in both["experience"]} == {"small"}
     late = await command(planes, "train", "--from-log", "--since", "2099-01-01", "--out", file)
     assert (late.code, "0 decisions were read" in late.err) == (1, True)
     shown = await command(planes, "train", "--from-log", "--out", file)
