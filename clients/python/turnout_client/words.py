@@ -80,6 +80,7 @@ class ReasonCode(StrEnum):
     PINNED = "pinned"
     AFFINITY = "affinity"
     SEMANTIC = "semantic"
+    VALUE = "value"
 
 
 class Notice(StrEnum):
@@ -93,6 +94,7 @@ class Notice(StrEnum):
     LAST_RESORT = "last_resort"
     BUDGET_LOW = "budget_low"
     UNRECORDED = "unrecorded"
+    TARGET_UNCALIBRATED = "target_uncalibrated"
 
 
 class Exclusion(StrEnum):
