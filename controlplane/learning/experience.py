@@ -15,10 +15,12 @@ def key(workload: str, task: str, model: str) -> str:
 
 def nearest(experience: Mapping[str, Experience], workload: str, task: str, model: str) -> Experience | None:
     """What is known from the most like: this kind of work here, else this workload, else all workloads together."""
+    name = "|" + model.lower()
+    # Written out, and joined by `+`, which needs no formatting of an enum: every model is looked up in every decision.
     return (
-        experience.get(key(workload, task, model))
-        or experience.get(key(workload, "", model))
-        or experience.get(key("", "", model))
+        experience.get(workload + "|" + task + name)
+        or experience.get(workload + "|" + name)
+        or experience.get("|" + name)
     )
 
 
