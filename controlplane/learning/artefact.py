@@ -56,7 +56,7 @@ def encode(learned: Learned) -> bytes:
     columns: list[NDArray[Any]] = [learned.base, learned.spread, forest.features, forest.thresholds, forest.leaves]
     columns += [forest.directions, forest.starts]
     if heads is not None:
-        columns += [heads.weights, heads.offsets, np.log2(heads.scales)]
+        columns += [heads.weights, heads.offsets, np.log2(heads.scales), heads.strange, heads.familiar, heads.kinds]
         columns += [] if heads.topics is None else [heads.topics.starts, heads.topics.tables, heads.topics.values]
     columns.append(np.array(sorted(learned.seen), dtype=np.int64))
     numbers = b"".join(np.ascontiguousarray(column).astype("<i8").tobytes() for column in columns)
@@ -70,8 +70,7 @@ def _heads_header(heads: Heads) -> dict[str, object]:
         "shape": list(heads.weights.shape),
         "topics": None if topics is None else [topics.first, len(topics.starts), *topics.values.shape],
         "centres": heads.centres,
-        "strange": int(heads.strange),
-        "familiar": int(heads.familiar),
+        "kinds": len(heads.kinds),
     }
 
 
@@ -98,7 +97,7 @@ def _decoded(content: bytes) -> Learned:
         (DEPTH, trees), (DEPTH, trees), (LEAVES * trees,), (directions, len(models) + 1), (bags * directions,),
     ]  # fmt: skip
     if heads is not None:
-        shapes += [heads["shape"], heads["shape"][:1], heads["shape"][:1]]
+        shapes += [heads["shape"], *2 * [heads["shape"][:1]], *2 * [(heads["centres"],)], (heads["kinds"],)]
         if heads["topics"] is not None:
             _, tables, subjects, kinds = heads["topics"]
             shapes += [(tables,), (kinds,), (subjects, kinds)]
@@ -159,10 +158,11 @@ def _heads(header: Mapping[str, Any], columns: Sequence[NDArray[np.int64]]) -> H
         weights=columns[0].astype(np.float32),
         offsets=columns[1].astype(np.float64),
         scales=np.exp2(columns[2].astype(np.float64)),
-        topics=None if header["topics"] is None else _topics(header["topics"][0], columns[3:]),
+        topics=None if header["topics"] is None else _topics(header["topics"][0], columns[6:]),
         centres=header["centres"],
-        strange=float(header["strange"]),
-        familiar=float(header["familiar"]),
+        strange=columns[3].astype(np.float64),
+        familiar=columns[4].astype(np.float64),
+        kinds=columns[5].astype(np.float64),
     )
 
 

@@ -53,7 +53,8 @@ class Heads:
     first stays below 2**24 (Cauchy-Schwarz), and is exact in a 32-bit float on every machine.
 
     `encoder` names what makes the embeddings; the last `centres` rows are places where the texts of training lie, and how near a
-    request is to the nearest tells how familiar it is: not at all up to `strange`, fully from `familiar` on.
+    request is to the nearest tells how familiar it is: not at all up to `strange` of that place, fully from its `familiar` on. `kinds`
+    (kinds of work, as TaskType has them) tells in thousandths how far requests of a kind are known: it is at most so familiar.
     """
 
     encoder: str
@@ -62,8 +63,9 @@ class Heads:
     scales: Exact
     topics: Topics | None
     centres: int
-    strange: float
-    familiar: float
+    strange: Exact
+    familiar: Exact
+    kinds: Exact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from operator import add
 
 import numpy as np
 
+from controlplane.catalog.model import TaskType
 from controlplane.classification.model import Classification
 from controlplane.learning.experience import experienced, nearest
 from controlplane.learning.model import (
@@ -36,6 +37,9 @@ STEEP = 2000
 
 UNFAMILIAR = 120_000
 """The deviation of what is said of a text unlike any in training, in millionths."""
+
+
+_KINDS = {task: at for at, task in enumerate(TaskType)}
 
 
 @quick
@@ -78,7 +82,7 @@ def falls(usual: int, hard: int) -> int:
 def outlook(learned: Learned, features: Features, found: Classification, workload: str = "") -> Outlook:
     """What is expected of a request of `workload`, in whole numbers only: the same on every machine and in every replay."""
     plain = structure(features, found)
-    said, trust = _said(learned.heads, features)
+    said, trust = _said(learned.heads, features, found.task_type)
     strangeness = UNFAMILIAR * (1000 - trust) // 1000
     doubts = (learned.spread + strangeness).tolist()
     doubts.append(strangeness + UNFAMILIAR // 2)
@@ -99,7 +103,7 @@ def outlook(learned: Learned, features: Features, found: Classification, workloa
     )
 
 
-def _said(heads: Heads | None, features: Features) -> tuple[Sequence[float], int]:
+def _said(heads: Heads | None, features: Features, task: TaskType) -> tuple[Sequence[float], int]:
     """What the lines say of the embedding, and how far they are to be trusted, in thousandths."""
     if heads is None:
         return (), 1000
@@ -110,12 +114,13 @@ def _said(heads: Heads | None, features: Features) -> tuple[Sequence[float], int
     if values.dot(values) > LONGEST * LONGEST:
         return (), 0
     lines: Exact = np.floor((heads.weights.dot(values) + heads.offsets) / heads.scales)
-    near = float(lines[-heads.centres :].max())
-    trust = (near - heads.strange) * 1000 // (heads.familiar - heads.strange)
+    near = lines[-heads.centres :]
+    at = near.argmax()
+    trust = int((near[at] - heads.strange[at]) * 1000 // (heads.familiar[at] - heads.strange[at]))
     said: list[float] = lines[: -heads.centres].tolist()
     if heads.topics is not None and trust > 0:
         said += suppose(lines, heads.topics).tolist()
-    return said, int(min(1000.0, max(0.0, trust)))
+    return said, max(0, min(int(heads.kinds[_KINDS[task]]), trust))
 
 
 def suppose(lines: Exact, topics: Topics) -> Exact:
@@ -128,7 +133,8 @@ def suppose(lines: Exact, topics: Topics) -> Exact:
     near = np.maximum(2 * likely - highest.take(topics.of, axis=-1), 0.0)
     weights = near * near
     total = np.add.reduceat(weights, topics.starts, axis=-1)
-    return np.floor(weights.dot(topics.values) / np.maximum(total, 1.0).take(topics.tables, axis=-1))
+    found: Exact = np.floor(weights.dot(topics.values) / np.maximum(total, 1.0).take(topics.tables, axis=-1))
+    return found
 
 
 def _sums(forest: Forest, told: Exact, trust: int) -> tuple[Whole, Whole]:

@@ -16,8 +16,8 @@ NAMES = (
 
 HARD: Mapping[TaskType, int] = MappingProxyType(
     {
-        TaskType.CODE: 40, TaskType.REASONING: 36, TaskType.QA: 28, TaskType.EXTRACTION: 8, TaskType.TRANSLATION: -16,
-        TaskType.SUMMARIZATION: -24, TaskType.CHAT: -32, TaskType.CREATIVE: -40,
+        TaskType.CODE: 80, TaskType.REASONING: 36, TaskType.QA: 28, TaskType.EXTRACTION: 8, TaskType.TRANSLATION: -48,
+        TaskType.SUMMARIZATION: -60, TaskType.CHAT: -80, TaskType.CREATIVE: -100,
     }
 )  # fmt: skip
 """How much more a small model falls behind at some work than at others, in 32nds of a doubling of the length.

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from controlplane.catalog.model import TaskType
 from controlplane.learning.artefact import encode
 from controlplane.learning.fitness import reading
 from controlplane.learning.model import PPM, Forest, Heads, Learned
@@ -37,6 +38,7 @@ def _silent(encoder: str) -> Heads:
         scales=np.ones(1),
         topics=None,
         centres=1,
-        strange=0,
-        familiar=1000,
+        strange=np.zeros(1),
+        familiar=np.full(1, 1000.0),
+        kinds=np.full(len(TaskType), 1000.0),
     )

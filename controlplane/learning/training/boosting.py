@@ -15,7 +15,7 @@ Whole = NDArray[np.int64]
 NEVER = 1 << 52
 """A threshold that nothing is above."""
 
-MOST = 1024
+MOST = 512
 """Trees of a bag, over all tables."""
 
 
@@ -27,9 +27,9 @@ class Growth:
     """
 
     bags: int = 4
-    trees: int = 160
+    trees: int = 96
     directions: int = 8
-    rate: float = 0.1
+    rate: float = 0.12
     shrink: float = 30.0
     least: int = 30
     bins: int = 24

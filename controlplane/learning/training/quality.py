@@ -7,9 +7,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from controlplane.catalog.model import TaskType
 from controlplane.learning.fingerprint import fingerprints
 from controlplane.learning.model import ALONG, PPM, STRAIGHT, Forest, Heads, Learned, Topics
 from controlplane.learning.quality import HARDNESS_USUAL, STEEP, suppose
+from controlplane.learning.structure import NAMES
 from controlplane.learning.training.boosting import Grown, Growth, grow
 from controlplane.learning.training.lengths import lengths
 from controlplane.learning.training.lesson import Lesson
@@ -32,8 +34,17 @@ FINEST = float(1 << 30)
 SHRINK = 20.0
 """Prompts that weigh as much as the whole table, where a subject's mean is taken."""
 
-STRANGE = (12.0, 28.0)
-"""Percentages of the texts of training: what is farther from all places than the first share is strange, nearer than the second not."""
+STRANGE = (3.0, 10.0)
+"""Percentages of the texts of training: what is farther from its place than the first share is strange, nearer than the second not."""
+
+FAR = (3.0, 10.0)
+"""The same for how far it is from all places, whatever others of its place are."""
+
+USUAL_KIND = 0.02
+"""The share of prompts that are of one kind of work from which on it is known."""
+
+COMPANY = 10.0
+"""Texts that weigh as much as all others do, where it is told how near texts lie to one place."""
 
 PRIOR_LABELS = 40.0
 """Results that weigh as much as what is known of a model without any."""
@@ -190,24 +201,35 @@ def _ahead(lesson: Lesson, rows: Matrix, aims: Matrix, parts: Whole, told: Progr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Places:
-    """Where the texts of training lie, by row, and below which nearness to them a text is strange and from which it is familiar."""
+    """Where the texts of training lie, by row, and below which nearness to each a text is strange and from which it is familiar."""
 
     centres: Matrix
-    strange: float
-    familiar: float
+    strange: Matrix
+    familiar: Matrix
 
     @classmethod
     def of(cls, rows: Matrix, parts: Whole, seed: int) -> "_Places":
-        """How near a new text of the same kind lies is measured on parts that the places were not chosen by."""
-        length = np.linalg.norm(rows, axis=1, keepdims=True)
-        plain = rows / np.maximum(length, 1e-12)
-        near = np.empty(len(rows))
-        for part in np.unique(parts).tolist():
-            mine = parts == part
-            others = plain if mine.all() else plain[~mine]
-            near[mine] = (rows[mine] @ centres(others, CENTRES, seed).T).max(1) * UNIT
-        low, high = np.floor(np.percentile(near, STRANGE)).tolist()
-        return cls(centres=centres(plain, CENTRES, seed), strange=low, familiar=max(high, low + 1))
+        """How near new texts of the same kind lie to a place is measured on a part that the places were not chosen by.
+
+        Some kinds lie close together and some far apart, so that nearness is counted in deviations of those of the same place.
+        """
+        plain = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        apart = parts == 0 if (parts != 0).any() and (parts == 0).any() else np.ones(len(rows), dtype=bool)
+        found = centres(plain if apart.all() else plain[~apart], CENTRES, seed)
+        near = rows[apart] @ found.T * UNIT
+        at, most = near.argmax(axis=1), near.max(axis=1)
+        middle = (_sums_at(at, most, len(found)) + COMPANY * most.mean()) / (_sums_at(at, None, len(found)) + COMPANY)
+        squares = _sums_at(at, (most - middle[at]) ** 2, len(found)) + COMPANY * most.var()
+        spread = np.sqrt(squares / (_sums_at(at, None, len(found)) + COMPANY))
+        low, high = np.percentile((most - middle[at]) / np.maximum(spread[at], 1e-9), STRANGE)
+        least, enough = np.percentile(most, FAR)
+        strange = np.floor(np.maximum(middle + low * spread, least))
+        familiar = np.floor(np.maximum(middle + high * spread, enough))
+        return cls(centres=found, strange=strange, familiar=np.maximum(familiar, strange + 1))
+
+
+def _sums_at(places: Whole, values: Matrix | None, count: int) -> Matrix:
+    return np.bincount(places, values, count).astype(np.float64)
 
 
 def _heads(lesson: Lesson, aims: Matrix, lines: Lines, about: _Places) -> Heads:
@@ -225,7 +247,16 @@ def _heads(lesson: Lesson, aims: Matrix, lines: Lines, about: _Places) -> Heads:
         centres=len(about.centres),
         strange=about.strange,
         familiar=about.familiar,
+        kinds=_kinds(lesson),
     )
+
+
+def _kinds(lesson: Lesson) -> Matrix:
+    """How far each kind of work is known, in UNITs: by how many prompts there are of it."""
+    first = NAMES.index(f"task_{next(iter(TaskType))}")
+    shares = lesson.structure[:, first : first + len(TaskType)].mean(axis=0)
+    found: Matrix = np.floor(np.minimum(shares / USUAL_KIND, 1.0) * UNIT)
+    return found
 
 
 def _forest(grown: Grown) -> Forest:
