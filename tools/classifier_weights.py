@@ -2,13 +2,20 @@
 
 import argparse
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from controlplane.classification.semantic_encoder import ENCODER, encoder
+from controlplane.classification.semantic_encoder import FOLDER as SEMANTIC_FOLDER
 from controlplane.classification.stored import FOLDER, write
-from controlplane.learning.training.classes import Reader, gathered
+from controlplane.learning.training.classes import Read, Reader, gathered
 from controlplane.learning.training.example import Example, Split
 from controlplane.learning.training.heads import chosen, trained
+from turnout_features import Embedding
+from turnout_features.encoding import asked as what_is_asked
+from turnout_features.looks import looks
 
 EACH = 60
 """Prompts of each part of a public set."""
@@ -31,8 +38,23 @@ def main() -> None:
         return
     kept = chosen([one for one in examples if one.split is Split.TRAIN])
     reader = Reader.packaged()
-    write(asked.out, trained([reader(one) for one in kept], reader.encode.name))
+    read = [reader(one) for one in kept]
+    write(asked.out, trained(read, reader.encode.name))
     print(f"{len(kept)} prompts of {len({one.family for one in kept})} families → {asked.out}")
+    try:
+        encode = encoder()
+    except ImportError:
+        print("the second tier was not trained: its encoder is not installed, see requirements-train.lock")
+        return
+    folder = asked.out / SEMANTIC_FOLDER.name
+    write(folder, trained([seen_by(encode, one) for one in read], ENCODER))
+    print(f"the same with {ENCODER} → {folder}")
+
+
+def seen_by(encode: Callable[[str], bytes], read: Read) -> Read:
+    """The same prompt with the vector of the second tier's encoder."""
+    text = what_is_asked(looks(read.example.conversation))
+    return replace(read, embedding=Embedding(encoder=ENCODER, values=encode(text)))
 
 
 def row(example: Example) -> dict[str, Any]:
@@ -45,6 +67,7 @@ def row(example: Example) -> dict[str, Any]:
         "complexity": str(example.complexity or ""),
         "domain": domain,
         "language": example.language,
+        "family": example.family,
         "set": example.family if example.source == "llmrouter_fusion" else example.source,
     }
 

@@ -14,6 +14,12 @@ GROUP = "turnout.classifiers"
 """The group of entry points: each names something that is called without arguments and gives a Classifier, such as its class."""
 
 
+SEMANTIC_ENCODER = "semantic_encoder"
+
+_PACKAGED = EntryPoint(SEMANTIC_ENCODER, "controlplane.classification.semantic_encoder:SemanticEncoder", GROUP)
+"""The one that comes with this software; no other package can take its name."""
+
+
 class ClassifierUnfit(Exception):
     """There is no such classifier, or it is none; the message says why and what is installed."""
 
@@ -43,9 +49,9 @@ class ReadsText(Protocol):
 
 def installed(found: Iterable[EntryPoint] | None = None) -> Mapping[str, tuple[EntryPoint, ...]]:
     """What packages offer under each name; names of the software's own classifiers are left out."""
-    offered: dict[str, tuple[EntryPoint, ...]] = {}
+    offered: dict[str, tuple[EntryPoint, ...]] = {SEMANTIC_ENCODER: (_PACKAGED,)}
     for point in entry_points(group=GROUP) if found is None else found:
-        if point.name not in RESERVED_CLASSIFIERS:
+        if point.name not in RESERVED_CLASSIFIERS and point.name != SEMANTIC_ENCODER:
             offered[point.name] = (*offered.get(point.name, ()), point)
     return dict(sorted(offered.items()))
 

@@ -57,14 +57,14 @@ class ByLearned:
     The winner follows from whole numbers alone, so it is the same on every machine.
     """
 
-    name = str(ClassifierKind.LEARNED)
     sure = SURE
     limit = LIMIT
 
-    def __init__(self, heads: Heads) -> None:
+    def __init__(self, heads: Heads, name: str = str(ClassifierKind.LEARNED)) -> None:
+        self.name = name
         self._heads = heads
         size = heads.dimensions
-        self._names = [f"learned.{name}" for name in (*structural.NAMES, *heads.signals)]
+        self._names = [f"{name}.{told}" for told in (*structural.NAMES, *heads.signals)]
         self._text = np.ascontiguousarray(heads.weights[:, :size])
         self._others = np.ascontiguousarray(heads.weights[:, size:].T)
 
@@ -104,17 +104,16 @@ class ByLearned:
         by_input = (parts.take(won, axis=1) - parts.take(next_best, axis=1)).T.tolist()
         for axis, (row, other, each) in enumerate(zip(won, next_best, by_input, strict=True)):
             votes_for = _VOTES_FOR[axis][row]
-            if abs(part := float(text[row] - text[other])) >= _FAINT:
-                found.append(Signal(name="learned.text", votes_for=votes_for, weight=round(part / UNIT, 3)))
-            for part, place in sorted(zip(each, places, strict=True), key=_size, reverse=True)[:TOLD]:
-                if abs(part) >= _FAINT:
-                    weight = round(part / UNIT, 3)
-                    found.append(Signal(name=self._names[place], votes_for=votes_for, weight=weight))
+            told = [(f"{self.name}.text", part)] if abs(part := float(text[row] - text[other])) >= _FAINT else []
+            strong = [
+                (abs(part), place, part)
+                for part, place in zip(each, places, strict=True)
+                if not -_FAINT < part < _FAINT
+            ]
+            strong.sort(reverse=True)
+            told += [(self._names[place], part) for _, place, part in strong[:TOLD]]
+            found += [Signal(name=name, votes_for=votes_for, weight=round(part / UNIT, 3)) for name, part in told]
         return found
-
-
-def _size(part: tuple[float, int]) -> float:
-    return abs(part[0])
 
 
 def _won(totals: Sequence[float], hint: Hint) -> Places:

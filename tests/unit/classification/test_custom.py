@@ -17,7 +17,7 @@ from controlplane.catalog.load import check, load
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.accepting import AnswerInvalid, accepted
 from controlplane.classification.conformance import CASES, Case, NotConforming
-from controlplane.classification.custom import GROUP, ClassifierUnfit, installed
+from controlplane.classification.custom import GROUP, SEMANTIC_ENCODER, ClassifierUnfit, installed
 from controlplane.classification.custom import load as load_classifier
 from controlplane.classification.ladder import ByRules, Classifier
 from controlplane.classification.learned import ByLearned
@@ -75,7 +75,7 @@ def test_the_example_conforms(case: Case, fresh: Path) -> None:
 
 def test_an_installed_classifier_is_found_and_no_other() -> None:
     assert "acme" not in installed()
-    with pytest.raises(ClassifierUnfit, match="no package offers it; installed are: none"):
+    with pytest.raises(ClassifierUnfit, match="no package offers it; installed are: semantic_encoder"):
         load_classifier("acme")
 
 
@@ -93,8 +93,10 @@ def test_a_policy_names_what_is_installed(fresh: Path, tmp_path: Path) -> None:
 
 
 def test_names_of_the_softwares_own_classifiers_cannot_be_taken() -> None:
-    points = [EntryPoint(name=name, value="m:C", group=GROUP) for name in ("rules", "semantic", "llm", "mine")]
-    assert list(installed(points)) == ["mine"]
+    names = ("rules", "semantic", "llm", "mine", SEMANTIC_ENCODER)
+    found = installed([EntryPoint(name=name, value="m:C", group=GROUP) for name in names])
+    assert list(found) == ["mine", SEMANTIC_ENCODER]
+    assert [point.value for point in found[SEMANTIC_ENCODER]] != ["m:C"]
 
 
 def test_what_cannot_be_imported_is_told_without_what_the_error_says(fresh: Path) -> None:
