@@ -171,7 +171,7 @@ def test_an_unsure_classifier_moves_them_to_the_better_model() -> None:
 def test_length_moves_them_where_the_hard_is_long() -> None:
     known = pool({"small": 0.83, "large": 0.97}, 0.0)
     long = features(input_tokens=3_000, last_user_tokens=3_000, characters=12_000)
-    assert moved(known, asked("chat", features=long))["length"][0] in ("small", "large")
+    assert moved(known, asked("qa", features=long))["length"][0] in ("small", "large")
 
 
 def test_what_a_deployment_found_itself_moves_them() -> None:
