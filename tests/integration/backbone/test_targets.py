@@ -9,16 +9,17 @@ import pytest_asyncio
 
 from tests.support.asking import command, told
 from tests.support.backbone import Backbone, Json, asked, backbone, document, model, opened, replaced
-from tests.support.exams import exams, greeting, sums
+from tests.support.exams import WORDS, exams, greeting, sums
 from turnout.routing.v1 import decision_pb2, routing_pb2
 
 FREE = {"simple": 0, "moderate": 0, "complex": 0, "expert": 0}
-TARGET = {"of": "large", "within": 0.05, "confidence": 0.9}
+TARGET = {"of": "large", "within": 0.1, "confidence": 0.9}
 AIMED: Json = {
     "policies": [{"name": "near", "strategy": {"kind": "value", "target": TARGET}, "quality_floors": FREE}],
     "workloads": [{"name": "desk", "owner": "care", "policy": "near", "baseline": "large"}],
 }
-EASY, HARD = greeting("tiger lamp barn river stone flute drum"), sums("cloud engine desert zebra valley yard anchor")
+EASY = [greeting(" ".join(WORDS[start : start + 7])) for start in range(0, 28, 4)]
+HARD = sums("cloud engine desert zebra valley yard anchor")
 UNCALIBRATED = decision_pb2.NOTICE_TARGET_UNCALIBRATED
 
 
@@ -58,8 +59,8 @@ async def steps(planes: Backbone, text: str) -> str:
 async def test_a_target_is_in_force_from_its_activation_until_a_price_changes_and_every_decision_is_made_again(
     planes: Backbone, tmp_path: Path
 ) -> None:
-    assert [await taken(planes, text) for text in (EASY, HARD)] == [("large", True)] * 2
-    assert "no quality model is in use, so only large counts as good enough" in await steps(planes, EASY)
+    assert [await taken(planes, text) for text in (EASY[0], HARD)] == [("large", True)] * 2
+    assert "no quality model is in use, so only large counts as good enough" in await steps(planes, HARD)
 
     file, made = await calibrated(planes, tmp_path)
     used = (await command(planes, "learned", "import", file, "--activate", "--json")).json
@@ -71,30 +72,34 @@ async def test_a_target_is_in_force_from_its_activation_until_a_price_changes_an
         made["worth_usd"],
     )
     assert (
-        "calibrated for desk: at most 5 points below large with 90 % confidence"
+        "calibrated for desk: at most 10 points below large with 90 % confidence"
         in (await command(planes, "learned", "show")).out
     )
-    assert [await taken(planes, text) for text in (EASY, HARD)] == [("small", False), ("large", False)]
-    assert "with 90 % confidence: calibrated on" in await steps(planes, EASY)
+    found = {text: await taken(planes, text) for text in EASY}
+    assert {uncalibrated for _, uncalibrated in found.values()} == {False}
+    easy, *others = [text for text, (name, _) in found.items() if name == "small"]
+    assert len(others) >= 3, found
+    assert await taken(planes, HARD) == ("large", False)
+    assert "with 90 % confidence: calibrated on" in await steps(planes, easy)
 
     dearer = [model("small", 2, 0.96), model("large", 10, 0.99, provider="second")]
     replaced(planes.catalog, document(planes.providers.address, **AIMED, models=dearer))
     planes.control.state.catalog.reload()
-    assert [await taken(planes, text) for text in (EASY, HARD)] == [("large", True)] * 2
+    assert [await taken(planes, text) for text in (easy, HARD)] == [("large", True)] * 2
     assert "the prices of small were $1.00 and $1.00 per million tokens then, and are $2.00 and $2.00" in await steps(
-        planes, EASY
+        planes, easy
     )
 
     replaced(planes.catalog, document(planes.providers.address, **AIMED))
     planes.control.state.catalog.reload()
-    assert await taken(planes, EASY) == ("small", False)
+    assert await taken(planes, easy) == ("small", False)
     lower = {**AIMED["policies"][0], "quality_floors": {**FREE, "expert": 0.1}}
     replaced(planes.catalog, document(planes.providers.address, **{**AIMED, "policies": [lower]}))
     planes.control.state.catalog.reload()
-    assert await taken(planes, EASY) == ("large", True)
-    assert "facts about the models have changed since" in await steps(planes, EASY)
+    assert await taken(planes, easy) == ("large", True)
+    assert "facts about the models have changed since" in await steps(planes, easy)
 
-    await told(planes, lambda found: found["size"] >= 8, "audit", "checkpoint")
+    await told(planes, lambda found: found["size"] >= 2 + len(EASY) + 5, "audit", "checkpoint")
     verified = (await command(planes, "audit", "verify", "--json")).json
     assert verified["sound"], verified["faults"]
-    assert (verified["replayed"], verified["not_replayed"]) == (8, 0)
+    assert (verified["replayed"], verified["not_replayed"]) == (2 + len(EASY) + 5, 0)
