@@ -14,7 +14,9 @@ from controlplane.catalog.restore import catalog_from
 from controlplane.classification.model import Classification
 from controlplane.decision.model import Operation
 from controlplane.insight.facts import FeedbackFact, RunFact
+from controlplane.learning.training.lengths import Answer
 from controlplane.learning.training.log import LeftOut, Place, Sayings, Verdict, stands_for
+from controlplane.rpc.enums import COMPLEXITIES, TASK_TYPES
 from controlplane.rpc.record_codec import recorded
 from controlplane.rpc.record_facts import told_by
 from controlplane.snapshot.model import Catalog
@@ -47,7 +49,7 @@ class JudgedAnswers:
     """Reads a log twice: what came of decisions first, then the decisions themselves.
 
     `catalog` is the newest one of the log after the first, None if it has none; `left_out`, `decisions` and `fine`, the answers
-    that did not fail, are counted on the way.
+    that did not fail, are counted on the way, and how long the latter are is in `answers`.
     """
 
     def __init__(self, source: Source, tell: Tell, since: datetime | None = None) -> None:
@@ -61,6 +63,7 @@ class JudgedAnswers:
         self.decisions = 0
         self.left_out: Counter[LeftOut] = Counter()
         self.fine: Counter[Place] = Counter()
+        self.answers: list[Answer] = []
 
     async def open(self) -> None:
         """Hear what came of decisions. Raises DocumentInvalid, ExportInvalid, OSError, StoreUnavailable."""
@@ -107,6 +110,20 @@ class JudgedAnswers:
                 elif isinstance(fact := told_by(entry).fact, RunFact | FeedbackFact):
                     self._sayings.hear(fact)
 
+    def _measure(self, asked: record_pb2.Asked, signed: decision_pb2.RouteDecision, verdict: Verdict) -> None:
+        """Note how long the answer is, where it has text and what was asked is recorded."""
+        found = signed.classification
+        if verdict.tokens and asked.HasField("features") and found.task_type in TASK_TYPES:
+            self.answers.append(
+                Answer(
+                    task=TASK_TYPES[found.task_type],
+                    complexity=COMPLEXITIES[found.complexity],
+                    last_user_tokens=asked.features.last_user_tokens,
+                    model=verdict.model,
+                    tokens=verdict.tokens,
+                )
+            )
+
     def _judged(self, entry: StoredEntry) -> Judged | LeftOut | None:
         if entry.body is None:
             return LeftOut.ERASED
@@ -117,6 +134,7 @@ class JudgedAnswers:
         signed = decision_pb2.RouteDecision.FromString(record.decision.payload)
         if not verdict.failed:
             self.fine[signed.workload, verdict.model] += 1
+            self._measure(record.asked, signed, verdict)
             if verdict.score is None:
                 return None
         if not record.HasField("asked"):

@@ -5,7 +5,6 @@ from turnout_cli.app import app
 from turnout_cli.audit import audit
 from turnout_cli.budget import budget
 from turnout_cli.calibrate import calibrate
-from turnout_cli.calibrate import calibrate
 from turnout_cli.catalog import catalog
 from turnout_cli.decisions import decision, decisions
 from turnout_cli.evaluation.app import evaluate

@@ -1,6 +1,8 @@
 """How long answers are, from those that were written."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -26,6 +28,17 @@ _TOKENS, _COMPLEXITY = NAMES.index("tokens"), NAMES.index("complexity")
 Matrix = NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer that a deployment had: to what, by which model (in lower case), and its tokens."""
+
+    task: TaskType
+    complexity: Complexity
+    last_user_tokens: int
+    model: str
+    tokens: int
+
+
 def lengths(lesson: Lesson) -> Mapping[str, Length]:
     """Lengths of answers by `task|` over all models and by `task|model`, in whole thousandths of `learning.lengths.measure`.
 
@@ -47,6 +60,36 @@ def lengths(lesson: Lesson) -> Mapping[str, Length]:
                 mixed = (answers * _told(column) + PRIOR_ANSWERS * every) / (answers + PRIOR_ANSWERS)
                 found[f"{task}|{name}"] = _length(mixed)
     return MappingProxyType(found)
+
+
+def own_lengths(answers: Sequence[Answer], base: Mapping[str, Length]) -> Mapping[str, Length]:
+    """The same from answers that a deployment had, in the place of what `base` says of the same.
+
+    What `base` says of a model at a kind of work, or of all models there, weighs as PRIOR_ANSWERS do, and where it says nothing, what
+    the deployment had from all models. A kind of work with fewer than LEAST answers stays as `base` has it.
+    """
+    columns: defaultdict[TaskType, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for each in answers:
+        length = each.tokens * WHOLE / measure(each.task, each.complexity, each.last_user_tokens)
+        columns[each.task][each.model].append(length)
+    found = dict(base)
+    for task, models in columns.items():
+        every = np.array([length for column in models.values() for length in column])
+        if len(every) >= LEAST:
+            found |= _own(task, _told(every), models, base)
+    return MappingProxyType(found)
+
+
+def _own(
+    task: TaskType, every: Matrix, models: Mapping[str, list[float]], base: Mapping[str, Length]
+) -> dict[str, Length]:
+    found = {f"{task}|": _length(every)}
+    for name, column in models.items():
+        before = base.get(f"{task}|{name}") or base.get(f"{task}|")
+        prior = every if before is None else np.array([before.low, before.middle, before.high, before.mean])
+        mixed = (len(column) * _told(np.array(column)) + PRIOR_ANSWERS * prior) / (len(column) + PRIOR_ANSWERS)
+        found[f"{task}|{name}"] = _length(mixed)
+    return found
 
 
 def _told(column: Matrix) -> Matrix:

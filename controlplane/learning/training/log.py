@@ -51,18 +51,22 @@ class LeftOut(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is known of a decision's answer: who gave it, its score if anybody gave one, and whether it was of no use by itself."""
+    """What is known of a decision's answer: who gave it, its score if anybody gave one, and whether it was of no use by itself.
+
+    `tokens`: how long it is; 0 if that is not known.
+    """
 
     model: str
     score: float | None
     failed: bool
+    tokens: int = 0
 
 
 class Sayings:
     """What receipts and feedback say, by decision; in whatever order they are heard."""
 
     def __init__(self) -> None:
-        self._answers: defaultdict[str, dict[str, tuple[int, str, bool]]] = defaultdict(dict)
+        self._answers: defaultdict[str, dict[str, tuple[int, str, bool, int]]] = defaultdict(dict)
         self._feedback: defaultdict[str, dict[str, FeedbackFact]] = defaultdict(dict)
 
     def hear(self, fact: RunFact | FeedbackFact) -> None:
@@ -73,7 +77,8 @@ class Sayings:
                 self._feedback[fact.decision_id][fact.giver] = fact
         elif fact.result is RunResult.SUCCEEDED and fact.answered_by is not None:
             failed = fact.finish in (Finish.REFUSAL, Finish.WITHHELD) or fact.schema_invalid
-            self._answers[fact.decision_id][fact.run_id] = (fact.at_us, fact.answered_by.model.lower(), failed)
+            tokens = fact.answer.output if fact.answer is not None else 0
+            self._answers[fact.decision_id][fact.run_id] = (fact.at_us, fact.answered_by.model.lower(), failed, tokens)
 
     def verdict(self, decision_id: str) -> Verdict | LeftOut | None:
         """What is known of it; None if neither an answer nor a judgement is."""
@@ -81,10 +86,10 @@ class Sayings:
         answers = sorted(self._answers.get(decision_id, {}).values())
         if not answers:
             return LeftOut.UNANSWERED if score is not None else None
-        _, model, failed = answers[-1]
-        if any(who != model for _, who, _ in answers):
+        _, model, failed, tokens = answers[-1]
+        if any(who != model for _, who, _, _ in answers):
             return LeftOut.SEVERAL if score is not None else None
-        return Verdict(model=model, score=score, failed=failed)
+        return Verdict(model=model, score=score, failed=failed, tokens=tokens)
 
     def _score(self, decision_id: str) -> float | None:
         given = self._feedback.get(decision_id)

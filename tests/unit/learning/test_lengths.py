@@ -9,7 +9,8 @@ from controlplane.catalog.model import Complexity, TaskType
 from controlplane.learning.artefact import decode, encode
 from controlplane.learning.lengths import WHOLE, learned_length, measure, usual_output
 from controlplane.learning.structure import NAMES, log2
-from controlplane.learning.training.lengths import LEAST, PRIOR_ANSWERS, lengths
+from controlplane.learning.model import Length
+from controlplane.learning.training.lengths import LEAST, PRIOR_ANSWERS, Answer, lengths, own_lengths
 from controlplane.learning.training.lesson import Lesson
 from controlplane.learning.training.quality import train
 
@@ -102,3 +103,39 @@ def test_lengths_are_kept_with_the_model() -> None:
         == lengths(lesson({"terse": spread(60), "wordy": spread(600)}))
     )
     assert learned.lengths["qa|wordy"].low < 400 < learned.lengths["qa|wordy"].mean
+
+
+def answers(model: str, lengths: list[int], task: TaskType = TaskType.QA) -> list[Answer]:
+    """Answers that a deployment had."""
+    return [
+        Answer(task=task, complexity=Complexity.MODERATE, last_user_tokens=50, model=model, tokens=tokens)
+        for tokens in lengths
+    ]
+
+
+BEFORE = {"qa|": Length(low=10, middle=20, high=40, mean=25), "qa|terse": Length(low=5, middle=8, high=20, mean=10)}
+
+
+def test_answers_that_a_deployment_had_take_the_place_of_what_tables_say() -> None:
+    found = own_lengths(answers("terse", [100] * 995), BEFORE)
+    assert found["qa|"] == Length(low=100, middle=100, high=100, mean=100)
+    assert 99 <= found["qa|terse"].mean <= 100
+
+
+def test_few_of_them_lean_on_what_tables_say_of_the_model() -> None:
+    found = own_lengths([*answers("wordy", [100] * LEAST), *answers("terse", [100] * PRIOR_ANSWERS)], BEFORE)
+    assert found["qa|terse"].mean == (BEFORE["qa|terse"].mean + 100) / 2
+    assert found["qa|wordy"].mean > 90
+
+
+def test_too_few_for_a_kind_of_work_change_nothing_of_it() -> None:
+    several = [*answers("terse", [100] * (LEAST - 1)), *answers("terse", [900] * LEAST, TaskType.CODE)]
+    found = own_lengths(several, BEFORE)
+    assert {name: length for name, length in found.items() if name.startswith("qa|")} == BEFORE
+    assert found["code|terse"].mean == found["code|"].mean == 900
+
+
+def test_a_translation_is_measured_by_its_text_in_the_log_as_in_tables() -> None:
+    found = own_lengths(answers("terse", [150] * LEAST, TaskType.TRANSLATION), {})
+    usual = usual_output(TaskType.TRANSLATION, Complexity.MODERATE, 50)
+    assert found["translation|terse"].mean == pytest.approx(150 * WHOLE / usual, abs=1)

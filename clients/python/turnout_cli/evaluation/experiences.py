@@ -12,6 +12,7 @@ from controlplane.learning.artefact import encode
 from controlplane.learning.experience import key, nearest
 from controlplane.learning.model import PPM, Experience, Learned
 from controlplane.learning.quality import BEST, WORST, outlook
+from controlplane.learning.training.lengths import own_lengths
 from controlplane.learning.training.log import LeftOut, weighed
 from controlplane.learning.training.own import Result, experience
 
@@ -81,7 +82,8 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """A quality model with own results, and what they are. `judged` had feedback, `failed` were of no use by their receipts.
+    """A quality model with own results, and what they are. `judged` had feedback, `failed` were of no use by their receipts,
+    `answers` told how long answers are.
 
     `calibrations` of the base were left behind: they are about another model.
     """
@@ -89,6 +91,7 @@ class Own:
     learned: Learned
     content: bytes
     decisions: int
+    answers: int
     judged: int
     failed: int
     left_out: Mapping[LeftOut, int]
@@ -114,12 +117,13 @@ async def train_log(source: "Source", base: Learned, told: Progress, since: date
     told("fitting", 0.0)
     held = _held(results, fresh)
     found = experience(results, fresh)
-    learned = replace(base, experience=found, calibrations=())
+    learned = replace(base, experience=found, lengths=own_lengths(log_.answers, base.lengths), calibrations=())
     told("done", 1.0)
     return Own(
         learned=learned,
         content=encode(learned),
         decisions=log_.decisions,
+        answers=len(log_.answers),
         judged=len(judged),
         failed=len(failed),
         left_out=MappingProxyType(dict(sorted(log_.left_out.items()))),

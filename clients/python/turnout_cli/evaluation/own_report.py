@@ -19,6 +19,7 @@ def own_json(own: Own, base: Path | None, to: Path) -> dict[str, Any]:
         "version": own.learned.version,
         "base": str(base) if base is not None else "",
         "decisions": own.decisions,
+        "answers": own.answers,
         "results": {"with_feedback": own.judged, "of_no_use": own.failed},
         "left_out": {str(why): count for why, count in own.left_out.items()},
         "calibrations_left_behind": own.calibrations,
@@ -69,8 +70,8 @@ def show_own(own: Own, to: Path) -> None:
     if own.calibrations:
         _warn(f"{own.calibrations} calibrations of the base were left behind: `turnout calibrate` again")
     out.print(
-        f"learned from {own.judged} answers with feedback and {own.failed} of no use, of {own.decisions} decisions; "
-        f"{len(own.content)} bytes in {to}",
+        f"learned from {own.judged} answers with feedback and {own.failed} of no use, and how long "
+        f"{own.answers} answers are, of {own.decisions} decisions; {len(own.content)} bytes in {to}",
         highlight=False,
         markup=False,
         soft_wrap=True,
