@@ -15,6 +15,12 @@ Whole = NDArray[np.int64]
 NEVER = 1 << 52
 """A threshold that nothing is above."""
 
+FEW = 60.0
+"""Prompts with results of two models that weigh as much as what is known of any two."""
+
+EASE = 0.05
+"""The part of the mean variance that is added to each, so that chance in how models vary together is not taken at its word."""
+
 MOST = 512
 """Trees of a bag, over all tables."""
 
@@ -79,21 +85,22 @@ def grow(features: Matrix, residuals: Matrix, tables: Whole, growth: Growth, see
     rng = np.random.default_rng(seed)
     binned = _bin(features, growth.bins)
     known = ~np.isnan(residuals)
-    directions = _directions(residuals, tables, growth)
+    directions, filled = _directions(residuals, tables, growth)
     every = [number for number, each in enumerate(directions) for _ in range(each.trees)]
     grown: list[tuple[list[int], list[float], Matrix]] = []
     for _ in range(growth.bags):
-        left = np.where(known, residuals, 0.0)
+        left = filled.copy()
         drawn = rng.random(len(left)) < growth.rows
         by_direction: list[list[tuple[list[int], list[float], Matrix]]] = [[] for _ in directions]
         for number in rng.permutation(every).tolist():
             weights = directions[number].weights
             rows = np.flatnonzero(drawn & (tables == directions[number].table))
-            seen = _Seen(wanted=left[rows] @ weights, weights=known[rows] @ (weights * weights))
+            shares = known[rows] @ (weights * weights)
+            seen = _Seen(wanted=(left[rows] @ weights) * shares, weights=shares)
             asked, cuts = _questions(binned, rows, seen, growth, rng)
             leaf = _leaf(features, asked, cuts)
             values = _values(leaf[rows], seen, growth) * growth.rate
-            left -= values[leaf][:, None] * weights * known
+            left -= values[leaf][:, None] * weights
             by_direction[number].append((asked, cuts, values / growth.bags))
         grown += [tree for those in by_direction for tree in those]
     counts = [each.trees for each in directions] * growth.bags
@@ -107,18 +114,21 @@ def grow(features: Matrix, residuals: Matrix, tables: Whole, growth: Growth, see
     )
 
 
-def _directions(residuals: Matrix, tables: Whole, growth: Growth) -> list[_Direction]:
-    """Of each table the principal directions of its residuals, about their means."""
+def _directions(residuals: Matrix, tables: Whole, growth: Growth) -> tuple[list[_Direction], Matrix]:
+    """Of each table the principal directions of its residuals, about their means; and the residuals, with what is not known filled in
+    by what the other models of the same prompt let expect: else what all have in common would be missing from it.
+    """
     found: list[_Direction] = []
+    filled = np.nan_to_num(residuals)
     each = min(growth.trees, MOST // (int(tables.max()) + 1))
     for table in range(int(tables.max()) + 1):
         mine = residuals[tables == table]
         present = np.flatnonzero(~np.isnan(mine).all(0))
         if not len(present):
             continue
-        part = mine[:, present]
-        centred = np.nan_to_num(part - np.nanmean(part, axis=0))
-        principal = np.linalg.eigh(centred.T @ centred)[1].T[::-1][: growth.directions]
+        covariance = _covariance(mine[:, present])
+        principal = np.linalg.eigh(covariance)[1].T[::-1][: growth.directions]
+        filled[np.ix_(tables == table, present)] = _filled(mine[:, present], covariance)
         for axis in principal:
             weights = np.zeros(residuals.shape[1])
             weights[present] = axis
@@ -127,6 +137,34 @@ def _directions(residuals: Matrix, tables: Whole, growth: Growth) -> list[_Direc
                     table=table, weights=weights, common=float(axis.mean()), trees=max(1, each // len(principal))
                 )
             )
+    return found, filled
+
+
+def _covariance(part: Matrix) -> Matrix:
+    """How models vary together, by the prompts that both have results of: of few such, as any two of the table's models do."""
+    known = ~np.isnan(part)
+    centred = np.where(known, part - np.nanmean(part, axis=0), 0.0)
+    counts = known.T.astype(np.float64) @ known
+    sums = centred.T @ centred
+    own = np.eye(len(sums), dtype=bool)
+    usual = np.where(own, sums[own].sum() / counts[own].sum(), sums[~own].sum() / max(1.0, counts[~own].sum()))
+    found: Matrix = (sums + FEW * usual) / (counts + FEW)
+    return found
+
+
+def _filled(part: Matrix, covariance: Matrix) -> Matrix:
+    """`part` with what is not known (NaN) as it is expected beside what is, if both vary together as `covariance` says."""
+    known = ~np.isnan(part)
+    middle = np.nanmean(part, axis=0)
+    found = np.where(known, part, middle)
+    steady = covariance + np.eye(len(covariance)) * (EASE * np.trace(covariance) / len(covariance))
+    patterns, which = np.unique(known, axis=0, return_inverse=True)
+    for number, seen in enumerate(patterns):
+        if seen.all() or not seen.any():
+            continue
+        rows = np.flatnonzero(which.ravel() == number)
+        share = np.linalg.solve(steady[np.ix_(seen, seen)], steady[np.ix_(seen, ~seen)])
+        found[np.ix_(rows, ~seen)] += (part[np.ix_(rows, seen)] - middle[seen]) @ share
     return found
 
 

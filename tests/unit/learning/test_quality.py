@@ -7,7 +7,7 @@ from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.model import Classification
 from controlplane.learning.artefact import ArtefactInvalid, decode, encode
 from controlplane.learning.fingerprint import fingerprints, known
-from controlplane.learning.model import PPM, Calibration, Experience, Learned, Length
+from controlplane.learning.model import LONGEST, PPM, STRAIGHT, Calibration, Experience, Learned, Length
 from controlplane.learning.quality import UNFAMILIAR, outlook
 from controlplane.learning.structure import NAMES, hardness, log2, structure
 from controlplane.learning.training.lesson import Lesson
@@ -108,6 +108,42 @@ def test_a_text_far_from_all_of_training_is_judged_without_its_words(learned: Le
     assert outlook(learned, HARD, PLAIN).trust == 1000
     assert outlook(learned, far, PLAIN).of("small", 0.5) == outlook(learned, replace(far, embedding=None), PLAIN).of(
         "small", 0.5
+    )
+
+
+def test_a_kind_of_work_that_was_hardly_learned_is_judged_without_its_words(learned: Learned) -> None:
+    creative = replace(PLAIN, task_type=TaskType.CREATIVE)
+    assert outlook(learned, HARD, creative).trust == 0
+    assert outlook(learned, HARD, PLAIN).trust == 1000
+
+
+def test_a_vector_longer_than_any_of_the_encoder_is_judged_without_its_words(learned: Learned) -> None:
+    """Its products might not be exact, and then a replay on another machine might differ."""
+    assert outlook(learned, features([127] * 8), PLAIN).trust > 0
+    wide = replace(learned, heads=replace(learned.heads, weights=np.ones((34, 512), dtype=np.float32)))  # type: ignore[type-var]
+    assert outlook(wide, features([127] * 512), PLAIN).trust == 0
+
+
+def test_products_of_lines_and_embeddings_are_exact_in_whatever_order_they_are_summed(learned: Learned) -> None:
+    assert learned.heads is not None
+    lengths = np.linalg.norm(learned.heads.weights.astype(np.float64), axis=1)
+    assert lengths.max() <= STRAIGHT
+    assert STRAIGHT * LONGEST < 1 << 24
+    assert (learned.heads.weights == np.round(learned.heads.weights)).all()
+
+
+def test_of_many_alike_models_one_with_few_results_shares_what_is_learned_of_all() -> None:
+    """Directions carry what is common to all; the model of which a tenth of the results is known follows."""
+    rng = np.random.default_rng(8)
+    one = lesson()
+    hard = one.embeddings[:, 0] > 0
+    scores = (rng.random((len(one), 8)) < np.where(hard, 0.3, 0.9)[:, None]).astype(np.float64)
+    scores[rng.random(len(one)) < 0.9, 0] = np.nan
+    found = train(
+        replace(one, models=[f"m{at}" for at in range(8)], scores=scores, lengths=np.full(scores.shape, np.nan))
+    )
+    assert (
+        outlook(found, HARD, PLAIN).of("m0", 0.5).quality < outlook(found, EASY, PLAIN).of("m0", 0.5).quality - 100_000
     )
 
 
