@@ -116,7 +116,7 @@ protos-baseline: $(DEV) ## Take the protos of now as what later changes may not 
 weights: $(TRAIN) ## Make the weights of the encoder from MiniLM, byte for byte (ARGS=--check changes nothing)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m tools.encoder_weights $(ARGS)
 
-classifier: $(TRAIN) ## Train the learned classifier and the second tier anew, after the encoder changed (DATA=folder of the labelled public sets)
+classifier: $(DEV) ## Train the learned classifier and the second tier anew, after the encoder changed (DATA=folder of the labelled public sets)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m tools.classifier_weights $(DATA)
 
 docs: $(DEV) ## Write docs/reference and the OpenAPI document from the protos, the errors, the routes and the command line

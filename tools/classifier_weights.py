@@ -44,7 +44,7 @@ def main() -> None:
     try:
         encode = encoder()
     except ImportError:
-        print("the second tier was not trained: its encoder is not installed, see requirements-train.lock")
+        print("the second tier was not trained: its encoder is not installed, install turnout[use]")
         return
     folder = asked.out / SEMANTIC_FOLDER.name
     write(folder, trained([seen_by(encode, one) for one in read], ENCODER))
