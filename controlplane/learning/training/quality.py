@@ -34,10 +34,10 @@ FINEST = float(1 << 30)
 SHRINK = 20.0
 """Prompts that weigh as much as the whole table, where a subject's mean is taken."""
 
-STRANGE = (3.0, 10.0)
+STRANGE = (12.0, 28.0)
 """Percentages of the texts of training: what is farther from its place than the first share is strange, nearer than the second not."""
 
-FAR = (3.0, 10.0)
+FAR = (12.0, 28.0)
 """The same for how far it is from all places, whatever others of its place are."""
 
 USUAL_KIND = 0.02

@@ -224,5 +224,8 @@ def test_an_author_can_run_the_suite_from_a_shell(tmp_path: Path) -> None:
     told = run("acme", "INC-123 P1", path=site)
     assert (told.returncode, told.stdout.count("FAILED")) == (1, 4)
     none = run("acme")
-    assert (none.returncode, none.stderr) == (2, "classifier 'acme': no package offers it; installed are: semantic_encoder\n")
+    assert (none.returncode, none.stderr) == (
+        2,
+        "classifier 'acme': no package offers it; installed are: semantic_encoder\n",
+    )
     assert run().returncode == 2

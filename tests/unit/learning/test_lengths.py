@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.learning.artefact import decode, encode
 from controlplane.learning.lengths import WHOLE, learned_length, measure, usual_output
-from controlplane.learning.structure import NAMES, log2
 from controlplane.learning.model import Length
+from controlplane.learning.structure import NAMES, log2
 from controlplane.learning.training.lengths import LEAST, PRIOR_ANSWERS, Answer, lengths, own_lengths
 from controlplane.learning.training.lesson import Lesson
 from controlplane.learning.training.quality import train

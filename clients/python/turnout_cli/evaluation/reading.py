@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from controlplane.catalog.load import load
-from controlplane.classification.ladder import EVERY, Ladder
+from controlplane.classification.ladder import EVERY
 from controlplane.classification.model import Classification
 from controlplane.classification.rules import NoHint
+from controlplane.classification.standard import ladder as standard_ladder
 from controlplane.policy.model import RuleSetName
 from controlplane.routing.worked_out import compiled
 from turnout_embedding import load as load_encoder
@@ -27,7 +28,7 @@ class Read:
 def read_prompts(prompts: Sequence[str], told: Progress) -> list[Read]:
     """Each prompt as one message of a user, under the packaged rule set."""
     rule_set = load(None).rule_sets[RuleSetName("default")]
-    patterns, encoder, ladder = compiled(rule_set), load_encoder(), Ladder()
+    patterns, encoder, ladder = compiled(rule_set), load_encoder(), standard_ladder()
     found: list[Read] = []
     for at, prompt in enumerate(prompts):
         if at % 256 == 0:
