@@ -137,8 +137,8 @@ def _slotted(counts: Mapping[Kind, N], slots: Sequence[Kind]) -> Sequence[N]:
 
 
 def _told(mix: Mix, parts: Sequence[float]) -> str:
-    """The slot that shifted most."""
+    """The slot that shifted most; of those that shifted alike the one that grew, so that the same shift is told in the same words."""
     whole = sum(mix.recent)
-    place = max(range(len(parts)), key=lambda each: parts[each])
+    place = max(range(len(parts)), key=lambda each: (round(parts[each], 6), mix.recent[each] - mix.expected[each]))
     name = "/".join(filter(None, mix.slots[place])) or "requests that were not classified"
     return f"most of it: {name} is {mix.recent[place] / whole:.1%} of requests, where {mix.expected[place] / whole:.1%} were due"
