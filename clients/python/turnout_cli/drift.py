@@ -60,7 +60,7 @@ def show(found: Plain, console: Console) -> None:
     console.print(table if found["drifts"] else "nothing was decided yet")
     for each in found["drifts"]:
         if each["state"] == "alarm":
-            console.print(told(each), highlight=False, markup=False)
+            console.print(told(each), highlight=False, markup=False, soft_wrap=True)
     if found["progress"]["behind"]:
         console.print(f"[dim]{found['progress']['behind']:,} entries of the log are not counted yet[/dim]")
 

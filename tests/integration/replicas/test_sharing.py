@@ -21,11 +21,11 @@ WITHIN = 60.0
 
 
 async def taken(control: Control, version: int) -> snapshot_pb2.Snapshot:
-    """What `control` publishes, once it is that version."""
+    """What `control` publishes, once it is that version: or a later one, where changes of several at a moment make more."""
     news = asyncio.Event()
     control.plane._snapshots.on_publish(lambda _: news.set())
     async with asyncio.timeout(WITHIN):
-        while (snapshot := await published(control)).version != version:
+        while (snapshot := await published(control)).version < version:
             await news.wait()
             news.clear()
     return snapshot
