@@ -110,28 +110,38 @@ def _decoded(content: bytes) -> Learned:
         base=columns[0],
         spread=columns[1],
         heads=None if heads is None else _heads(heads, columns[7:]),
-        forest=Forest(
-            features=columns[2].astype(np.intp),
-            thresholds=columns[3].astype(np.float64),
-            leaves=columns[4].astype(np.float64),
-            directions=columns[5].astype(np.float64),
-            starts=columns[6].astype(np.intp),
-            bags=bags,
-        ),
-        lengths=MappingProxyType(
-            {
-                name: Length(low=low, middle=middle, high=high, mean=mean)
-                for name, (low, middle, high, mean) in header["lengths"].items()
-            }
-        ),
-        experience=MappingProxyType(
-            {
-                name: Experience(shift=shift, spread=spread, results=results)
-                for name, (shift, spread, results) in header["experience"].items()
-            }
-        ),
+        forest=_forest(columns[2:7], bags),
+        lengths=_lengths(header["lengths"]),
+        experience=_experience(header["experience"]),
         calibrations=tuple(map(calibration_from, header["calibrations"])),
         seen=frozenset(columns[-1].tolist()),
+    )
+
+
+def _forest(columns: Sequence[NDArray[np.int64]], bags: int) -> Forest:
+    features, thresholds, leaves, directions, starts = columns
+    return Forest(
+        features=features.astype(np.intp),
+        thresholds=thresholds.astype(np.float64),
+        leaves=leaves.astype(np.float64),
+        directions=directions.astype(np.float64),
+        starts=starts.astype(np.intp),
+        bags=bags,
+    )
+
+
+def _lengths(said: Mapping[str, Any]) -> Mapping[str, Length]:
+    return MappingProxyType(
+        {name: Length(low=low, middle=middle, high=high, mean=mean) for name, (low, middle, high, mean) in said.items()}
+    )
+
+
+def _experience(said: Mapping[str, Any]) -> Mapping[str, Experience]:
+    return MappingProxyType(
+        {
+            name: Experience(shift=shift, spread=spread, results=results)
+            for name, (shift, spread, results) in said.items()
+        }
     )
 
 

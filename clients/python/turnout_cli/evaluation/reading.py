@@ -11,6 +11,7 @@ from controlplane.classification.standard import ladder as standard_ladder
 from controlplane.policy.model import RuleSetName
 from controlplane.routing.worked_out import compiled
 from turnout_embedding import load as load_encoder
+from turnout_features import Encode, RulePatterns
 from turnout_features.extraction import extract
 from turnout_features.model import Conversation, Features, Speaker, Utterance
 
@@ -33,8 +34,13 @@ def read_prompts(prompts: Sequence[str], told: Progress) -> list[Read]:
     for at, prompt in enumerate(prompts):
         if at % 256 == 0:
             told("reading", at / len(prompts))
-        conversation = Conversation(utterances=(Utterance(speaker=Speaker.USER, text=prompt),))
-        features = extract(conversation, patterns, encode=encoder)
+        features = features_of(prompt, patterns, encoder)
         found.append(Read(features=features, classification=ladder(features, rule_set, NoHint(), EVERY)))
     told("reading", 1.0)
     return found
+
+
+def features_of(prompt: str, patterns: RulePatterns, encoder: Encode) -> Features:
+    """What is seen of `prompt` as one message of a user."""
+    conversation = Conversation(utterances=(Utterance(speaker=Speaker.USER, text=prompt),))
+    return extract(conversation, patterns, encode=encoder)

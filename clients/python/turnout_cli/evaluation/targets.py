@@ -25,11 +25,11 @@ from controlplane.routing.model import Known
 from controlplane.routing.on_route import on_route
 from controlplane.routing.worked_out import compiled
 from controlplane.snapshot.model import Catalog, Snapshot
+from turnout_cli.evaluation.reading import features_of
 from turnout_cli.evaluation.splits import groups
 from turnout_cli.evaluation.tables import Column, Table, TableInvalid
 from turnout_embedding import load as load_encoder
-from turnout_features.extraction import extract
-from turnout_features.model import Conversation, Features, Speaker, Utterance
+from turnout_features.model import Features
 
 Progress = Callable[[str, float], None]
 Choices = NDArray[np.int64]
@@ -263,8 +263,7 @@ def read_as(aim: Aimed, prompts: Sequence[str], told: Progress) -> list[Asked]:
     for at, prompt in enumerate(prompts):
         if at % 256 == 0:
             told("reading", at / len(prompts))
-        conversation = Conversation(utterances=(Utterance(speaker=Speaker.USER, text=prompt),))
-        features = extract(conversation, patterns, encode=encoder)
+        features = features_of(prompt, patterns, encoder)
         taken = classify(features, rule_set, unknown, aim.policy.classifiers)
         if matcher is not None:
             taken = on_route(taken, features.embedding, matcher, lambda: 0.0, told=False)
