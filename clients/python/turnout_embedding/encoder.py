@@ -42,6 +42,11 @@ class Encoder:
         """Words that were not."""
         return self._cache.misses
 
+    @property
+    def cached(self) -> int:
+        """Words whose vectors are kept now."""
+        return len(self._cache)
+
     def __call__(self, text: str) -> bytes:
         """The vector of `text`; all zeros if it has no words. Any string does; time is bounded whatever it holds."""
         found = words(text)

@@ -115,9 +115,16 @@ def test_of_a_long_text_head_middle_and_tail_count() -> None:
 def test_words_are_found_and_missed_once_each() -> None:
     encode = load()
     encode("one two two three")
-    assert (encode.hits, encode.misses) == (1, 3)
+    assert (encode.hits, encode.misses, encode.cached) == (1, 3, 3)
     encode("three two")
-    assert (encode.hits, encode.misses) == (3, 3)
+    assert (encode.hits, encode.misses, encode.cached) == (3, 3, 3)
+
+
+def test_no_more_words_are_kept_than_there_is_room_for() -> None:
+    encode = Encoder(read(), cached_words=MOST_WORDS)
+    for start in range(0, 4 * MOST_WORDS, MOST_WORDS // 2):
+        encode(" ".join(f"w{number}" for number in range(start, start + MOST_WORDS // 2)))
+    assert encode.cached == MOST_WORDS
 
 
 def test_threads_get_what_one_alone_gets() -> None:
