@@ -96,6 +96,7 @@ class Parts:
     quality: QualityBook
     readings: Readings
     further: FurtherReadings
+    given: DecisionMemory
     custom: CustomRungs
     board: JobBoard
     jobs: JobServicer
@@ -163,7 +164,7 @@ def _routing(parts: Parts, signatures: OwnSignatures) -> RoutingServicer:
 
     around = replace(around, further=FurtherRungs(rung, parts.telemetry.metrics, perf_counter, parts.further))
     commands = RoutingCommands(
-        decide=DecideRoute(around, seal, DecisionMemory(), parts.books),
+        decide=DecideRoute(around, seal, parts.given, parts.books),
         explain=ExplainRoute(around, lambda: parts.records.view.balances),
         classify=ClassifyRequest(around),
         snapshot=around.snapshot,

@@ -8,7 +8,7 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -44,15 +44,8 @@ from controlplane.routing.books import Books
 from controlplane.routing.custom_rungs import CustomRungs
 from controlplane.routing.further import FurtherReadings
 from controlplane.routing.jobs import JobBoard
-from controlplane.routing.remembered import (
-    READINGS,
-    VECTORS,
-    Counted,
-    Readings,
-    Remembered,
-    RememberingEncoder,
-    watch_caches,
-)
+from controlplane.routing.memory import DecisionMemory
+from controlplane.routing.remembered import READINGS, VECTORS, Readings, Remembered, RememberingEncoder
 from controlplane.routing.worked_out import WorkedOut
 from controlplane.rpc.access import ACCESS
 from controlplane.rpc.erasing import BodyEraser
@@ -75,8 +68,10 @@ from controlplane.snapshot.version_file import VersionFile
 from controlplane.state import ROUTES, VERSION, State, open_state
 from controlplane.store.open import open_store
 from controlplane.store.protocols import Store, StoreUnavailable
+from turnout_embedding import Encoder
 from turnout_embedding import load as load_encoder
 from turnout_features import Encode, prepare_merges
+from turnout_wire.caches import Counted, watch_caches
 from turnout_wire.dev import SAID
 from turnout_wire.hosting import Host
 from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
@@ -125,15 +120,16 @@ class ControlPlane:
         self._state = state
         self._telemetry = telemetry
         self._draw = draw
-        vectors: Remembered[bytes, bytes] = Remembered(VECTORS)
         self._readings: Readings = Remembered(READINGS)
         self._further: FurtherReadings = Remembered(READINGS)
+        self._vectors: Remembered[bytes, bytes] = Remembered(VECTORS)
         self._custom = CustomRungs(load_classifier)
         self._board = JobBoard()
         self._jobs = JobServicer(self._board, telemetry)
-        caches: dict[str, Counted] = {"reading": self._readings, "vector": vectors, "further": self._further}
-        watch_caches(telemetry.metrics, caches)
-        self._encoder: Callable[[], Encode] = cache(lambda: RememberingEncoder(load_encoder(), vectors))
+        self._given = DecisionMemory()
+        self._words: Encoder | None = None
+        watch_caches(telemetry.metrics, self._caches)
+        self._encoder: Callable[[], Encode] = cache(self._load_encoder)
         self._quality = QualityBook(store.database, lambda: self._encoder().name)
         self._worked_out = WorkedOut(RouteFits(self._encoder, config.state / ROUTES))
         versions = SharedVersions(store.database, self._clock) if config.shared else VersionFile(config.state / VERSION)
@@ -166,6 +162,16 @@ class ControlPlane:
         self._tasks: list[asyncio.Task[None]] = []
         self._snapshots.on_publish(self._publish)
         state.catalog.on_change(lambda _: self.renew())
+
+    def _load_encoder(self) -> Encode:
+        self._words = load_encoder()
+        return RememberingEncoder(self._words, self._vectors)
+
+    def _caches(self) -> Mapping[str, Counted]:
+        """Those that there are by now: of words once the encoder is loaded."""
+        caches: dict[str, Counted] = {"reading": self._readings, "further": self._further}
+        caches |= {"decision": self._given, "vector": self._vectors}
+        return caches if self._words is None else {**caches, "word": self._words}
 
     def renew(self) -> None:
         """Publish a new snapshot if catalog, keys or callers changed; soon, where others have to agree on its version."""
@@ -385,6 +391,7 @@ class ControlPlane:
             quality=self._quality,
             readings=self._readings,
             further=self._further,
+            given=self._given,
             custom=self._custom,
             board=self._board,
             jobs=self._jobs,

@@ -52,6 +52,7 @@ from dataplane.sync.deciding import Decider
 from dataplane.sync.jobs import JobRun, Jobs, JobSettings
 from dataplane.sync.subscriber import Identity, SnapshotSource, Subscriber
 from turnout_wire.batch import RememberedRoots
+from turnout_wire.caches import Counted, watch_caches
 from turnout_wire.dev import DEV, SAID
 from turnout_wire.ed25519 import verify
 from turnout_wire.hosting import Host
@@ -124,6 +125,7 @@ class Worker:
         self._jobs = self._make_jobs(uplink) if config.jobs else None
         self._host = self._make_host()
         self._cache = opened_cache(config.cache, config.cache_seconds, self._clock.monotonic, self._cache_failed)
+        watch_caches(telemetry.metrics, self._caches, {"turnout.worker": config.worker})
         self._http = self._make_http() if config.gateway else None
         self.gateway_address = ""
         self._snapshots.on_change(self._renew)
@@ -224,6 +226,11 @@ class Worker:
     def _health(self) -> list[TargetHealth]:
         snapshot = self._snapshots.current
         return [health_message(health) for health in self._gate.health(snapshot)] if snapshot else []
+
+    def _caches(self) -> Mapping[str, Counted]:
+        """Of answers and of words, as far as this worker has them by now."""
+        caches = {"answer": self._cache, "word": self._decider.words}
+        return {name: cache for name, cache in caches.items() if cache is not None}
 
     def _make_subscriber(self, uplink: Uplink) -> Subscriber:
         identity = Identity(

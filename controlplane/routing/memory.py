@@ -8,15 +8,35 @@ from turnout_wire.failure import Failure
 
 
 class DecisionMemory:
-    """Bounded; the oldest goes first. What it forgets is decided anew, under a new decision id."""
+    """Bounded; the oldest goes first. What it forgets is decided anew, under a new decision id.
+
+    `hits` and `misses` count the requests that have an id.
+    """
 
     def __init__(self, size: int = 50_000) -> None:
         self._size = size
         self._kept: OrderedDict[tuple[str, str, str], tuple[bytes, SignedDecision]] = OrderedDict()
+        self.hits = 0
+        self.misses = 0
+
+    @property
+    def cached(self) -> int:
+        """How many decisions are kept now."""
+        return len(self._kept)
 
     def recall(self, ask: Ask, now: datetime) -> SignedDecision | None:
         """The decision that this very request got, if it still holds. Raises Failure REQUEST_ID_REUSED."""
-        kept = self._kept.get(_key(ask)) if ask.fingerprint else None
+        if not ask.fingerprint:
+            return None
+        decision = self._found(ask, now)
+        if decision is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return decision
+
+    def _found(self, ask: Ask, now: datetime) -> SignedDecision | None:
+        kept = self._kept.get(_key(ask))
         if kept is None:
             return None
         fingerprint, decision = kept

@@ -1,10 +1,10 @@
 """What was found out about content lately, so that the same content need not be read again."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.model import Classification
@@ -33,6 +33,11 @@ class Remembered(Generic[Key, Value]):
         self.misses = 0
 
     def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def cached(self) -> int:
+        """How many values are kept now."""
         return len(self._kept)
 
     def find(self, key: Key) -> Value | None:
@@ -88,36 +93,3 @@ class RememberingEncoder:
             found = self._encode(text)
             self._vectors.keep(digest, found)
         return found
-
-
-class Gauges(Protocol):
-    """Where figures are looked up whenever they are exported."""
-
-    def gauge(self, name: str, read: Callable[[], Iterable[tuple[float, Mapping[str, str]]]], unit: str = "1") -> None:
-        """Report what `read` gives as `name`."""
-        ...
-
-
-class Counted(Protocol):
-    """A cache that counts how often it was asked."""
-
-    hits: int
-    misses: int
-
-    def __len__(self) -> int:
-        """How much it keeps."""
-        ...
-
-
-def watch_caches(metrics: Gauges, caches: Mapping[str, Counted]) -> None:
-    """Report how often each cache was asked and had it or not, and how much it keeps."""
-
-    def lookups() -> Iterable[tuple[float, Mapping[str, str]]]:
-        for name, cache in caches.items():
-            yield cache.hits, {"turnout.cache": name, "turnout.result": "hit"}
-            yield cache.misses, {"turnout.cache": name, "turnout.result": "miss"}
-
-    metrics.gauge("turnout.cache.lookups", lookups)
-    metrics.gauge(
-        "turnout.cache.entries", lambda: [(len(cache), {"turnout.cache": name}) for name, cache in caches.items()]
-    )

@@ -11,7 +11,7 @@ from dataplane.gateway.anthropic.counting import CountTokens
 from dataplane.gateway.anthropic.messages import Messages
 from dataplane.gateway.anthropic.models import Models as AnthropicModels
 from dataplane.gateway.app import Gateway, House, Plain, Serve, Served
-from dataplane.gateway.cache import Cache, MemoryCache
+from dataplane.gateway.cache import Cache, CountedCache, MemoryCache
 from dataplane.gateway.chat import Chats, Kitchen
 from dataplane.gateway.counting import Counting
 from dataplane.gateway.embedding import Embeddings
@@ -57,18 +57,18 @@ class Parts:
 
 def opened_cache(
     place: str, seconds: float, monotonic: Callable[[], float], failed: Callable[[], None]
-) -> Cache | None:
+) -> CountedCache | None:
     """The cache at `place`, see the worker's configuration; None for nowhere. Raises OSError if Valkey's client is missing."""
     kind, _, size = place.partition(":")
     if not place:
         return None
     if kind == "memory":
-        return MemoryCache(monotonic, seconds, int(size) * 1024 * 1024)
+        return CountedCache(MemoryCache(monotonic, seconds, int(size) * 1024 * 1024))
     try:
         from dataplane.gateway.valkey_cache import ValkeyCache  # its client is an extra
     except ImportError as missing:
         raise OSError("--cache valkey://… needs the extra: pip install 'turnout[valkey]'") from missing
-    return ValkeyCache(place, seconds, failed)
+    return CountedCache(ValkeyCache(place, seconds, failed))
 
 
 def gateway(parts: Parts) -> Gateway:

@@ -29,6 +29,11 @@ class Cache(Protocol):
         """Let go of what it holds."""
         ...
 
+    @property
+    def cached(self) -> int | None:
+        """How many answers it keeps now; None if the worker does not know."""
+        ...
+
 
 class MemoryCache:
     """In the worker itself: at most `capacity` bytes, the least recently used go first. `clock` is monotonic, in seconds."""
@@ -65,10 +70,46 @@ class MemoryCache:
         self._kept.clear()
         self._size = 0
 
+    @property
+    def cached(self) -> int:
+        """See Cache; those whose time is over are among them until they are asked for or go."""
+        return len(self._kept)
+
     def _drop(self, key: bytes) -> None:
         found = self._kept.pop(key, None)
         if found is not None:
             self._size -= len(found[1])
+
+
+class CountedCache:
+    """A cache with counts of how often it was asked and had an answer (`hits`) or had none (`misses`)."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self.hits = 0
+        self.misses = 0
+
+    async def get(self, key: bytes) -> bytes | None:
+        """See Cache."""
+        answer = await self._cache.get(key)
+        if answer is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return answer
+
+    async def put(self, key: bytes, answer: bytes) -> None:
+        """See Cache."""
+        await self._cache.put(key, answer)
+
+    async def close(self) -> None:
+        """See Cache."""
+        await self._cache.close()
+
+    @property
+    def cached(self) -> int | None:
+        """See Cache."""
+        return self._cache.cached
 
 
 def cacheable(request: ChatRequest, *, wanted: bool | None) -> bool:

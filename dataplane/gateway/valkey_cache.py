@@ -41,6 +41,10 @@ class ValkeyCache:
         """See Cache."""
         await self._client.aclose()
 
+    @property
+    def cached(self) -> None:
+        """See Cache: workers share it, so none of them knows."""
+
     def _tell(self, error: Exception) -> None:
         self._failed()
         _log.warning("the response cache did not answer", extra={"error": type(error).__name__})

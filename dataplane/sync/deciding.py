@@ -14,6 +14,7 @@ from dataplane.report.uplink import Uplink
 from dataplane.sync.question_codec import answered, route_request
 from turnout.routing.v1 import routing_pb2
 from turnout_features import Encode, Features, RulePatterns, extract
+from turnout_wire.caches import Counted
 from turnout_wire.conversation import put_features
 from turnout_wire.failure import Failure
 from turnout_wire.rule_sets import RuleSets
@@ -62,6 +63,11 @@ class Decider:
             if failure.reason != "RULE_SET_OUTDATED":
                 raise
         return await self._asked(request, question, request.description.features.rule_set_digest)
+
+    @property
+    def words(self) -> Counted | None:
+        """The cache of words of what embeds texts, once that is loaded."""
+        return self._rules.words
 
     async def prepare(self) -> None:
         """Load what embeds texts, so that the first request need not wait for it."""

@@ -275,6 +275,10 @@ async def test_prometheus_reads_what_was_decided_and_answered(web: Web) -> None:
     counts = [one for one in families["http_server_request_duration_seconds"].samples if one.name.endswith("_count")]
     assert {"GET", "/v1/budget"} <= {value for one in counts for value in one.labels.values()}
     assert "turnout_journal_waiting" in families
+    caches = {one.labels["turnout_cache"] for one in families["turnout_cache_entries"].samples}
+    assert caches == {"reading", "further", "decision", "vector", "word"}
+    lookups = families["turnout_cache_lookups"].samples
+    assert sum(one.value for one in lookups if one.labels["turnout_cache"] == "word") > 0
 
 
 async def test_metrics_that_are_asked_for_by_another_name_take_a_token(web: Web) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from fakeredis import TcpFakeServer
+from prometheus_client.parser import text_string_to_metric_families
 
 from dataplane.gateway.cache import MemoryCache
 from dataplane.gateway.valkey_cache import ValkeyCache
@@ -54,6 +55,22 @@ async def test_the_same_request_is_answered_without_a_call_and_costs_nothing(kee
     assert reply.headers["x-turnout-attempts"] == "0"
     assert len(reply.headers["x-turnout-decision-id"]) == 36
     assert keeping.planes.providers.called() == ["first"]
+
+
+async def test_how_often_an_answer_or_a_word_was_there_is_a_figure(keeping: Desk) -> None:
+    for _ in range(3):
+        await cached(keeping)
+    page = await keeping.http.get("/metrics")
+    families = {family.name: family.samples for family in text_string_to_metric_families(page.text)}
+    found = {
+        (one.labels["turnout_cache"], one.labels["turnout_result"]): one.value
+        for one in families["turnout_cache_lookups"]
+    }
+    assert (found["answer", "hit"], found["answer", "miss"]) == (2, 1)
+    assert 0 < found["word", "miss"] <= found["word", "hit"]
+    entries = {one.labels["turnout_cache"]: one.value for one in families["turnout_cache_entries"]}
+    in_memory = keeping.planes.worker.plane._config.cache.startswith("memory")
+    assert entries.get("answer") == (1 if in_memory else None)
 
 
 async def test_a_stream_is_kept_and_given_whole(keeping: Desk) -> None:

@@ -1,6 +1,6 @@
 """What is found out about content is kept for a while, and never where it would hold for something else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +15,7 @@ from controlplane.decision.index import index
 from controlplane.policy.model import RouteSetName, RuleSet, RuleSetName
 from controlplane.routing.commands import ExplainRoute, Reading, ReadRequest, Surroundings
 from controlplane.routing.model import Ask, Known, Shown, Told
-from controlplane.routing.remembered import SLOW_S, Readings, Remembered, RememberingEncoder, watch_caches
+from controlplane.routing.remembered import SLOW_S, Readings, Remembered, RememberingEncoder
 from controlplane.routing.worked_out import compiled
 from controlplane.rpc.decision_codec import classification_message, put_classification
 from controlplane.rpc.record_codec import recorded
@@ -183,24 +183,6 @@ def test_the_vector_of_a_text_is_made_once_and_the_text_is_not_kept() -> None:
     assert remembering("secret words \ud800") == remembering("secret words \ud800") == encoder()("secret words \ud800")
     assert (vectors.hits, vectors.misses, remembering.name) == (1, 1, encoder().name)
     assert "secret" not in repr(vars(vectors))
-
-
-def test_hits_and_misses_are_figures() -> None:
-    read: dict[str, Callable[[], Any]] = {}
-
-    class Gauges:
-        def gauge(self, name: str, of: Callable[[], Any], unit: str = "1") -> None:
-            assert unit == "1"
-            read[name] = of
-
-    cache: Remembered[str, int] = Remembered(2)
-    watch_caches(Gauges(), {"reading": cache})
-    cache.find("a")
-    cache.keep("a", 1)
-    cache.find("a")
-    found: list[tuple[float, Mapping[str, str]]] = list(read["turnout.cache.lookups"]())
-    assert [(value, of["turnout.result"]) for value, of in found] == [(1, "hit"), (1, "miss")]
-    assert list(read["turnout.cache.entries"]()) == [(1, {"turnout.cache": "reading"})]
 
 
 def test_the_record_has_the_route_as_it_was_found() -> None:

@@ -231,6 +231,19 @@ async def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     for name, decision in decided.items():
         memory.keep(known(name), decision)
     assert [memory.recall(known(name), NOW) is decided[name] for name in "abc"] == [False, True, True]
+    assert (memory.hits, memory.misses, memory.cached) == (2, 1, 2)
+
+
+async def test_only_requests_that_have_an_id_count_as_hits_or_misses() -> None:
+    bench = Bench()
+    await bench.decide(ask())
+    assert (bench.memory.hits, bench.memory.misses) == (0, 0)
+    await bench.decide(known())
+    await bench.decide(known())
+    assert (bench.memory.hits, bench.memory.misses) == (1, 1)
+    bench.clock.now += LIFE
+    await bench.decide(known())
+    assert (bench.memory.hits, bench.memory.misses, bench.memory.cached) == (1, 2, 1)
 
 
 # --- what is written down ----------------------------------------------------------------------------------
