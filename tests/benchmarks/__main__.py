@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import audit, encoder, gateway, hot_budget, insight, planes, recording
+from tests.benchmarks import audit, encoder, gateway, hot_budget, insight, planes, recording, rungs
 
 DOCUMENT = Path("docs/benchmarks.md")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -26,6 +26,7 @@ async def measured() -> AsyncIterator[tuple[str, planes.Table]]:
     for name, found in zip(("Gateway", "Gateway, memory"), await gateway.run(), strict=True):
         yield name, found
     yield "Encoder", encoder.run()
+    yield "Classifying", await rungs.run()
     yield "Writing down", await recording.run()
     yield "Budgets", await hot_budget.run_all()
     yield "Audit log", await audit.run_all()
