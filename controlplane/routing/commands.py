@@ -12,13 +12,13 @@ from controlplane.classification.rules import Hint
 from controlplane.decision.engine import explain
 from controlplane.decision.index import SnapshotIndex
 from controlplane.decision.model import Decision, Request
-from controlplane.policy.model import Policy, RouteSet, RuleSet
+from controlplane.policy.model import ClassifierKind, Policy, RouteSet, RuleSet
 from controlplane.routing.further import FurtherKey, FurtherRungs, Question
 from controlplane.routing.model import Ask, Shown
 from controlplane.routing.on_route import Match, on_route
 from controlplane.routing.remembered import SLOW_S, ReadingKey, Readings, Understood
 from controlplane.routing.rules import policy_for
-from controlplane.snapshot.model import Snapshot
+from controlplane.snapshot.model import Catalog, Snapshot
 from turnout_features import Encode, extract
 from turnout_features.encoding import asked
 from turnout_features.looks import looks
@@ -65,14 +65,22 @@ def _no_routes(_: Embedding | None) -> Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a request is read: by which policy, rules and semantic routes, and what makes a vector of its text, if anything is."""
+
+    policy: Policy
+    rules: RuleSet
+    routes: RouteSet | None
+    encode: Encode | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """A request after it was read."""
 
     request: Request
     snapshot: Snapshot
-    rule_set: RuleSet
-    reads: Policy
-    """The policy that said how it is read."""
+    manner: Manner
 
 
 class ReadRequest:
@@ -86,11 +94,8 @@ class ReadRequest:
 
         Raises Failure RULE_SET_OUTDATED when a client's features were made with another rule set.
         """
-        reads = policy_for(ask.origin, ask.policy, snapshot.catalog, ask.model)
-        rules = snapshot.catalog.rule_sets[reads.rule_set]
-        routes = None if reads.routes is None else snapshot.catalog.route_sets[reads.routes]
-        key = None if told else self._key(ask, reads, rules, routes)
-        features, taken = self._understood(ask, reads, rules, routes, key, told=told)
+        manner = self._manner(ask, snapshot.catalog)
+        features, taken = self._understood(ask, manner, None if told else self._key(ask, manner), told=told)
         ask.trace.event(
             "turnout.classify",
             {
@@ -113,21 +118,21 @@ class ReadRequest:
             operation=ask.operation,
             affinity=ask.affinity,
         )
-        return Reading(request=request, snapshot=snapshot, rule_set=rules, reads=reads)
+        return Reading(request=request, snapshot=snapshot, manner=manner)
 
     async def thoroughly(self, ask: Ask, snapshot: Snapshot, *, told: bool = False) -> Reading:
         """The same, and where that is not sure enough, what those classifiers say that take their time. Raises Failure."""
         reading = self(ask, snapshot, told=told)
-        ask_further, entries = self._around.further, reading.reads.further
+        ask_further, entries = self._around.further, reading.manner.policy.further
         if ask_further is None or not entries:
             return reading
         request = reading.request
         question = Question(
             features=request.features,
-            rule_set=reading.rule_set,
+            rule_set=reading.manner.rules,
             hint=ask.hint,
             text=_text_of(ask.content) if isinstance(ask.content, Shown) else None,
-            key=None if told else self._further_key(ask, reading),
+            key=None if told else self._further_key(ask, reading.manner),
         )
         taken = await ask_further(question, entries, request.classification, told=told)
         if taken is request.classification:
@@ -138,53 +143,57 @@ class ReadRequest:
         )
         return replace(reading, request=replace(request, classification=taken))
 
-    def _further_key(self, ask: Ask, reading: Reading) -> FurtherKey | None:
-        reads, catalog = reading.reads, reading.snapshot.catalog
-        routes = None if reads.routes is None else catalog.route_sets[reads.routes]
-        key = self._key(ask, reads, reading.rule_set, routes)
-        return None if key is None else (key, reads.further)
+    def _further_key(self, ask: Ask, manner: Manner) -> FurtherKey | None:
+        key = self._key(ask, manner)
+        return None if key is None else (key, manner.policy.further)
 
-    def _key(self, ask: Ask, reads: Policy, rules: RuleSet, routes: RouteSet | None) -> ReadingKey | None:
+    def _manner(self, ask: Ask, catalog: Catalog) -> Manner:
+        policy = policy_for(ask.origin, ask.policy, catalog, ask.model)
+        encoder = self._around.encoder if embeds(policy, catalog) else None
+        return Manner(
+            policy=policy,
+            rules=catalog.rule_sets[policy.rule_set],
+            routes=None if policy.routes is None else catalog.route_sets[policy.routes],
+            encode=None if encoder is None else encoder(),
+        )
+
+    def _key(self, ask: Ask, manner: Manner) -> ReadingKey | None:
         """What is found is kept under; None for what a client found, which only its word ties to the digest."""
-        around = self._around
-        if around.readings is None or not isinstance(ask.content, Shown):
+        if self._around.readings is None or not isinstance(ask.content, Shown):
             return None
         return ReadingKey(
             request_digest=ask.content.request_digest,
-            rule_set=rules.digest,
-            route_set=b"" if routes is None else routes.digest,
-            classifiers=reads.classifiers,
-            encoder="" if around.encoder is None else around.encoder().name,
+            rule_set=manner.rules.digest,
+            route_set=b"" if manner.routes is None else manner.routes.digest,
+            classifiers=manner.policy.classifiers,
+            encoder="" if manner.encode is None else manner.encode.name,
             task_type=ask.hint.task_type,
             complexity=ask.hint.complexity,
         )
 
-    def _understood(
-        self, ask: Ask, reads: Policy, rules: RuleSet, routes: RouteSet | None, key: ReadingKey | None, *, told: bool
-    ) -> Understood:
+    def _understood(self, ask: Ask, manner: Manner, key: ReadingKey | None, *, told: bool) -> Understood:
         readings = self._around.readings
         if key is None or readings is None:
-            return self._found(ask, reads, rules, routes, told=told)
+            return self._found(ask, manner, told=told)
         known = readings.find(key)
         if known is None:
             start = self._around.seconds()
-            known = self._found(ask, reads, rules, routes, told=told)
+            known = self._found(ask, manner, told=told)
             if self._around.seconds() - start < SLOW_S:
                 readings.keep(key, known)
         return known
 
-    def _found(self, ask: Ask, reads: Policy, rules: RuleSet, routes: RouteSet | None, *, told: bool) -> Understood:
-        around, features = self._around, self._features(ask, rules)
-        taken = around.classify(features, rules, ask.hint, reads.classifiers, told=told)
-        if routes is not None:
-            taken = on_route(taken, features.embedding, around.routes(routes), around.seconds, told=told)
+    def _found(self, ask: Ask, manner: Manner, *, told: bool) -> Understood:
+        around, features = self._around, self._features(ask, manner)
+        taken = around.classify(features, manner.rules, ask.hint, manner.policy.classifiers, told=told)
+        if manner.routes is not None:
+            taken = on_route(taken, features.embedding, around.routes(manner.routes), around.seconds, told=told)
         return features, taken
 
-    def _features(self, ask: Ask, rules: RuleSet) -> Features:
+    def _features(self, ask: Ask, manner: Manner) -> Features:
+        rules = manner.rules
         if isinstance(ask.content, Shown):
-            encoder = self._around.encoder
-            encode = None if encoder is None else encoder()
-            return extract(ask.content.read(), self._around.patterns(rules), encode=encode)
+            return extract(ask.content.read(), self._around.patterns(rules), encode=manner.encode)
         found = ask.content.features
         if found.rule_set_digest != rules.digest:
             raise Failure(
@@ -193,6 +202,16 @@ class ReadRequest:
                 field="description.features.rule_set_digest",
             )
         return found
+
+
+def embeds(policy: Policy, catalog: Catalog) -> bool:
+    """Whether anybody looks at the vector of a text: the learned classifier, those of packages, semantic routes, what was learned."""
+    return (
+        ClassifierKind.LEARNED in policy.classifiers
+        or bool(policy.further)
+        or policy.routes is not None
+        or catalog.learned is not None
+    )
 
 
 def _text_of(content: Shown) -> Callable[[], str]:
