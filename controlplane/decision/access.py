@@ -26,7 +26,7 @@ def access_denial(policy: Policy, offer: Offer) -> str:
 
 def _strategy_denial(policy: Policy, offer: Offer) -> str:
     """A `fixed` or `weighted` strategy uses the models that it names, and no others; so does `semantic` that falls back on one."""
-    named = _named_by(policy.strategy)
+    named = named_by(policy.strategy)
     if not named or offer.model in named or _in_tier_of(policy.strategy, offer):
         return ""
     return f"the {policy.strategy.kind} strategy of the policy {policy.name} does not name the model {offer.model}"
@@ -36,7 +36,7 @@ def _in_tier_of(strategy: Strategy, offer: Offer) -> bool:
     return any(target.tier and target.tier == offer.tier for _, target in strategy.routes)
 
 
-def _named_by(strategy: Strategy) -> frozenset[ModelName]:
+def named_by(strategy: Strategy) -> frozenset[ModelName]:
     """The models that a strategy is about; empty if it is about all."""
     match strategy.kind:
         case StrategyKind.FIXED:
@@ -44,7 +44,7 @@ def _named_by(strategy: Strategy) -> frozenset[ModelName]:
         case StrategyKind.WEIGHTED:
             return frozenset(model for model, _ in strategy.weights)
         case StrategyKind.SEMANTIC:
-            others = frozenset[ModelName]() if strategy.otherwise is None else _named_by(strategy.otherwise)
+            others = frozenset[ModelName]() if strategy.otherwise is None else named_by(strategy.otherwise)
             return others.union(*(target.models for _, target in strategy.routes)) if others else others
         case _:
             return frozenset()

@@ -81,7 +81,7 @@ def _place(name: str, ranking: Ranking) -> int | None:
     """Where the deployment `name` stands among the foremost, if it is ready; under the floor nobody stays."""
     field, order = ranking.field, ranking.order
     foremost = field.tiers[order[0]] if order else Tier.BELOW
-    if foremost is Tier.BELOW or (ranking.weights and foremost is Tier.GOOD):
+    if foremost is Tier.BELOW or ranking.lots(_ready(ranking, order)):
         return None
     return next(
         (

@@ -21,7 +21,7 @@ from controlplane.decision.means import Means, means, most
 from controlplane.decision.model import Exclusion, Operation, QualityFloor, ReasonCode, Request
 from controlplane.decision.plan import Plan, plan
 from controlplane.decision.requirements import Requirements, requirements
-from controlplane.decision.strategies import Ranking, on_route, rank
+from controlplane.decision.strategies import Ranking, decider, rank
 from controlplane.decision.value import Aim
 from controlplane.policy.model import Strategy, StrategyKind
 from turnout_wire.quick import quick
@@ -191,9 +191,7 @@ def _reason(ranking: Ranking, strategy: Strategy, needs: Requirements, planned: 
         return ReasonCode.PINNED
     if by_tier := _BY_TIER.get(ranking.field.tiers[ranking.order[0]]):
         return by_tier
-    if strategy.otherwise is not None and not on_route(strategy, ranking.field.offers[planned.places[0]]):
-        return _BY_STRATEGY[strategy.otherwise.kind]
-    return _BY_STRATEGY[strategy.kind]
+    return _BY_STRATEGY[decider(strategy, ranking.field.offers[planned.places[0]])]
 
 
 def _paid(chosen: Deliberation, paying: Means) -> Deliberation:

@@ -249,15 +249,21 @@ def _concessions(of: Deliberation) -> Iterator[str]:
 
 def _beside_the_route(of: Deliberation, strategy: Strategy) -> Iterator[str]:
     """Why a `semantic` strategy left the choice to another, if it did."""
-    if strategy.otherwise is None or of.reason is not ReasonCode(strategy.otherwise.kind):
+    if strategy.otherwise is None or not (of.strategy.kind is strategy.kind or of.strategy is strategy.otherwise):
         return
-    route = of.request.classification.route
-    if RouteName(route) in dict(strategy.routes):
-        yield f"route {route}: none of its models may serve, so `{of.reason}` decides"
-    elif route:
-        yield f"route {route}: the strategy names no model for it, so `{of.reason}` decides"
+    beside, route = strategy.otherwise.kind, of.request.classification.route
+    stands_in = of.reason is ReasonCode.CHEAPEST and beside is not StrategyKind.CHEAPEST
+    if not stands_in and of.reason is not ReasonCode(beside):
+        return
+    known = RouteName(route) in dict(strategy.routes)
+    why = "the strategy names no model for it" if route else "out of scope"
+    step = f"route {route}: " if route else "route: "
+    if not stands_in:
+        yield f"{step}{'none of its models may serve' if known else why}, so `{beside}` decides"
     else:
-        yield f"route: out of scope, so `{of.reason}` decides"
+        neither = f"none of its models may serve, nor any that `{beside}` names"
+        lacking = neither if known else f"{why}, and none of those that `{beside}` names may serve"
+        yield f"{step}{lacking}, so the cheapest of what other routes name is taken"
 
 
 def _thrift(of: Deliberation) -> Iterator[str]:

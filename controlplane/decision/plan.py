@@ -1,10 +1,11 @@
 """Who is called first, and who is called if that fails."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from controlplane.catalog.model import ModelName
 from controlplane.decision.draws import Chances, mixed, pick
-from controlplane.decision.field import GOOD, Field, Tier, by_model
+from controlplane.decision.field import Field, Tier, by_model
 from controlplane.decision.strategies import Ranking
 
 MOST_TARGETS = 16
@@ -69,16 +70,15 @@ def _lots(ranking: Ranking, peers: Sequence[int]) -> Chances:
     Under the floor nothing is drawn between models: there the best is wanted.
     """
     offers, leader = ranking.field.offers, peers[0]
-    if ranking.weights and ranking.field.tiers[leader] is GOOD and (drawn := _drawn(ranking, peers)):
+    if (weights := ranking.lots(leader)) and (drawn := _drawn(ranking, weights, peers)):
         return drawn
     if not offers[leader].shared:
         return [(leader, 1.0)]
     return ranking.split([place for place in peers if offers[place].model == offers[leader].model])
 
 
-def _drawn(ranking: Ranking, peers: Sequence[int]) -> Chances:
-    offers, weights = ranking.field.offers, ranking.weights
-    groups = {model: same for model, same in by_model(offers, peers).items() if weights.get(model)}
+def _drawn(ranking: Ranking, weights: Mapping[ModelName, int], peers: Sequence[int]) -> Chances:
+    groups = {model: same for model, same in by_model(ranking.field.offers, peers).items() if weights.get(model)}
     total = sum(weights[model] for model in groups)
     return [
         (place, weights[model] / total * share)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from controlplane.catalog.model import ModelName
+from controlplane.decision.access import named_by
 from controlplane.decision.balancing import Split
 from controlplane.decision.eligibility import Survey
-from controlplane.decision.field import BELOW, PINNED, Field, by_model, shares
+from controlplane.decision.field import BELOW, GOOD, PINNED, Field, by_model, shares
 from controlplane.decision.offer import Offer
 from controlplane.learning.model import PPM
 from controlplane.policy.model import Strategy, StrategyKind
@@ -47,6 +48,7 @@ class Order:
 class Ranking:
     """All that may serve, the best first. `weights` are the models' lots where the strategy draws, else empty.
 
+    `ahead` are the places that a semantic route names, which are taken before anything is drawn.
     `split` shares the traffic of a model among its deployments; `spent` is the used share of rate limits, if any is known.
     """
 
@@ -56,6 +58,11 @@ class Ranking:
     weights: Mapping[ModelName, int]
     split: Split
     spent: Column | None
+    ahead: frozenset[int] = frozenset()
+
+    def lots(self, leader: int) -> Mapping[ModelName, int]:
+        """The weights to draw by where `leader` is the best there is; empty if that is taken without a draw."""
+        return _NONE if leader in self.ahead or self.field.tiers[leader] is not GOOD else self.weights
 
     def terms(self, place: int) -> Terms:
         """What the score at `place` consists of: under the floor only quality counts."""
@@ -81,8 +88,23 @@ def rank(found: Survey, strategy: Strategy, split: Split, spent: Column | None =
         ranked += by_quality.sort([place for place in able if tiers[place] is BELOW])
     if PINNED in [tiers[place] for place in good]:
         ranked.sort(key=tiers.__getitem__)
-    weights = dict(strategy.weights) if strategy.weights and strategy.kind is StrategyKind.WEIGHTED else {}
-    return Ranking(field=field, order=ranked, strategy=order, weights=weights, split=split, spent=spent)
+    weights, ahead = _lots(strategy, field)
+    return Ranking(field=field, order=ranked, strategy=order, weights=weights, split=split, spent=spent, ahead=ahead)
+
+
+_NONE: Mapping[ModelName, int] = MappingProxyType({})
+
+
+def _lots(strategy: Strategy, field: Field) -> tuple[Mapping[ModelName, int], frozenset[int]]:
+    """What is drawn by, and what is taken without a draw: under `semantic` what the route names."""
+    if strategy.kind is StrategyKind.WEIGHTED:
+        return dict(strategy.weights), frozenset()
+    beside = strategy.otherwise
+    if beside is None or beside.kind is not StrategyKind.WEIGHTED:
+        return _NONE, frozenset()
+    return dict(beside.weights), frozenset(
+        place for place, offer in enumerate(field.offers) if on_route(strategy, offer)
+    )
 
 
 def _paces(field: Field, able: Sequence[int]) -> Column:
@@ -196,8 +218,27 @@ def _strangers(strategy: Strategy, field: Field) -> Column:
 
 
 def _by_model_value(name: str, values: Mapping[ModelName, float], field: Field, paces: Column) -> Order:
+    """The models with values, and then the cheapest of the others: those that routes name, beside a `semantic` strategy."""
     lost = [-values.get(offer.model, 0.0) for offer in field.offers]
-    return Order(columns=(lost, field.shortfalls, field.costs, paces), terms=lambda place: ((name, -lost[place]),))
+    unnamed = [0 if value else cost for value, cost in zip(lost, field.costs, strict=True)]
+
+    def terms(place: int) -> Terms:
+        return ((name, -lost[place]),) if lost[place] else (("cost", -field.costs[place] / _NANO),)
+
+    return Order(columns=(lost, unnamed, field.shortfalls, field.costs, paces), terms=terms)
+
+
+def decider(strategy: Strategy, offer: Offer) -> StrategyKind:
+    """What `offer` is first by, if it is: of a `semantic` strategy the route or what is beside it.
+
+    A model that neither names is there because another route names it, and of those the cheapest is taken.
+    """
+    if strategy.kind is StrategyKind.SEMANTIC:
+        if on_route(strategy, offer):
+            return StrategyKind.SEMANTIC
+        strategy = strategy.otherwise or _CHEAPEST
+    named = named_by(strategy)
+    return strategy.kind if not named or offer.model in named else StrategyKind.CHEAPEST
 
 
 _CHEAPEST = Strategy(kind=StrategyKind.CHEAPEST)

@@ -18,7 +18,7 @@ from controlplane.policy.model import (
     Strategy,
     StrategyKind,
 )
-from controlplane.snapshot.model import HealthState
+from controlplane.snapshot.model import HealthState, Live
 from tests.support.catalogs import catalog, policy, workload
 from tests.support.decisions import asked, candidate, decided, deployments, exclusions, explained, health, models
 
@@ -138,6 +138,61 @@ def test_a_weighted_strategy_draws_out_of_scope_alone() -> None:
     outside = [decided(near("billing", 0.1), known, draw=draw) for draw in (0.1, 0.9)]
     assert {deployments(each)[0] for each in outside} == {"openai/gpt-4o", "openai/gpt-4o-mini"}
     assert {each.propensity for each in outside} == {0.5}
+
+
+LOTS = Strategy(kind=StrategyKind.WEIGHTED, weights=((ModelName("gpt-4o"), 3), (ModelName("gpt-4o-mini"), 1)))
+"""Three lots of four for the one, one for the other, where no route decides."""
+DRAWN = catalog(policies=[routed(LOTS, billing=to("claude-3-5-haiku"), hard=to("claude-3-5-sonnet", "gemini-1.5-pro"))])
+
+
+def shares(request: Request, live: Live) -> dict[tuple[str, str], float]:
+    """How often each model is first and for which reason, over even draws."""
+    found = [decided(request, DRAWN, live, draw=(number + 0.5) / 80) for number in range(80)]
+    firsts = [(models(each)[0], str(each.reason_code)) for each in found]
+    return {first: firsts.count(first) / 80 for first in firsts}
+
+
+def test_where_the_models_of_the_route_may_not_serve_weights_are_drawn_by() -> None:
+    down = health({"anthropic/claude-3-5-haiku": HealthState.OPEN})
+    drawn = {("gpt-4o", "weighted"): 0.75, ("gpt-4o-mini", "weighted"): 0.25}
+    assert shares(near("billing"), down) == drawn == shares(near("billing", 0.1), down)
+    assert {decided(near("billing"), DRAWN, down, draw=draw).propensity for draw in (0.1, 0.9)} == {0.75, 0.25}
+
+
+def test_while_the_model_of_the_route_is_probed_weights_are_drawn_by_for_the_rest() -> None:
+    probed = health({"anthropic/claude-3-5-haiku": HealthState.HALF_OPEN})
+    found = shares(near("billing"), probed)
+    assert found["claude-3-5-haiku", "semantic"] == pytest.approx(0.05, abs=1 / 80)
+    assert found["gpt-4o", "weighted"] == pytest.approx(0.95 * 0.75, abs=1 / 80)
+    assert found["gpt-4o-mini", "weighted"] == pytest.approx(0.95 * 0.25, abs=1 / 80)
+
+
+@pytest.mark.parametrize(
+    "otherwise", [LOTS, Strategy(kind=StrategyKind.FIXED, models=(ModelName("gpt-4o"), ModelName("gpt-4o-mini")))]
+)
+@pytest.mark.parametrize(
+    ("route", "said"),
+    [
+        ("", "route: out of scope, and none of those that `{}` names may serve"),
+        ("refunds", "route refunds: the strategy names no model for it, and none of those that `{}` names may serve"),
+        ("billing", "route billing: none of its models may serve, nor any that `{}` names"),
+    ],
+)
+def test_a_model_of_another_route_that_stands_in_is_not_said_to_be_what_the_other_strategy_chose(
+    otherwise: Strategy, route: str, said: str
+) -> None:
+    targets = {"billing": to("claude-3-5-haiku"), "hard": to("claude-3-5-sonnet", "gemini-1.5-pro")}
+    known = catalog(policies=[routed(otherwise, **targets)])
+    names = ("openai/gpt-4o", "openai/gpt-4o-mini", "anthropic/claude-3-5-haiku")
+    down = health(dict.fromkeys(names, HealthState.OPEN))
+    request = near(route or "billing", 0.83 if route else 0.1)
+    told = explained(request, known, down)
+    assert (models(told)[0], told.reason_code) == ("gemini-1.5-pro", ReasonCode.CHEAPEST)
+    assert told.reason_text.startswith("cheapest of 2 that reach")
+    assert f"{said.format(otherwise.kind)}, so the cheapest of what other routes name is taken" in told.steps
+    assert "$" in why_not(told, "claude-3-5-sonnet")
+    alone = health({"openai/gpt-4o": HealthState.OPEN})
+    assert decided(near("billing", 0.1), known, alone).reason_code is ReasonCode(otherwise.kind)
 
 
 def test_overrides_and_workloads_may_be_for_a_route() -> None:
