@@ -1,7 +1,7 @@
 """What every classifier holds to, as cases that its author can run: `python -m controlplane.classification.conformance NAME [TEXT ...]`.
 
 With pytest: `@pytest.mark.parametrize("case", CASES, ids=str)`, and in the test `case(classifier, texts)`. The texts are what the
-classifier is about: no suite can know them.
+classifier is about: no suite can know them. Time is real unless a test brings a clock of its own, `case(classifier, texts, seconds=clock)`.
 """
 
 import sys
@@ -28,6 +28,9 @@ TRIES = 3
 
 THREADS = 4
 
+Clock = Callable[[], float]
+"""Seconds, that only go forward."""
+
 
 class NotConforming(AssertionError):
     """A classifier does not hold to a case; the message says to what, and for which request."""
@@ -53,11 +56,11 @@ class Case:
 
     name: str
     says: str
-    check: Callable[[Classifier, Sequence[Sample]], None]
+    check: Callable[[Classifier, Sequence[Sample], Clock], None]
 
-    def __call__(self, classifier: Classifier, texts: Sequence[str] = ()) -> None:
-        """Ask about the requests of the suite, and about `texts`. Raises NotConforming."""
-        self.check(classifier, tuple(samples(texts)))
+    def __call__(self, classifier: Classifier, texts: Sequence[str] = (), *, seconds: Clock = perf_counter) -> None:
+        """Ask about the requests of the suite, and about `texts`; `seconds` tells what takes how long. Raises NotConforming."""
+        self.check(classifier, tuple(samples(texts)), seconds)
 
     def __str__(self) -> str:
         return self.name
@@ -127,7 +130,7 @@ def ask(classifier: Classifier, sample: Sample) -> Classification | Silence:
         raise NotConforming(f"{sample.told}: it raises {type(error).__name__}: {error}") from error
 
 
-def _tells_its_bounds(classifier: Classifier, _asked: Sequence[Sample]) -> None:
+def _tells_its_bounds(classifier: Classifier, _asked: Sequence[Sample], _: Clock) -> None:
     name: object = classifier.name
     sure: object = classifier.sure
     limit: object = classifier.limit
@@ -139,33 +142,33 @@ def _tells_its_bounds(classifier: Classifier, _asked: Sequence[Sample]) -> None:
         raise NotConforming("`limit` is neither None nor a timedelta above 0")
 
 
-def _answers_everything(classifier: Classifier, asked: Sequence[Sample]) -> None:
+def _answers_everything(classifier: Classifier, asked: Sequence[Sample], _: Clock) -> None:
     for sample in asked:
         ask(classifier, sample)
 
 
-def _repeats_itself(classifier: Classifier, asked: Sequence[Sample]) -> None:
+def _repeats_itself(classifier: Classifier, asked: Sequence[Sample], _: Clock) -> None:
     for sample in asked:
         first, again = ask(classifier, sample), ask(classifier, sample)
         if first != again:
             raise NotConforming(f"{sample.told}: asked again, it answers {again} after {first}")
 
 
-def _keeps_to_its_limit(classifier: Classifier, asked: Sequence[Sample]) -> None:
+def _keeps_to_its_limit(classifier: Classifier, asked: Sequence[Sample], seconds: Clock) -> None:
     limit = classifier.limit or STANDARD_LIMIT
     for sample in asked:
-        took = min(_timed(classifier, sample) for _ in range(TRIES))
+        took = min(_timed(classifier, sample, seconds) for _ in range(TRIES))
         if took > limit.total_seconds():
             raise NotConforming(f"{sample.told}: it takes {took * 1000:.1f} ms, and may take {limit}")
 
 
-def _timed(classifier: Classifier, sample: Sample) -> float:
-    start = perf_counter()
+def _timed(classifier: Classifier, sample: Sample, seconds: Clock) -> float:
+    start = seconds()
     ask(classifier, sample)
-    return perf_counter() - start
+    return seconds() - start
 
 
-def _bears_threads(classifier: Classifier, asked: Sequence[Sample]) -> None:
+def _bears_threads(classifier: Classifier, asked: Sequence[Sample], _: Clock) -> None:
     alone = [ask(classifier, sample) for sample in asked]
     with ThreadPoolExecutor(THREADS) as pool:
         together = list(pool.map(lambda _: [ask(classifier, sample) for sample in asked], range(THREADS)))
@@ -182,8 +185,8 @@ CASES: tuple[Case, ...] = (
 )
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run all cases on the installed classifier that the first argument names, with the texts that follow.
+def main(arguments: Sequence[str], seconds: Clock = perf_counter) -> int:
+    """Run all cases on the installed classifier that the first argument names, with the texts that follow, by the clock `seconds`.
 
     0 if it conforms, 1 if not, 2 if there is none.
     """
@@ -198,15 +201,15 @@ def main(arguments: Sequence[str]) -> int:
     except ClassifierUnfit as unfit:
         sys.stderr.write(f"{unfit}\n")
         return 2
-    results = [_run(case, classifier, arguments[1:]) for case in CASES]
+    results = [_run(case, classifier, arguments[1:], seconds) for case in CASES]
     if classifier.name != arguments[0]:
         sys.stdout.write(f"FAILED  name: it calls itself {classifier.name}, and is installed as {arguments[0]}\n")
     return 0 if all(results) and classifier.name == arguments[0] else 1
 
 
-def _run(case: Case, classifier: Classifier, texts: Sequence[str]) -> bool:
+def _run(case: Case, classifier: Classifier, texts: Sequence[str], seconds: Clock) -> bool:
     try:
-        case(classifier, texts)
+        case(classifier, texts, seconds=seconds)
     except NotConforming as failed:
         sys.stdout.write(f"FAILED  {case.name}: {failed}\n")
         return False
