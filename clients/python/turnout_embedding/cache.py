@@ -1,80 +1,52 @@
-"""Keeps the vectors of words, the lately used ones of them."""
+"""Keeps what is known of words, of the lately used ones."""
 
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-Row = NDArray[np.int32]
-Mark = NDArray[np.uint32]
-Places = NDArray[np.intp]
+Known = TypeVar("Known")
 
 
-class WordCache:
-    """A row of `width` integers and two marks for each of at most `capacity` words, filled in by `make` for a new one.
+class WordCache(Generic[Known]):
+    """What `make` says of each of at most `capacity` words; never nothing.
 
-    When it is full, a hand goes round and puts the next word where none was looked up since the hand last came by. `hits`
-    and `misses` count the words looked up. Not for several threads at once.
+    A word is young when it is made or looked up. When half of all are young, they become old, and for each further word an old one
+    is forgotten. `hits` and `misses` count the words looked up. Not for several threads at once.
     """
 
-    def __init__(self, make: Callable[[str, Row, Mark], None], *, capacity: int, width: int) -> None:
-        self.rows: Row = np.zeros((capacity, width), np.int32)
-        self.marks: Mark = np.zeros((2, capacity), np.uint32)
+    def __init__(self, make: Callable[[str], Known], *, capacity: int) -> None:
         self.hits = 0
         self.misses = 0
         self._make = make
-        self._places: dict[str, int] = {}
-        self._words = [""] * capacity
-        self._used = np.zeros(capacity, np.int64)
-        self._now = 0
-        self._round_began = 0
-        self._hand = 0
+        self._capacity = capacity
+        self._young: dict[str, Known] = {}
+        self._old: dict[str, Known] = {}
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._young) + len(self._old)
 
-    def places(self, words: Sequence[str]) -> Places:
-        """The row of each word: valid until the next call. At most `capacity` different words."""
-        self._now += 1
-        known = self._places.get
-        found = [known(word, -1) for word in words]
-        places = np.array(found, np.intp)
-        if -1 not in found:
-            self._used[places] = self._now
-            self.hits += len(found)
-            return places
-        there = places[places >= 0]
-        self._used[there] = self._now
-        self.hits += len(there)
-        for number, place in enumerate(found):
-            if place < 0:
-                places[number] = self._added(words[number])
-        return places
+    def of(self, words: Sequence[str]) -> list[Known]:
+        """What is known of each word."""
+        young, other, before = self._young.get, self._other, self.misses
+        known = [young(word) or other(word) for word in words]
+        self.hits += len(words) - (self.misses - before)
+        return known
 
-    def _added(self, word: str) -> int:
-        """The row of a word that was not there when the text began; it may have occurred in the text since."""
-        place = self._places.get(word)
-        if place is not None:
-            self.hits += 1
-            return place
-        self.misses += 1
-        place = self._free()
-        self.rows[place] = 0
-        self._make(word, self.rows[place], self.marks[:, place])
-        self._words[place] = word
-        self._places[word] = place
-        self._used[place] = self._now
-        return place
+    def _other(self, word: str) -> Known:
+        """What is known of a word that was not young when the text began; it may have occurred in the text since."""
+        known = self._young.get(word)
+        if known is not None:
+            return known
+        known = self._old.pop(word, None)
+        if known is None:
+            known = self._make(word)
+            self.misses += 1
+            if len(self) >= self._capacity:
+                self._forget()
+        self._young[word] = known
+        return known
 
-    def _free(self) -> int:
-        """A row that no word needs, or whose word is forgotten now."""
-        while True:
-            if self._hand == len(self._words):
-                self._hand, self._round_began = 0, self._now
-            place = self._hand
-            self._hand += 1
-            if self._used[place] == 0:
-                return place
-            if self._used[place] != self._now and self._used[place] <= self._round_began:
-                del self._places[self._words[place]]
-                return place
+    def _forget(self) -> None:
+        """One old word; if there is none, the young ones are old."""
+        if not self._old:
+            self._young, self._old = {}, self._young
+        self._old.popitem()

@@ -16,36 +16,47 @@ WORD, PAIR, GRAM = 4, 4, 1
 SIZES = (3, 4)
 """Characters of an n-gram, the signs for both ends of the word included."""
 
-_STIR, _FIRST = 0x9E3779B1, 0x85EBCA6B
-_SHIFT = 32 - HASHED.bit_length()
-"""The highest bits of a product depend on all bits of its factors: one for the sign, the others for the dimension."""
+Additions = NDArray[np.uint32]
+"""What is added: a weight each, before the bits that say in which dimension and, the highest of these, with which sign."""
+
+_STIR, _FIRST, _MASK = 0x9E3779B1, 0x85EBCA6B, 0xFFFFFFFF
+_SLOTS = 2 * HASHED
+_SLOT_BITS = HASHED.bit_length()
+_SHIFT = 32 - _SLOT_BITS
+"""The highest bits that are left: one for the sign, the others for the dimension."""
 
 
-def checksum(text: str) -> int:
-    """32 bits that stand for `text` on every machine."""
-    return crc32(text.encode("utf-8", "surrogatepass"))
+def spelled(word: str, importance: int) -> list[int]:
+    """Additions of one word and its n-grams."""
+    weight = GRAM * importance << _SLOT_BITS
+    found = [WORD * importance << _SLOT_BITS | _stirred(word) >> _SHIFT]
+    found += [weight | _stirred(gram) >> _SHIFT for gram in _grams(f"<{word}>")]
+    return found
 
 
-def spelled(word: str, importance: int) -> dict[int, int]:
-    """The vector of one word and its n-grams, by its dimensions that are not nothing."""
-    sums = {_slot(word): WORD * importance}
-    for gram in _grams(f"<{word}>"):
-        slot = _slot(gram)
-        sums[slot] = sums.get(slot, 0) + GRAM * importance
-    return {slot % HASHED: sums.get(slot % HASHED, 0) - sums.get(slot % HASHED + HASHED, 0) for slot in sums}
+def marks(word: str, importance: int) -> tuple[int, int, int]:
+    """What is known of a word in pairs: its bits as the first and as the second of one, and what it adds to the weight."""
+    stirred = _stirred(word)
+    return stirred * _FIRST & _MASK, stirred, importance * PAIR // 2 << _SLOT_BITS
 
 
-def pairs(checksums: NDArray[np.uint32], importance: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """The vector of all pairs of neighbours, each as important as its words are on average."""
-    mixed = (checksums[:-1] * np.uint32(_FIRST) + checksums[1:]) * np.uint32(_STIR)
-    weights = (importance[:-1] + importance[1:]) * np.uint32(PAIR // 2)
-    # Floats, but whole numbers below 2**53, whose sums are exact in every order.
-    sums = np.bincount(mixed >> np.uint32(_SHIFT), weights, 2 * HASHED)
-    return (sums[:HASHED] - sums[HASHED:]).astype(np.int64)
+def pairs(marked: NDArray[np.uint32]) -> Additions:
+    """Additions of all pairs of neighbours, each as important as its words are on average. `marked` has a row for each word's marks."""
+    first, second, weights = marked.T
+    found: Additions = weights[:-1] + weights[1:] | first[:-1] + second[1:] >> _SHIFT
+    return found
 
 
-def _slot(text: str) -> int:
-    return (checksum(text) * _STIR & 0xFFFFFFFF) >> _SHIFT
+def summed(additions: Additions) -> NDArray[np.float64]:
+    """The sum for each dimension: whole numbers below 2**53, which are exact in every order."""
+    sums = np.bincount(additions & _SLOTS - 1, additions >> _SLOT_BITS, _SLOTS)
+    found: NDArray[np.float64] = np.subtract(sums[:HASHED], sums[HASHED:], dtype=np.float64)
+    return found
+
+
+def _stirred(text: str) -> int:
+    """32 bits that stand for `text` on every machine, of which the highest ones depend on all of its checksum's."""
+    return crc32(text.encode("utf-8", "surrogatepass")) * _STIR & _MASK
 
 
 def _grams(marked: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Gives vectors of integers one length, exactly."""
+"""Gives vectors of whole numbers one length, exactly."""
 
 from math import isqrt
 from typing import Final
@@ -13,20 +13,44 @@ LARGEST: Final = 127
 """What a component is cut to: it could otherwise be up to LENGTH, which a signed byte cannot hold."""
 
 _BITS = 23
+_EXACT = 1 << 2 * _BITS
+"""Below this a sum of squares is exact, and each of what is squared is below 2**_BITS."""
+
 _FINE = 16
 """Binary places of a length after the point."""
 
+Parts = NDArray[np.float64]
+"""Rows of at most 256 whole numbers below 2**32."""
 
-def rounded(parts: NDArray[np.int64]) -> NDArray[np.int8]:
-    """Each row of `parts`, of at most 512 components, made LENGTH long and rounded to bytes, cut at LARGEST; zeros stay so.
 
-    The same on every machine: all components are shifted below 2**23, so that the sum of a row's squares is below 2**55 and has
-    an exact integer square root. What is divided are whole numbers below 2**53, and IEEE 754 says to the bit what a division of
-    two floats and the floor of one give; no other operation rounds.
+def rounded(parts: Parts) -> NDArray[np.int8]:
+    """Each row of `parts` made LENGTH long and rounded to bytes, cut at LARGEST; zeros stay so.
+
+    The same on every machine: floats are whole numbers below 2**53, whatever is summed and in whatever order, and IEEE 754 says to the
+    bit what a division of two such floats and the floor of one give; no other operation rounds.
     """
+    squares = np.vecdot(parts, parts).tolist()
+    if max(squares) >= _EXACT:
+        parts = _shifted(parts)
+        squares = _long_squares(parts)
+    near = parts * float(2 * LENGTH << _FINE)
+    for place, square in enumerate(squares):
+        length = float(isqrt(int(square) << 2 * _FINE) or 1)
+        near[place] += length
+        near[place] /= 2 * length
+    np.floor(near, out=near)
+    near.clip(-LARGEST, LARGEST, out=near)
+    return near.astype(np.int8)
+
+
+def _shifted(parts: Parts) -> Parts:
+    """All components divided by the same power of two, and rounded down, so that they are below 2**_BITS."""
     shift = max(int(parts.max()), -int(parts.min())).bit_length() - _BITS
-    scaled = parts >> shift if shift > 0 else parts
-    squares: list[int] = np.einsum("ij,ij->i", scaled, scaled).tolist()
-    lengths = np.array([[isqrt(square << 2 * _FINE) or 1] for square in squares], np.int64)
-    near = np.floor((scaled * (2 * LENGTH << _FINE) + lengths) / (2 * lengths))
-    return np.minimum(np.maximum(near, -LARGEST), LARGEST).astype(np.int8)
+    return np.floor(parts / (1 << shift)) if shift > 0 else parts
+
+
+def _long_squares(parts: Parts) -> list[int]:
+    """The sums of squares, which floats could not hold."""
+    whole = parts.astype(np.int64)
+    squares: list[int] = np.vecdot(whole, whole).tolist()
+    return squares

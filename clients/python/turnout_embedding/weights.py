@@ -17,7 +17,10 @@ FOLDER = Path(__file__).parent / "static"
 ROWS, SCALES, PIECES, ABOUT = "rows.npy", "scales.npy", "pieces.txt", "weights.json"
 
 LARGEST_FACTOR = 511
-"""What the bytes of a row are multiplied with at most: so the sum of a text stays below 2**31."""
+"""What the bytes of a row are multiplied with at most."""
+
+AT_ONCE: Final = 256
+"""Pieces whose sum is exact in 32-bit floats, whatever the order: 256 · 511 · 127 is below 2**24."""
 
 LARGEST_IMPORTANCE = 1_024
 """That of the rarest pieces, and of words that have no pieces."""
@@ -34,8 +37,14 @@ class Weights:
     digest: str
     vocabulary: Vocabulary
     rows: NDArray[np.int8]
-    factors: NDArray[np.int32]
+    factors: NDArray[np.float32]
     importance: NDArray[np.int32]
+
+    def add(self, pieces: NDArray[np.int64], total: NDArray[np.float64]) -> None:
+        """Add the vectors of `pieces` to `total`."""
+        for start in range(0, len(pieces), AT_ONCE):
+            some = pieces[start : start + AT_ONCE]
+            total += self.factors.take(some).dot(self.rows.take(some, axis=0).astype(np.float32))
 
 
 def read(folder: Path = FOLDER) -> Weights:
@@ -46,6 +55,6 @@ def read(folder: Path = FOLDER) -> Weights:
         digest=json.loads((folder / ABOUT).read_text("utf-8"))["digest"],
         vocabulary=Vocabulary.of(pieces),
         rows=np.asarray(np.load(folder / ROWS, mmap_mode="r")),  # a plain view: a memmap is slow to index
-        factors=scales[0],
+        factors=scales[0].astype(np.float32),
         importance=scales[1],
     )

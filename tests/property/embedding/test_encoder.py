@@ -1,13 +1,16 @@
 """A vector depends on the text alone."""
 
+from itertools import pairwise
+from math import floor, isqrt
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turnout_embedding import DIMENSIONS, STATIC, Encoder
-from turnout_embedding.hashing import checksum, pairs, spelled
+from turnout_embedding.hashing import SIZES, WORD
 from turnout_embedding.pieces import Vocabulary
 from turnout_embedding.rounding import LARGEST, LENGTH, rounded
 from turnout_embedding.weights import LARGEST_IMPORTANCE, read
@@ -22,25 +25,43 @@ TEXTS = st.text(max_size=300) | st.lists(
 def plainly(text: str) -> bytes:
     """The vector, with numbers of any size, word by word, without a cache."""
     found, total = words(text), [0] * DIMENSIONS
-    heard: list[tuple[int, int]] = []
+    importances: list[int] = []
     for word in found:
         pieces = WEIGHTS.vocabulary.rows(word)[:LONGEST]
         for piece in pieces:
             for at in range(STATIC):
                 total[at] += int(WEIGHTS.rows[piece][at]) * int(WEIGHTS.factors[piece])
-        importance = max([int(WEIGHTS.importance[piece]) for piece in pieces], default=LARGEST_IMPORTANCE)
-        for at, value in spelled(word, importance).items():
-            total[STATIC + at] += value
-        heard.append((checksum(word), importance))
-    if found:
-        sums, importances = (np.array(column, np.uint32) for column in zip(*heard, strict=True))
-        for at, value in enumerate(pairs(sums, importances).tolist()):
-            total[STATIC + at] += value
-    return rounded(np.array(total, np.int64).reshape(2, STATIC)).tobytes()
+        importances.append(max([int(WEIGHTS.importance[piece]) for piece in pieces], default=LARGEST_IMPORTANCE))
+        hash_into(total, crc(word), WORD * importances[-1])
+        marked = f"<{word}>"
+        for size in SIZES:
+            for start in range(len(marked) - size + 1):
+                hash_into(total, crc(marked[start : start + size]), importances[-1])
+    for (one, other), (weight, more) in zip(pairwise(found), pairwise(importances), strict=True):
+        hash_into(total, crc(one) * 0x85EBCA6B + crc(other), 2 * (weight + more))
+    return bytes(number % 256 for half in (total[:STATIC], total[STATIC:]) for number in rounded_plainly(half, total))
+
+
+def crc(text: str) -> int:
+    return crc32(text.encode("utf-8", "surrogatepass"))
+
+
+def hash_into(total: list[int], number: int, weight: int) -> None:
+    """Add with the sign and in the dimension that the highest bits say."""
+    slot = (number * 0x9E3779B1 & 0xFFFFFFFF) >> 23
+    total[STATIC + slot % 256] += weight if slot < 256 else -weight
+
+
+def rounded_plainly(half: list[int], total: list[int]) -> list[int]:
+    shift = max(max(map(abs, [max(total), min(total)])).bit_length() - 23, 0)
+    scaled = [number >> shift for number in half]
+    length = isqrt(sum([number * number for number in scaled]) << 32) or 1
+    near = [floor((number * (512 << 16) + length) / (2 * length)) for number in scaled]
+    return [min(max(number, -127), 127) for number in near]
 
 
 @settings(max_examples=60, deadline=None)
-@given(TEXTS)
+@given(TEXTS | TEXTS.map(lambda text: text * 200))
 def test_caches_and_chunks_add_up_to_what_plain_arithmetic_says(text: str) -> None:
     assert Encoder(WEIGHTS)(text) == plainly(text)
 
@@ -82,6 +103,7 @@ def test_pieces_put_together_are_the_word(word: str) -> None:
 @given(st.integers(0, 2**32), st.integers(0, 22), st.integers(0, 8))
 def test_rounding_is_that_of_exact_arithmetic(seed: int, first: int, more: int) -> None:
     parts = np.random.default_rng(seed).integers(-(2**31), 2**31, (2, STATIC)) >> np.array([[first], [first + more]])
-    scale = LENGTH / np.maximum(np.sqrt((parts.astype(np.float64) ** 2).sum(axis=1, keepdims=True)), 1)
+    parts = parts.astype(np.float64)
+    scale = LENGTH / np.maximum(np.sqrt((parts**2).sum(axis=1, keepdims=True)), 1)
     exact = (parts * scale).clip(-LARGEST, LARGEST)
     assert (np.abs(rounded(parts) - exact) < 0.51).all()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -39,6 +40,35 @@ def test_these_are_the_vectors_of_these_weights() -> None:
         hashlib.sha256(b"".join(map(encode, texts))).hexdigest()
         == "c93dcee1456c82ad7ced352cd206f3036a3c5d92e32ab7d2183475d2ed4834cd"
     )
+
+
+SPOKEN = (
+    "the", "Model", "don't", "tokenization", "unbelievably", "Straße", "café", "数据", "你好世界", "ไทย", "🙂", "3.14159", "x1", "f(x)",
+    "internationalisation", "हिन्दी", "напиши", "اكتب", "qzxjk", "a" * 40, "ab" * 30, "ﬁne", "\u0130", "=>", "\ud800", "NaN",
+)  # fmt: skip
+
+
+def many_texts() -> Iterator[str]:
+    """A thousand texts of one to three thousand words, the same on every machine; some of one word over and over."""
+    state = 1
+    for number in range(1_000):
+        length = (number % 97) ** 2 // 3 + 1 if number % 10 == 0 else number % 60 + 1
+        chosen = []
+        for _ in range(length):
+            state = (state * 1_103_515_245 + 12_345) % 2**31
+            chosen.append(SPOKEN[number % 26 if number % 7 == 0 else (state >> 12) % 26])
+            if state >> 29 == 0:
+                chosen.append(f"w{state % 5_000}")
+        yield " ".join(chosen)
+
+
+def test_a_thousand_texts_have_the_vectors_that_they_always_had() -> None:
+    # The same with room for few words as with room for all.
+    for encode in (load(), Encoder(read(), cached_words=0)):
+        digest = hashlib.sha256()
+        for text in many_texts():
+            digest.update(encode(text))
+        assert digest.hexdigest() == "674b870a990411ae031b6ee45e744eba83dde229a9d788aef5109a8ca7cf512e"
 
 
 def test_the_kept_weights_are_those_that_their_digest_names() -> None:
