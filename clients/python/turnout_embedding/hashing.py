@@ -1,6 +1,6 @@
 """Places words in dimensions by their spelling: no weights, every script (signed feature hashing, Weinberger et al. 2009)."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Final
 from zlib import crc32
 
@@ -28,15 +28,14 @@ _SHIFT = 32 - _SLOT_BITS
 
 def spelled(word: str, importance: int) -> list[int]:
     """Additions of one word and its n-grams."""
+    whole, *grams = _stirred([word, *_grams(f"<{word}>")])
     weight = GRAM * importance << _SLOT_BITS
-    found = [WORD * importance << _SLOT_BITS | _stirred(word) >> _SHIFT]
-    found += [weight | _stirred(gram) >> _SHIFT for gram in _grams(f"<{word}>")]
-    return found
+    return [WORD * importance << _SLOT_BITS | whole >> _SHIFT, *[weight | gram >> _SHIFT for gram in grams]]
 
 
 def marks(word: str, importance: int) -> tuple[int, int, int]:
     """What is known of a word in pairs: its bits as the first and as the second of one, and what it adds to the weight."""
-    stirred = _stirred(word)
+    [stirred] = _stirred([word])
     return stirred * _FIRST & _MASK, stirred, importance * PAIR // 2 << _SLOT_BITS
 
 
@@ -54,12 +53,10 @@ def summed(additions: Additions) -> NDArray[np.float64]:
     return found
 
 
-def _stirred(text: str) -> int:
-    """32 bits that stand for `text` on every machine, of which the highest ones depend on all of its checksum's."""
-    return crc32(text.encode("utf-8", "surrogatepass")) * _STIR & _MASK
+def _stirred(texts: Sequence[str]) -> list[int]:
+    """32 bits that stand for each of `texts` on every machine, of which the highest ones depend on all of its checksum's."""
+    return [crc32(text.encode("utf-8", "surrogatepass")) * _STIR & _MASK for text in texts]
 
 
-def _grams(marked: str) -> Iterator[str]:
-    for size in SIZES:
-        for start in range(len(marked) - size + 1):
-            yield marked[start : start + size]
+def _grams(marked: str) -> list[str]:
+    return [marked[start : start + size] for size in SIZES for start in range(len(marked) - size + 1)]
