@@ -139,7 +139,12 @@ class ReadRequest:
             return reading
         ask.trace.event(
             "turnout.classify.further",
-            {"classifier": taken.classifier, "task_type": taken.task_type, "complexity": taken.complexity},
+            {
+                "classifier": taken.classifier,
+                "task_type": taken.task_type,
+                "complexity": taken.complexity,
+                "confidence": taken.confidence,
+            },
         )
         return replace(reading, request=replace(request, classification=taken))
 

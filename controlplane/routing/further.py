@@ -1,7 +1,7 @@
 """The classifiers that take their time: asked after the ladder where that is not sure, each under a time limit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -109,27 +109,32 @@ class FurtherRungs:
     async def __call__(
         self, question: Question, entries: Sequence[FurtherClassifier], taken: Classification, *, told: bool
     ) -> Classification:
-        """`taken`, or what is known better; with `told` also what each one said."""
+        """`taken`, or what is known better, with what each one said that was asked.
+
+        With `told` also why the others were not asked, and each one's own word for why it is silent. Without, what comes of it is for
+        the record, where no words of a classifier go: they might be those of the text.
+        """
         if not told and not any(taken.confidence < entry.below for entry in entries):
             return taken
         known = None if question.key is None else self._kept.find(question.key)
         if known is not None:
             return known
         found, results, rungs = await self._asked(question, entries, taken)
-        if question.key is not None and LASTING.issuperset(results):
+        if question.key is not None and LASTING.issuperset(filter(None, results)):
             self._kept.keep(question.key, found)
-        return replace(found, rungs=(*taken.rungs, *rungs)) if told else found
+        return replace(found, rungs=(*taken.rungs, *(rungs if told else _recorded(results, rungs))))
 
     async def _asked(
         self, question: Question, entries: Sequence[FurtherClassifier], taken: Classification
-    ) -> tuple[Classification, list[Result], list[Rung]]:
-        """The answer, what came of asking each, and the same to be told."""
-        results: list[Result] = []
+    ) -> tuple[Classification, list[Result | None], list[Rung]]:
+        """The answer, what came of asking each (None if it was not asked), and the same to be told."""
+        results: list[Result | None] = []
         rungs: list[Rung] = []
         enough = inf
         for entry in entries:
             if taken.confidence >= min(entry.below, enough):
                 rungs.append(_told(entry.name, Silence("not asked: what was found is sure enough"), 0.0))
+                results.append(None)
                 continue
             start = self._seconds()
             rung, result, answer = await self._ask(entry, question, taken)
@@ -163,6 +168,13 @@ class FurtherRungs:
         except Broken as broken:
             return rung, Result.FAILED, Silence(f"failed: {broken}")
         return rung, Result.SILENT if isinstance(answer, Silence) else Result.ANSWERED, answer
+
+
+def _recorded(results: Sequence[Result | None], rungs: Sequence[Rung]) -> Iterator[Rung]:
+    """Those that were asked; of one that gave no answer, what came of asking it."""
+    for result, rung in zip(results, rungs, strict=True):
+        if result is not None:
+            yield rung if result is Result.ANSWERED else replace(rung, silence=str(result))
 
 
 def _told(name: str, answer: Classification | Silence, took: float) -> Rung:

@@ -148,8 +148,6 @@ def classification_message(taken: Classification) -> routing_pb2.Classification:
     """A classification with its signals, and what each classifier said."""
     message = routing_pb2.Classification()
     put_classification(message, taken)
-    for rung in taken.rungs:
-        _put_rung(message.rungs.add(), rung)
     return message
 
 
@@ -168,7 +166,7 @@ def _put_rung(message: routing_pb2.Rung, rung: Rung) -> None:
 
 
 def put_classification(message: routing_pb2.Classification, taken: Classification) -> None:
-    """Write a classification with its signals into `message`, which is empty."""
+    """Write a classification with its signals, and with what each classifier said, into `message`, which is empty."""
     message.task_type = TASK_TYPE[taken.task_type]
     message.complexity = COMPLEXITY[taken.complexity]
     message.domain = DOMAIN[taken.domain] if taken.domain else catalog_pb2.DOMAIN_UNSPECIFIED
@@ -181,6 +179,8 @@ def put_classification(message: routing_pb2.Classification, taken: Classificatio
         message.nearest.threshold = nearest.threshold
     for signal in taken.signals:
         message.signals.add(name=signal.name, votes_for=signal.votes_for, weight=signal.weight)
+    for rung in taken.rungs:
+        _put_rung(message.rungs.add(), rung)
 
 
 def candidate_message(candidate: Candidate) -> routing_pb2.Candidate:

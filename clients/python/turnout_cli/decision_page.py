@@ -100,6 +100,9 @@ def _asked(asked: Plain | None, console: Console) -> None:
         f"asked: {features['input_tokens']} input tokens, taken for {taken['task_type']}, {taken['complexity']} with "
         f"confidence {taken['confidence']:.2f} by {taken['classifier']}",
     )
+    for rung in taken["rungs"]:
+        said = rung["silence"] or f"{rung['task_type']}, {rung['complexity']} with confidence {rung['confidence']:.2f}"
+        _line(console, f"asked {rung['classifier']}: {said}, after {rung['took'] * 1000:.0f} ms")
     if (nearest := taken.get("nearest")) is not None:
         belongs = "belongs to" if taken["route"] else "is nearest to, and not near enough,"
         figures = f"at {nearest['similarity']:.2f}, threshold {nearest['threshold']:.2f}"

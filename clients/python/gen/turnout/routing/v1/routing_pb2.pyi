@@ -1091,7 +1091,9 @@ class Classification(_message.Message):
 
     @_builtins.property
     def rungs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rung]:
-        """Every classifier that was asked, in order; filled by Classify and ExplainRoute."""
+        """Every classifier that was asked, in order; filled by Classify and ExplainRoute. In the record of a decision, those that take their
+        time and were asked for it: what was known of the same payload from before names none.
+        """
 
     @_builtins.property
     def nearest(self) -> Global___RouteNearness:
@@ -1174,7 +1176,9 @@ class Rung(_message.Message):
     confidence: _builtins.float
     """How sure it is, 0 to 1."""
     silence: _builtins.str
-    """Why it said nothing; empty if it answered."""
+    """Why it said nothing; empty if it answered. In the record of a decision `silent`, `late`, `failed`, `invalid`, `busy` or
+    `unavailable`, for a classifier's own words might be those of the text.
+    """
     route: _builtins.str
     """The semantic route, from the one that looks for routes."""
     similarity: _builtins.float
