@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import compress
 from math import exp
 
 import numpy as np
@@ -18,7 +19,6 @@ from controlplane.classification.heads import (
     WIDEST,
     Calibration,
     Heads,
-    Numbers,
 )
 from controlplane.classification.model import Classification, Signal, Silence
 from controlplane.classification.rules import DOMAIN_FLOOR, Hint
@@ -42,6 +42,7 @@ Places = tuple[int, int]
 """Rows of a task type and of a complexity."""
 
 _FAINT = FAINT * UNIT
+_STRUCTURE = range(len(structural.NAMES))
 _DOMAIN_VOTES = len(TASKS) + len(COMPLEXITIES)
 _ROWS = (range(TASK_ROWS.start, TASK_ROWS.stop), range(COMPLEXITY_ROWS.start, COMPLEXITY_ROWS.stop))
 _BESIDE = {row: [other for other in rows if other != row] for rows in _ROWS for row in rows}
@@ -79,39 +80,51 @@ class ByLearned:
             return Silence("the features have no embedding")
         if reason := _foreign(embedding, heads):
             return Silence(reason)
-        text = self._text @ np.frombuffer(embedding.values, np.int8).astype(np.float64)
+        text = self._text.dot(np.frombuffer(embedding.values, np.int8).astype(np.float64))
         places, values = others(features, heads)
-        parts = self._others.take(places, axis=0) * np.array(values, np.float64)[:, None]
+        rows = self._others.take(places, axis=0)
         votes = _votes(earlier.votes)
-        totals = (text + np.add.reduce(parts, axis=0) + heads.bias + heads.votes * votes).tolist()
+        totals = (
+            text + np.array(values, np.float64).dot(rows) + heads.bias + heads.votes * np.array(votes, np.float64)
+        ).tolist()
         won = _won(totals, hint)
         next_best = _next_best(totals, won)
+        columns = (*won, *next_best)
+        moved = self._moved(text.take(columns).tolist(), rows.take(columns, axis=1).T.tolist(), places, values, won)
         return Classification(
             task_type=TASKS[won[0]],
             complexity=COMPLEXITIES[won[1] - COMPLEXITY_ROWS.start],
             domain=_domain(totals[DOMAIN_ROWS]),
             confidence=confidence(totals, won, next_best, votes, hint, heads.calibration),
             classifier="hint" if hint.task_type and hint.complexity else self.name,
-            signals=(*earlier.signals, *self._moved(text, parts, places, won, next_best)),
+            signals=(*earlier.signals, *moved),
             votes=earlier.votes,
         )
 
     def _moved(
-        self, text: Numbers, parts: Numbers, places: Sequence[int], won: Places, next_best: Places
+        self,
+        text: Sequence[float],
+        weights: Sequence[Sequence[float]],
+        places: Sequence[int],
+        values: Sequence[int],
+        won: Places,
     ) -> list[Signal]:
-        """What spoke for the answers against the next best, beside the votes of the rules: the text, and other inputs."""
+        """What spoke for the answers against the next best, beside the votes of the rules: the text, and other inputs.
+
+        `text` and `weights` are for both answers, then for the next best of both: what the text counts, and each input's weight.
+        """
         found: list[Signal] = []
-        by_input = (parts.take(won, axis=1) - parts.take(next_best, axis=1)).T.tolist()
-        for axis, (row, other, each) in enumerate(zip(won, next_best, by_input, strict=True)):
-            votes_for = _VOTES_FOR[axis][row]
-            told = [(f"{self.name}.text", part)] if abs(part := float(text[row] - text[other])) >= _FAINT else []
+        for axis, row in enumerate(won):
+            part = text[axis] - text[axis + 2]
+            told = [(f"{self.name}.text", part)] if abs(part) >= _FAINT else []
             strong = [
                 (abs(part), place, part)
-                for part, place in zip(each, places, strict=True)
-                if not -_FAINT < part < _FAINT
+                for place, value, mine, other in zip(places, values, weights[axis], weights[axis + 2], strict=True)
+                if abs(part := value * (mine - other)) >= _FAINT
             ]
             strong.sort(reverse=True)
             told += [(self._names[place], part) for _, place, part in strong[:TOLD]]
+            votes_for = _VOTES_FOR[axis][row]
             found += [Signal(name=name, votes_for=votes_for, weight=round(part / UNIT, 3)) for name, part in told]
         return found
 
@@ -145,8 +158,8 @@ def _foreign(embedding: Embedding, heads: Heads) -> str:
 def others(features: Features, heads: Heads) -> tuple[list[int], list[int]]:
     """The inputs after the embedding that are not 0: their places among those, and what they are."""
     structure = structural.numbers(features)
-    places = [place for place, number in enumerate(structure) if number]
-    values = [structure[place] for place in places]
+    places = list(compress(_STRUCTURE, structure))
+    values = [number for number in structure if number]
     for signal in features.signals:
         if (input_ := heads.signals.get(signal)) is not None:
             places.append(input_ - heads.dimensions)
@@ -154,13 +167,13 @@ def others(features: Features, heads: Heads) -> tuple[list[int], list[int]]:
     return places, values
 
 
-def _votes(counted: Sequence[int]) -> Numbers:
+def _votes(counted: Sequence[int]) -> list[int]:
     """The votes of the rules in the order of the heads' rows; they name a domain from DOMAIN_FLOOR."""
-    return np.array([*counted[:_DOMAIN_VOTES], DOMAIN_FLOOR, *counted[_DOMAIN_VOTES:], 0], np.float64)
+    return [*counted[:_DOMAIN_VOTES], DOMAIN_FLOOR, *counted[_DOMAIN_VOTES:], 0]
 
 
 def confidence(
-    totals: Sequence[float], won: Places, next_best: Places, votes: Numbers, hint: Hint, told: Calibration
+    totals: Sequence[float], won: Places, next_best: Places, votes: Sequence[int], hint: Hint, told: Calibration
 ) -> float:
     """The chance that both answers are right, in millionths: so the last bit of an exponential does not show."""
     if hint.task_type and hint.complexity:
@@ -169,13 +182,12 @@ def confidence(
         return round(_chance(totals[COMPLEXITY_ROWS], told.complexity_temperature), 6)
     if hint.complexity:
         return round(_chance(totals[TASK_ROWS], told.task_temperature), 6)
-    counted = votes.tolist()
     sure = int(totals[SURE_ROW])
     for row, other, factor, same, rows in zip(
         won, next_best, told.leads, told.same, (TASK_ROWS, COMPLEXITY_ROWS), strict=True
     ):
         sure += min(int(totals[row] - totals[other]), WIDEST) * factor >> 10
-        alone = counted[rows]
+        alone = votes[rows]
         if alone.index(max(alone)) == row - rows.start:
             sure += same
     return told.chances[bisect_right(told.reached, sure)] / 1_000_000

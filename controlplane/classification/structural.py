@@ -1,5 +1,6 @@
 """What the learned classifier sees of a request beside its text: counts as whole numbers."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
@@ -23,15 +24,17 @@ NAMES = (
     "output_format", "language.en", "language.unknown", "tool_required",
 )  # fmt: skip
 
+_REACHED = [[ON] * reached + [0] * (len(STEPS) - reached) for reached in range(len(STEPS) + 1)]
+"""What STEPS count, by how many of them are reached."""
+
 _counts: Callable[[Features], Sequence[int]] = attrgetter(*COUNTS)
 
 
 def numbers(features: Features) -> list[int]:
     """The number for each of NAMES."""
-    last = features.last_user_tokens
     return [
         *map(log2, _counts(features)),
-        *[ON if last >= step else 0 for step in STEPS],
+        *_REACHED[bisect_right(STEPS, features.last_user_tokens)],
         ON if features.output_format is not OutputFormat.TEXT else 0,
         ON if features.language == "en" else 0,
         0 if features.language else ON,
