@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from turnout_embedding.cache import WordCache
-from turnout_embedding.hashing import HASHED, marks, pairs, spelled, summed
+from turnout_embedding.hashing import HASHED, marks, pairs, put, spelled
 from turnout_embedding.rounding import rounded
 from turnout_embedding.weights import LARGEST_IMPORTANCE, STATIC, Weights
 from turnout_embedding.words import LONGEST, MOST_WORDS, words
@@ -16,7 +16,7 @@ DIMENSIONS: Final = STATIC + HASHED
 """First those of the word pieces' vectors, then those of hashed words, pairs of words and n-grams."""
 
 CACHED_WORDS = 16 * MOST_WORDS
-"""Words of which is kept what they consist of: some 6 MiB when all are there and of usual length."""
+"""Words of which is kept what they consist of: some 7 MiB when all are there and of usual length."""
 
 Word = tuple[bytes, bytes, bytes]
 """The rows of its pieces, what its spelling adds, and its marks for pairs: as numpy has them in memory."""
@@ -59,10 +59,10 @@ class Encoder:
         with self._lock:
             known = self._cache.of(found)
         pieces, spellings, marked = map(b"".join, zip(*known, strict=True))
-        following = pairs(np.frombuffer(marked, np.uint32).reshape(len(found), -1))
+        following = pairs(np.frombuffer(marked, np.int64).reshape(len(found), 2))
         parts = np.zeros((2, STATIC))
         self._weights.add(np.frombuffer(pieces, np.int64), parts[0])
-        parts[1] = summed(np.concatenate((np.frombuffer(spellings, np.uint32), following)))
+        put(np.concatenate((np.frombuffer(spellings, np.int64), following)), parts[1])
         return rounded(parts).tobytes()
 
     def _made(self, word: str) -> Word:
@@ -71,6 +71,6 @@ class Encoder:
         importance = max([int(weights.importance[piece]) for piece in pieces], default=LARGEST_IMPORTANCE)
         return (
             array("q", pieces).tobytes(),
-            array("I", spelled(word, importance)).tobytes(),
-            array("I", marks(word, importance)).tobytes(),
+            array("q", spelled(word, importance)).tobytes(),
+            array("q", marks(word, importance)).tobytes(),
         )

@@ -16,41 +16,40 @@ WORD, PAIR, GRAM = 4, 4, 1
 SIZES = (3, 4)
 """Characters of an n-gram, the signs for both ends of the word included."""
 
-Additions = NDArray[np.uint32]
-"""What is added: a weight each, before the bits that say in which dimension and, the highest of these, with which sign."""
+Additions = NDArray[np.int64]
+"""What is added: a weight each, above 33 bits, of which the nine from the 24th on say in which dimension and with which sign."""
 
 _STIR, _FIRST, _MASK = 0x9E3779B1, 0x85EBCA6B, 0xFFFFFFFF
 _SLOTS = 2 * HASHED
-_SLOT_BITS = HASHED.bit_length()
-_SHIFT = 32 - _SLOT_BITS
-"""The highest bits that are left: one for the sign, the others for the dimension."""
+_SHIFT = 32 - HASHED.bit_length()
+_WEIGHT = 33
+"""Two numbers of 32 bits can be added beneath a weight."""
 
 
 def spelled(word: str, importance: int) -> list[int]:
     """Additions of one word and its n-grams."""
     whole, *grams = _stirred([word, *_grams(f"<{word}>")])
-    weight = GRAM * importance << _SLOT_BITS
-    return [WORD * importance << _SLOT_BITS | whole >> _SHIFT, *[weight | gram >> _SHIFT for gram in grams]]
+    weight = GRAM * importance << _WEIGHT
+    return [WORD * importance << _WEIGHT | whole, *[weight | gram for gram in grams]]
 
 
-def marks(word: str, importance: int) -> tuple[int, int, int]:
-    """What is known of a word in pairs: its bits as the first and as the second of one, and what it adds to the weight."""
+def marks(word: str, importance: int) -> tuple[int, int]:
+    """What a word is in pairs, as the first and as the second of one: both together are their addition."""
     [stirred] = _stirred([word])
-    return stirred * _FIRST & _MASK, stirred, importance * PAIR // 2 << _SLOT_BITS
+    weight = importance * PAIR // 2 << _WEIGHT
+    return weight | stirred * _FIRST & _MASK, weight | stirred
 
 
-def pairs(marked: NDArray[np.uint32]) -> Additions:
+def pairs(marked: NDArray[np.int64]) -> Additions:
     """Additions of all pairs of neighbours, each as important as its words are on average. `marked` has a row for each word's marks."""
-    first, second, weights = marked.T
-    found: Additions = weights[:-1] + weights[1:] | first[:-1] + second[1:] >> _SHIFT
+    found: Additions = marked[:-1, 0] + marked[1:, 1]
     return found
 
 
-def summed(additions: Additions) -> NDArray[np.float64]:
-    """The sum for each dimension: whole numbers below 2**53, which are exact in every order."""
-    sums = np.bincount(additions & _SLOTS - 1, additions >> _SLOT_BITS, _SLOTS)
-    found: NDArray[np.float64] = np.subtract(sums[:HASHED], sums[HASHED:], dtype=np.float64)
-    return found
+def put(additions: Additions, total: NDArray[np.float64]) -> None:
+    """Put the sum for each dimension into `total`: whole numbers below 2**53, which are exact in every order."""
+    sums = np.bincount(additions >> _SHIFT & _SLOTS - 1, additions >> _WEIGHT, _SLOTS)
+    np.subtract(sums[:HASHED], sums[HASHED:], out=total)
 
 
 def _stirred(texts: Sequence[str]) -> list[int]:

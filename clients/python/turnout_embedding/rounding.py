@@ -33,11 +33,10 @@ def rounded(parts: Parts) -> NDArray[np.int8]:
     if max(squares) >= _EXACT:
         parts = _shifted(parts)
         squares = _long_squares(parts)
+    lengths = np.array([[isqrt(int(square) << 2 * _FINE) or 1] for square in squares], np.float64)
     near = parts * float(2 * LENGTH << _FINE)
-    for place, square in enumerate(squares):
-        length = float(isqrt(int(square) << 2 * _FINE) or 1)
-        near[place] += length
-        near[place] /= 2 * length
+    near += lengths
+    near /= lengths + lengths
     np.floor(near, out=near)
     near.clip(-LARGEST, LARGEST, out=near)
     return near.astype(np.int8)
