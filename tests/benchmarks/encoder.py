@@ -3,9 +3,10 @@
 import random
 import time
 import timeit
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
+from controlplane.learning.training.written import demo, written
 from tests.benchmarks.planes import Row, Table
 from turnout_embedding import Encoder, load
 
@@ -33,13 +34,13 @@ def long_text(characters: int) -> str:
 def cold(text: str) -> float:
     """Microseconds for a text whose words were never seen."""
     encoders = [load() for _ in range(REPEATS)]
-    return min(microseconds_once(encode, text) for encode in encoders)
+    return min(microseconds_once(partial(encode, text)) for encode in encoders)
 
 
-def microseconds_once(encode: Encoder, text: str) -> float:
+def microseconds_once(function: Callable[[], object]) -> float:
     """CPU time of one call."""
     began = time.process_time()
-    encode(text)
+    function()
     return (time.process_time() - began) * 1e6
 
 
@@ -50,10 +51,26 @@ def run() -> Table:
     for name, text in (("500 characters", PROMPT), ("20 kB", long_text(20_000)), ("1 MB", long_text(1_000_000))):
         warm = microseconds(partial(encode, text), 50)
         rows.append((f"{name}, µs", f"{warm:.0f}", f"{cold(text):.0f}"))
+    rows.append(("one written prompt after another, µs", *(f"{took:.0f}" for took in in_turns())))
     return ("Encoder", "words cached", "no word cached"), rows
+
+
+def in_turns() -> tuple[float, float]:
+    """Microseconds for a prompt of many kinds and languages: when all were seen before, and when none was and words come again."""
+    texts = [example.conversation.utterances[-1].text for example in (*written(), *demo())]
+    warm, first = load(), [load() for _ in range(3)]
+    passes = [partial(_one_by_one, encode, texts) for encode in (warm, *first)]
+    passes[0]()
+    took = microseconds(passes[0], 1)
+    return took / len(texts), min(microseconds_once(one) for one in passes[1:]) / len(texts)
+
+
+def _one_by_one(encode: Encoder, texts: Sequence[str]) -> None:
+    for text in texts:
+        encode(text)
 
 
 if __name__ == "__main__":
     header, found = run()
     for cells in (header, *found):
-        print("".join(cell.ljust(24) for cell in cells))
+        print("".join(cell.ljust(40) for cell in cells))

@@ -1,7 +1,8 @@
-"""What classifying costs with the rules alone and with the learned rung: `python -m tests.benchmarks.ladder`."""
+"""What the parts of deciding cost, without the call around them: `python -m tests.benchmarks.ladder`."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from statistics import median
 from time import process_time
 
 from controlplane.catalog.load import load
@@ -22,14 +23,15 @@ PROMPTS = 400
 ROUNDS = 15
 
 
-def microseconds(work: Callable[[], object]) -> float:
-    """CPU time for one prompt: the least over rounds, since other processes only ever add to it."""
-    rounds = []
-    for _ in range(ROUNDS):
-        start = process_time()
-        work()
-        rounds.append((process_time() - start) / PROMPTS * 1e6)
-    return min(rounds)
+def microseconds(parts: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
+    """CPU time for one prompt, round by round, the parts in turns: so other work on the machine falls on all of them."""
+    took: dict[str, list[float]] = {name: [] for name in parts}
+    for _ in range(ROUNDS + 1):
+        for name, work in parts.items():
+            start = process_time()
+            work()
+            took[name].append((process_time() - start) / PROMPTS * 1e6)
+    return {name: rounds[1:] for name, rounds in took.items()}
 
 
 def main() -> None:
@@ -58,14 +60,16 @@ def main() -> None:
         "rules and learned": lambda: [classify(one, rules, NoHint(), every) for one in features],
         "deciding": lambda: [decide(one, known, now=NOW, draw=0.4, indexed=indexed) for one in requests],
     }
-    took = {name: microseconds(work) for name, work in parts.items()}
-    for name, time in took.items():
-        print(f"{name:24} {time:8.1f} µs")
-    less = took["features"] + took["rules"] + took["deciding"]
-    more = took["features and embedding"] + took["rules and learned"] + took["deciding"]
-    print(
-        f"{'all, rules alone':24} {less:8.1f} µs\n{'all, with the learned':24} {more:8.1f} µs: {more / less:.2f} times"
-    )
+    took = microseconds(parts)
+    for name, rounds in took.items():
+        print(f"{name:24} {min(rounds):8.1f} µs at least, {median(rounds):8.1f} in the middle")
+    less = [sum(each) for each in zip(took["features"], took["rules"], took["deciding"], strict=True)]
+    more = [
+        sum(each)
+        for each in zip(took["features and embedding"], took["rules and learned"], took["deciding"], strict=True)
+    ]
+    ratio = median(one / two for one, two in zip(more, less, strict=True))
+    print(f"with the learned rung {ratio:.2f} times what it takes with the rules alone")
 
 
 if __name__ == "__main__":

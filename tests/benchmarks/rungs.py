@@ -27,7 +27,7 @@ from turnout_features import Conversation, Speaker, Utterance, extract
 from turnout_wire.chat_payload import CHAT_REQUEST
 from turnout_wire.conversation import features_to_proto
 
-ROUNDS, CALLS, CONCURRENCY = 7, 800, 16
+ROUNDS, CALLS, CONCURRENCY = 15, 300, 16
 NOWHERE = "http://127.0.0.1:9"
 """Where nobody is called: only decisions are made."""
 ALONE, LADDER = "alone", "ladder"
