@@ -16,6 +16,8 @@ from controlplane.budget.commands import Accounts, BudgetCommands, GetBudget, Li
 from controlplane.catalog.commands import catalog_commands
 from controlplane.classification.standard import ladder
 from controlplane.insight.following import Following
+from controlplane.insight.pins import Around as AroundPins
+from controlplane.insight.pins import PinReference, Repinned, UnpinReference
 from controlplane.journal.model import Append
 from controlplane.learned.book import QualityBook
 from controlplane.learned.commands import (
@@ -49,7 +51,7 @@ from controlplane.rpc.budgets import BudgetServicer
 from controlplane.rpc.catalogs import CatalogServicer
 from controlplane.rpc.erasing import BodyEraser
 from controlplane.rpc.feedback_codec import feedback_record, tenant_of
-from controlplane.rpc.insights import InsightServicer
+from controlplane.rpc.insights import InsightServicer, References
 from controlplane.rpc.jobs import JobServicer
 from controlplane.rpc.keys import KeyAdminServicer, KeyCommands, KeyServicer
 from controlplane.rpc.llm_rung import LlmRung
@@ -225,9 +227,24 @@ def _insights(parts: Parts) -> InsightServicer:
         following.reports.report,
         following.segments,
         following.drifts,
+        _references(parts),
         progress=following.progress,
         clock=parts.clock,
     )
+
+
+def _references(parts: Parts) -> References:
+    async def written(change: Repinned) -> None:
+        await parts.records.journal.submit(Append(entry=parts.entries.drift_reference(change)))
+
+    pins = parts.following.pins
+    around = AroundPins(
+        pins=pins,
+        workloads=lambda: {workload.name for workload in parts.snapshots.current.catalog.workloads},
+        written=written,
+        clock=parts.clock,
+    )
+    return References(pins=pins, pin=PinReference(around=around), unpin=UnpinReference(around=around))
 
 
 def _api_keys(parts: Parts) -> ApiKeyCommands:

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     """A change of an API key."""
     QUALITY_MODEL = "quality_model"
     """Another quality model in use, or none."""
+    DRIFT_REFERENCE = "drift_reference"
+    """A workload's drift is told from other days."""
     ALERT = "alert"
     ERASURE = "erasure"
 

@@ -1,18 +1,20 @@
 """Asking the rollups for drift, and keeping which alarms there are."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from controlplane.audit.leaf import from_microseconds, microseconds
 from controlplane.insight.drift import Drift, Measure, Segment, Subject, judged
-from controlplane.insight.report import DAY, Dimension, Reports, Window, window
+from controlplane.insight.report import DAY, Dimension, Filters, Reports, Window, window
 from controlplane.insight.rollups import as_int, inserted
 from controlplane.insight.watched import Counted, watched
 from controlplane.store.protocols import Database, Statement, Value
 
 BY = (Dimension.TENANT, Dimension.WORKLOAD, Dimension.TASK_TYPE, Dimension.COMPLEXITY, Dimension.TIME)
+_ALL: Filters = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,20 @@ class Comparison:
 
     recent: int = 1
     reference: int = 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """The days that a workload is compared with until it is let go: in seconds since 1970, whole days from `since` to before `until`.
+
+    `by` pinned it, `at` that time.
+    """
+
+    workload: str
+    since: int
+    until: int
+    by: str
+    at: datetime
 
 
 class Alarms:
@@ -50,20 +66,29 @@ class Alarms:
 class Drifts:
     """Tells drift from the rollups. Raises StoreUnavailable."""
 
-    def __init__(self, reports: Reports, alarms: Alarms) -> None:
+    def __init__(self, reports: Reports, alarms: Alarms, pins: Callable[[], Awaitable[Mapping[str, Pin]]]) -> None:
+        """`pins` tells which workloads have a pinned reference. Raises StoreUnavailable."""
         self._reports = reports
         self._alarms = alarms
+        self.pins = pins
 
     async def __call__(self, now: datetime, comparison: Comparison | None = None) -> Sequence[Drift]:
-        """Everything that is watched. Another comparison than the usual one knows of no alarms that there are."""
+        """Everything that is watched. Another comparison than the usual one knows of no alarms that there are.
+
+        A workload with a pinned reference is compared with that, and with nothing of it that is looked at.
+        """
         asked = comparison or Comparison()
         span, before = spans(now, asked)
         recent, reference = await self._counted(span), await self._counted(before)
+        for workload, pin in (await self.pins()).items():
+            pinned = Window(since=pin.since, until=min(pin.until, before.until), bucket=DAY)
+            reference = [row for row in reference if row.workload != workload]
+            reference += await self._counted(pinned, {Dimension.WORKLOAD: [workload]})
         held = await self._alarms.held() if asked == Comparison() else {}
         # In a thread, for decisions are made in this loop and should not wait for figures.
         return await asyncio.to_thread(lambda: judged(watched(recent, reference, asked.recent), held))
 
-    async def _counted(self, span: Window) -> Sequence[Counted]:
+    async def _counted(self, span: Window, of: Filters = _ALL) -> list[Counted]:
         return [
             Counted(
                 tenant=str(tenant),
@@ -72,7 +97,7 @@ class Drifts:
                 begins=int(begins),
                 counters=counters,
             )
-            for (tenant, workload, task_type, complexity, begins), counters in await self._reports.counted(span, BY, {})
+            for (tenant, workload, task_type, complexity, begins), counters in await self._reports.counted(span, BY, of)
             if counters["decided"] or counters["quality_count"]
         ]
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from controlplane.insight.drifts import Alarms, Drifts
 from controlplane.insight.facts import Told
 from controlplane.insight.keeping import Keeping, Retention
+from controlplane.insight.pins import Pins
 from controlplane.insight.projector import Pace, Progress, Projector, Source, progress_of
 from controlplane.insight.report import Reports
 from controlplane.insight.rollups import Rollups
@@ -45,7 +46,8 @@ class Following:
         self.reports = Reports(store.database)
         self.segments = Segments(self.reports)
         self.alarms = Alarms(store.database)
-        self.drifts = Drifts(self.reports, self.alarms)
+        self.pins = Pins(store.database)
+        self.drifts = Drifts(self.reports, self.alarms, self.pins)
 
     async def run(self) -> None:
         """Fold while leading, until cancelled; between two batches drop what is too old, when that is due."""

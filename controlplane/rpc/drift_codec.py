@@ -8,12 +8,14 @@ from google.protobuf.duration_pb2 import Duration
 
 from controlplane.catalog.model import TaskType
 from controlplane.insight.drift import Drift, Measure, State
-from controlplane.insight.drifts import Comparison
+from controlplane.insight.drifts import Comparison, Pin
+from controlplane.insight.pins import Repinned
 from controlplane.rpc.enums import TASK_TYPE
+from turnout.audit.v1 import record_pb2
 from turnout.catalog.v1 import catalog_pb2
 from turnout.insight.v1 import insight_pb2
 from turnout_wire.failure import Failure
-from turnout_wire.times import delta
+from turnout_wire.times import delta, timestamp
 
 _MEASURES: Mapping[Measure, insight_pb2.DriftMeasure.ValueType] = MappingProxyType(
     {measure: insight_pb2.DriftMeasure.Value(f"DRIFT_MEASURE_{measure.name}") for measure in Measure}
@@ -58,6 +60,26 @@ def _is_asked(drift: Drift, request: insight_pb2.GetDriftRequest, tenant: str | 
     named = not request.workloads or segment.workload in request.workloads
     theirs = not request.tenants or segment.tenant in request.tenants
     return named and theirs and tenant in (None, segment.tenant)
+
+
+def pinned_message(pin: Pin, *, whole: bool) -> insight_pb2.PinnedReference:
+    """A pinned reference; who pinned it only if `whole`."""
+    message = insight_pb2.PinnedReference(workload=pin.workload, pinned_by=pin.by if whole else "")
+    message.since.FromSeconds(pin.since)
+    message.until.FromSeconds(pin.until)
+    message.pinned_at.FromDatetime(pin.at)
+    return message
+
+
+def drift_reference_record(change: Repinned) -> bytes:
+    """The body of the entry of a change."""
+    record = record_pb2.DriftReferenceRecord(
+        workload=change.workload, changed_by=change.by, changed_at=timestamp(change.at)
+    )
+    if change.pin is not None:
+        record.since.FromSeconds(change.pin.since)
+        record.until.FromSeconds(change.pin.until)
+    return record.SerializeToString(deterministic=True)
 
 
 def _message(drift: Drift) -> insight_pb2.Drift:

@@ -3,7 +3,8 @@
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -11,10 +12,11 @@ from controlplane.access.model import Role
 from controlplane.insight.contribution import BUCKET
 from controlplane.insight.drift import Drift
 from controlplane.insight.drifts import Comparison
+from controlplane.insight.pins import PinReference, Pins, UnpinReference
 from controlplane.insight.projector import Progress
 from controlplane.insight.report import DAY, HOUR, Dimension, Filters, Report, Window, window
 from controlplane.insight.segments import HALF_LIFE, Segment
-from controlplane.rpc.drift_codec import comparison_from, drift_messages
+from controlplane.rpc.drift_codec import comparison_from, drift_messages, pinned_message
 from controlplane.rpc.insight_codec import DIMENSIONS, figures_message, filters_from, row_message, segment_message
 from controlplane.store.protocols import StoreUnavailable
 from turnout.insight.v1 import insight_pb2
@@ -51,6 +53,15 @@ class AsksDrift(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """What is pinned, and the use cases that change it."""
+
+    pins: Pins
+    pin: PinReference
+    unpin: UnpinReference
+
+
 class InsightServicer:
     """Figures over a window, what was learned, and whether traffic is as it was."""
 
@@ -59,6 +70,7 @@ class InsightServicer:
         report: AsksReport,
         segments: AsksSegments,
         drifts: AsksDrift,
+        references: References,
         *,
         progress: Callable[[], Awaitable[tuple[Progress, Mapping[str, int]]]],
         clock: Callable[[], datetime],
@@ -67,6 +79,7 @@ class InsightServicer:
         self._report = report
         self._segments = segments
         self._drifts = drifts
+        self._references = references
         self._progress = progress
         self._clock = clock
 
@@ -101,14 +114,40 @@ class InsightServicer:
 
     async def GetDrift(self, request: insight_pb2.GetDriftRequest, call: Call) -> insight_pb2.GetDriftResponse:
         """All that is watched of what was asked for: bands are the same whoever asks, so everything is looked at first."""
-        comparison = comparison_from(request)
-        found = await _told(self._drifts(self._clock(), comparison))
+        comparison, only = comparison_from(request), _only(call)
+        drifts = drift_messages(await _told(self._drifts(self._clock(), comparison)), request, only)
         return insight_pb2.GetDriftResponse(
-            drifts=drift_messages(found, request, _only(call)),
+            drifts=drifts,
+            pinned=await self._pinned({drift.workload for drift in drifts}, request, only),
             progress=await self._message(),
             recent=duration(timedelta(days=comparison.recent)),
             reference=duration(timedelta(days=comparison.reference)),
         )
+
+    async def _pinned(
+        self, workloads: Container[str], request: insight_pb2.GetDriftRequest, only: str | None
+    ) -> Sequence[insight_pb2.PinnedReference]:
+        operator = only is None
+        return [
+            pinned_message(pin, whole=operator)
+            for name, pin in (await _told(self._references.pins())).items()
+            if name in workloads or (operator and (not request.workloads or name in request.workloads))
+        ]
+
+    async def PinDriftReference(
+        self, request: insight_pb2.PinDriftReferenceRequest, call: Call
+    ) -> insight_pb2.PinDriftReferenceResponse:
+        """Another reference of a workload."""
+        since, until = moment(request.since, "since"), moment(request.until, "until")
+        pin = await _told(self._references.pin(request.workload, since, until, by=call.principal.name))
+        return insight_pb2.PinDriftReferenceResponse(pinned=pinned_message(pin, whole=True))
+
+    async def UnpinDriftReference(
+        self, request: insight_pb2.UnpinDriftReferenceRequest, call: Call
+    ) -> insight_pb2.UnpinDriftReferenceResponse:
+        """The usual one again."""
+        await _told(self._references.unpin(request.workload, by=call.principal.name))
+        return insight_pb2.UnpinDriftReferenceResponse()
 
     def _window(self, request: insight_pb2.GetReportRequest) -> Window:
         until = moment(request.until, "until") if request.HasField("until") else self._clock()

@@ -41,6 +41,11 @@ app.add_typer(
 app.add_typer(
     evaluate, name="eval", help="Measure, on tables with known results, how well requests are understood and routed."
 )
+app.add_typer(
+    drift,
+    name="drift",
+    help="Tell whether requests and results are as they were, as the operator; exit with 1 if something left its band.",
+)
 app.command()(train)
 app.command()(calibrate)
 app.command()(calibrate)
@@ -48,7 +53,6 @@ app.command()(decision)
 app.command()(decisions)
 app.command()(feedback)
 app.command()(report)
-app.command()(drift)
 app.command()(budget)
 app.command()(backup)
 app.command()(restore)

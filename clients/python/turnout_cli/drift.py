@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 from rich.table import Table
@@ -25,6 +25,15 @@ class Asked:
     recent: timedelta
     reference: timedelta
     as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """Days of a workload, the last included."""
+
+    workload: str
+    first: datetime
+    last: datetime
 
 
 def span(option: str, text: str) -> timedelta:
@@ -61,6 +70,8 @@ def show(found: Plain, console: Console) -> None:
     for each in found["drifts"]:
         if each["state"] == "alarm":
             console.print(told(each), highlight=False, markup=False, soft_wrap=True)
+    for pin in found["pinned"]:
+        console.print(pinned(pin), highlight=False, markup=False, soft_wrap=True)
     if found["progress"]["behind"]:
         console.print(f"[dim]{found['progress']['behind']:,} entries of the log are not counted yet[/dim]")
 
@@ -81,6 +92,43 @@ def told(each: Plain) -> str:
     work = f" of {each['task_type']}" if each["task_type"] != "unknown" else ""
     since = f", since {each['since']:%Y-%m-%d %H:%M} UTC" if each["since"] else ""
     return f"{each['workload']}: {each['measure']}{work}: {each['detail']}{since}"
+
+
+def pinned(pin: Plain) -> str:
+    """A pinned reference in a sentence."""
+    last = pin["until"] - timedelta(days=1)
+    who = f"by {pin['pinned_by']} " if pin["pinned_by"] else ""
+    return (
+        f"{pin['workload']} is compared with {pin['since']:%Y-%m-%d} to {last:%Y-%m-%d}, "
+        f"pinned {who}on {pin['pinned_at']:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def day(option: str, text: str) -> datetime:
+    """The midnight of UTC that `2026-11-21` begins with. Raises ValueError."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"{option}: {text!r} is no day: write it as 2026-11-21") from None
+
+
+async def pin(connection: Connection, period: Period, console: Console, seconds: float, *, as_json: bool) -> int:
+    """Pin the reference of a workload. Raises Failure."""
+    async with ControlLine(connection.control[0], connection.token, seconds) as line:
+        found = await Insights(line).pin_drift(period.workload, period.first, period.last + timedelta(days=1))
+    if as_json:
+        emit(found)
+    else:
+        console.print(pinned(found), highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+async def unpin(connection: Connection, workload: str, console: Console, seconds: float) -> int:
+    """Let it go. Raises Failure."""
+    async with ControlLine(connection.control[0], connection.token, seconds) as line:
+        await Insights(line).unpin_drift(workload)
+    console.print(f"{workload} is compared with the weeks before again", highlight=False, markup=False)
+    return 0
 
 
 def _days(count: int) -> str:

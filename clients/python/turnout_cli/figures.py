@@ -63,7 +63,14 @@ def report(
     finish(run)
 
 
-def drift(
+drift = typer.Typer(invoke_without_command=True)
+"""With a command of its own it does that, and without one it looks."""
+Workload = Annotated[str, typer.Option(help="The workload, of all tenants.")]
+
+
+@drift.callback()
+def look(
+    context: typer.Context,
     workload: Annotated[list[str] | None, typer.Option(help="Only this workload; repeatable.")] = None,
     tenant: Annotated[list[str] | None, typer.Option(help="Only this tenant; repeatable.")] = None,
     recent: Annotated[str, typer.Option(help="The time that is looked at: whole days or weeks, 14d at most.")] = "1d",
@@ -72,6 +79,8 @@ def drift(
     as_json: AsJson = False,
 ) -> None:
     """Tell whether requests and results are as they were, as the operator; exit with 1 if something left its band."""
+    if context.invoked_subcommand is not None:
+        return
     from turnout_cli import drift as drifts
 
     async def run() -> int:
@@ -81,6 +90,43 @@ def drift(
         )  # fmt: skip
         try:
             return await drifts.drift(connection(operator=True), asked, out, timeout)
+        except Failure as failure:
+            return fail(told(failure))
+
+    finish(run)
+
+
+@drift.command()
+def pin(
+    workload: Workload,
+    first: Annotated[str, typer.Option("--from", help="The first day of the reference, of UTC: 2026-10-01.")],
+    last: Annotated[
+        str, typer.Option("--to", help="The last day: 7 to 90 days in all, the day before yesterday at most.")
+    ],
+    timeout: Timeout = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a workload with these days from now on, in place of the weeks before, until `turnout drift unpin`."""
+    from turnout_cli import drift as drifts
+
+    async def run() -> int:
+        period = drifts.Period(workload=workload, first=drifts.day("--from", first), last=drifts.day("--to", last))
+        try:
+            return await drifts.pin(connection(operator=True), period, out, timeout, as_json=as_json)
+        except Failure as failure:
+            return fail(told(failure))
+
+    finish(run)
+
+
+@drift.command()
+def unpin(workload: Workload, timeout: Timeout = 30) -> None:
+    """Compare a workload with the weeks before again."""
+    from turnout_cli import drift as drifts
+
+    async def run() -> int:
+        try:
+            return await drifts.unpin(connection(operator=True), workload, out, timeout)
         except Failure as failure:
             return fail(told(failure))
 

@@ -72,6 +72,19 @@ class Insights:
             request.reference.FromTimedelta(reference)
         return plain(await self._call("GetDrift", request, insight_pb2.GetDriftResponse))
 
+    async def pin_drift(self, workload: str, since: datetime, until: datetime) -> Plain:
+        """Compare a workload with the days from `since` to before `until`, midnights of UTC, until that is let go: as it is pinned."""
+        request = insight_pb2.PinDriftReferenceRequest(workload=workload)
+        request.since.FromDatetime(since)
+        request.until.FromDatetime(until)
+        answer = await self._call("PinDriftReference", request, insight_pb2.PinDriftReferenceResponse)
+        return plain(answer.pinned)
+
+    async def unpin_drift(self, workload: str) -> None:
+        """Compare it with the weeks before again."""
+        request = insight_pb2.UnpinDriftReferenceRequest(workload=workload)
+        await self._call("UnpinDriftReference", request, insight_pb2.UnpinDriftReferenceResponse)
+
     async def _call(self, method: str, request: Message, response: type[M]) -> M:
         return await self._line.call(f"turnout.insight.v1.InsightService/{method}", request, response)
 

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest_asyncio
 
+from controlplane.audit.model import Kind
 from controlplane.insight.facts import Fact, Place
 from controlplane.insight.fold import fold
 from controlplane.insight.rollups import Rollups
@@ -14,6 +16,7 @@ from tests.support.asking import client, command, told, web
 from tests.support.backbone import Backbone, backbone
 from tests.support.insight import decision
 from tests.support.insight import told as entry
+from turnout.audit.v1 import record_pb2
 
 DAYS, REQUESTS = 30, 60
 
@@ -70,3 +73,33 @@ async def test_requests_of_another_kind_alarm_by_every_way_until_they_are_as_bef
     assert (elsewhere.code, "nothing was decided yet" in elsewhere.out) == (0, True)
     wrong = await command(planes, "drift", "--recent", "36h")
     assert (wrong.code, "--recent: '36h' is no number of whole days" in wrong.err) == (2, True)
+
+
+async def test_an_operator_pins_a_reference_which_every_way_shows_and_the_log_keeps(planes: Backbone) -> None:
+    await remember(planes)
+    today = planes.control.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    first, last = (f"{today - timedelta(days=ago):%Y-%m-%d}" for ago in (20, 10))
+    period = ("--from", first, "--to", last)
+    made = await command(planes, "drift", "pin", "--workload", "default", *period)
+    assert (made.code, f"default is compared with {first} to {last}, pinned by operator on" in made.out) == (0, True)
+    assert f"default is compared with {first} to {last}" in (await command(planes, "drift")).out
+    found = (await command(planes, "drift", "--json")).json
+    assert {each["reference_count"] for each in found["drifts"] if each["measure"] == "mix"} == {11 * REQUESTS}
+    async with web(planes) as ask:
+        status, document = await ask("GET", "/v1/drift", "local", params={"workloads": "default"})
+        assert (status, [one["workload"] for one in document["pinned"]]) == (200, ["default"])
+        assert document["pinned"][0]["pinned_by"] == ""
+    refused = await command(planes, "drift", "pin", "--workload", "default", "--from", "soon", "--to", last)
+    assert (refused.code, "--from: 'soon' is no day: write it as 2026-11-21" in refused.err) == (2, True)
+    assert (await command(planes, "drift", "unpin", "--workload", "default")).code == 0
+    again = await command(planes, "drift", "unpin", "--workload", "default")
+    assert (again.code, "has no pinned reference" in again.err) == (1, True)
+    kept = await planes.control.store.database.fetch(
+        "SELECT body FROM entry WHERE kind = ? ORDER BY seq", Kind.DRIFT_REFERENCE.value
+    )
+    said = [record_pb2.DriftReferenceRecord.FromString(cast("bytes", body)) for (body,) in kept]
+    assert [(one.workload, one.HasField("since"), one.changed_by) for one in said] == [
+        ("default", True, "operator"),
+        ("default", False, "operator"),
+    ]
+    assert said[0].until.ToDatetime() - said[0].since.ToDatetime() == timedelta(days=11)

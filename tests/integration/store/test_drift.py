@@ -1,9 +1,8 @@
 """Drift on every kind of store: from entries of the log, as days pass, to what the command and the metrics show."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,70 +10,20 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from controlplane.access.model import Role
 from controlplane.insight.drift import Drift, Measure, State
 from controlplane.insight.drift_watch import AGAIN, EVERY, DriftWatch
 from controlplane.insight.drifts import Alarms, Comparison, Drifts
-from controlplane.insight.facts import Fact, Place
 from controlplane.insight.keeping import Keeping
-from controlplane.insight.projector import Progress
+from controlplane.insight.pins import Pins
 from controlplane.insight.report import Reports
-from controlplane.insight.segments import Segments
-from controlplane.rpc.access import ACCESS
-from controlplane.rpc.insights import InsightServicer
-from controlplane.store.protocols import Database, Store
-from tests.support.insight import NOON, Log, decision, feedback
+from controlplane.store.protocols import Store
+from tests.support.drift_service import DAY, Days, served
 from tests.support.meter import Meter
-from turnout.insight.v1 import insight_pb2
 from turnout_cli.config import Connection
 from turnout_cli.drift import Asked, drift
 from turnout_wire.control_line import ControlLine
 from turnout_wire.failure import Failure
-from turnout_wire.hosting import Host
 from turnout_wire.insights import Insights
-from turnout_wire.layers import Access, Deadlines, Errors, RequestIds, Validation
-from turnout_wire.server import Principal, Service
-
-START = datetime.fromtimestamp(NOON / 1e6, UTC)
-DAY = timedelta(days=1)
-QA, CODE = ("qa", "simple"), ("code", "expert")
-
-
-class Days:
-    """A log that grows by a day of 60 requests, one in ten of them for code, and the clock with it."""
-
-    def __init__(self) -> None:
-        self.log = Log([])
-        self.now = START
-        self._numbers = iter(range(1_000_000))
-
-    def steady(self, days: int) -> None:
-        """As always."""
-        for _ in range(days):
-            self._day(6, 900_000)
-
-    def strange(self) -> None:
-        """Half of the requests are for code, and answers are poor."""
-        self._day(30, 400_000)
-
-    def _day(self, code: int, quality_ppm: int) -> None:
-        self.log.facts += self._requests(code, quality_ppm)
-        self.now += DAY
-
-    def _requests(self, code: int, quality_ppm: int) -> Iterator[Fact]:
-        at_us = round(self.now.timestamp() * 1e6)
-        for each in range(60):
-            number, kind = next(self._numbers), CODE if each < code else QA
-            place = Place(tenant="acme", workload="support", task_type=kind[0], complexity=kind[1])
-            confidence = 850_000 + 2_000 * (each % 50)
-            yield decision(number, at_us + each * 7 * 10**8, place=place, confidence_ppm=confidence, unit=number)
-            yield feedback(number, quality_ppm=quality_ppm + 1_000 * (each % 100))
-
-    async def folded(self, database: Database, batch: int = 1_000) -> None:
-        """All of it is in the figures."""
-        projector = self.log.projector(database, batch=batch)
-        while await projector.step():
-            pass
 
 
 class Watched:
@@ -84,7 +33,7 @@ class Watched:
         self.meter = Meter()
         self.leading = True
         alarms = Alarms(store.database)
-        self.drifts = Drifts(Reports(store.database), alarms)
+        self.drifts = Drifts(Reports(store.database), alarms, Pins(store.database))
         self.watch = DriftWatch(
             self.drifts,
             alarms,
@@ -216,29 +165,6 @@ async def test_a_week_can_be_compared_with_eight_before_it(store: Store) -> None
     mix = next(each for each in found if each.subject.measure is Measure.MIX)
     assert (mix.recent, mix.reference) == (7 * 60, 56 * 60)
     assert mix.state is State.STEADY
-
-
-@asynccontextmanager
-async def served(store: Store, days: Days) -> AsyncIterator[str]:
-    """The address of a service of figures; a token is a tenant, or `operator`."""
-    reports = Reports(store.database)
-
-    async def progress() -> tuple[Progress, Mapping[str, int]]:
-        return Progress(folded=1, behind=2), {}
-
-    drifts = Drifts(reports, Alarms(store.database))
-    servicer = InsightServicer(reports.report, Segments(reports), drifts, progress=progress, clock=lambda: days.now)
-    descriptor = insight_pb2.DESCRIPTOR.services_by_name["InsightService"]
-    access = Access(ACCESS, _principal)
-    layers = (RequestIds(), Errors(), Deadlines(lambda method: ACCESS[method.name].deadline), access, Validation())
-    host = Host([Service(descriptor=descriptor, servicer=servicer)], layers, max_concurrent=10)
-    yield f"127.0.0.1:{await host.start('127.0.0.1:0')}"
-    await host.stop(0)
-
-
-def _principal(token: str) -> Principal:
-    roles = frozenset({Role.OPERATOR if token == "operator" else Role.CALLER})
-    return Principal(name=token, tenant=token, roles=roles)
 
 
 async def test_a_caller_sees_the_drift_of_its_own_tenant_and_no_other(store: Store) -> None:

@@ -19,6 +19,7 @@ from controlplane.insight.segments import Segments
 from controlplane.rpc.access import ACCESS
 from controlplane.rpc.insights import InsightServicer
 from controlplane.store.protocols import Store
+from tests.support.drift_service import pinning
 from tests.support.insight import CHEAP, DEAR, MINUTE, NOON, Log, decision, failed_run, feedback, refusal, run
 from turnout.insight.v1 import insight_pb2
 from turnout_cli.report_page import page
@@ -58,10 +59,12 @@ class Served:
         async def progress() -> tuple[Progress, Mapping[str, int]]:
             return await progress_of(rollups, await LOG.size() + 2)
 
+        references = pinning(self.store.database, lambda: START)
         servicer = InsightServicer(
             reports.report,
             Segments(reports),
-            Drifts(reports, Alarms(self.store.database)),
+            Drifts(reports, Alarms(self.store.database), references.pins),
+            references,
             progress=progress,
             clock=lambda: START + timedelta(hours=1),
         )

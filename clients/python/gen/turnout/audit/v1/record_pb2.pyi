@@ -429,6 +429,50 @@ class QualityModelRecord(_message.Message):
 Global___QualityModelRecord: _TypeAlias = QualityModelRecord  # noqa: Y015
 
 @_typing.final
+class DriftReferenceRecord(_message.Message):
+    """A change of the days that a workload's drift is told from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    CHANGED_BY_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
+    workload: _builtins.str
+    """The workload."""
+    changed_by: _builtins.str
+    """The caller that asked for it."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Where the days begin that it is compared with from then on; absent if from then on it is compared with the time before it."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """Where they end."""
+
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        workload: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        changed_by: _builtins.str = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "changed_by", b"changed_by", "since", b"since", "until", b"until", "workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DriftReferenceRecord: _TypeAlias = DriftReferenceRecord  # noqa: Y015
+
+@_typing.final
 class KeysRecord(_message.Message):
     """A key set that came into force."""
 

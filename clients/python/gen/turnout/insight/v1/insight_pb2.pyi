@@ -1029,6 +1029,7 @@ class GetDriftResponse(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     RECENT_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def drifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Drift]:
         """Alarms first, then by tenant and workload."""
@@ -1043,7 +1044,11 @@ class GetDriftResponse(_message.Message):
 
     @_builtins.property
     def reference(self) -> _duration_pb2.Duration:
-        """What it was compared with."""
+        """What it was compared with, but for workloads that are in `pinned`."""
+
+    @_builtins.property
+    def pinned(self) -> _containers.RepeatedCompositeFieldContainer[Global___PinnedReference]:
+        """Workloads of `drifts` that have a pinned reference; operators see those too of which nothing is told."""
 
     def __init__(
         self,
@@ -1052,14 +1057,156 @@ class GetDriftResponse(_message.Message):
         progress: Global___Progress | None = ...,
         recent: _duration_pb2.Duration | None = ...,
         reference: _duration_pb2.Duration | None = ...,
+        pinned: _abc.Iterable[Global___PinnedReference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "recent", b"recent", "reference", b"reference"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["drifts", b"drifts", "progress", b"progress", "recent", b"recent", "reference", b"reference"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drifts", b"drifts", "pinned", b"pinned", "progress", b"progress", "recent", b"recent", "reference", b"reference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetDriftResponse: _TypeAlias = GetDriftResponse  # noqa: Y015
+
+@_typing.final
+class PinnedReference(_message.Message):
+    """The days that a workload is compared with until that is let go."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    PINNED_BY_FIELD_NUMBER: _builtins.int
+    PINNED_AT_FIELD_NUMBER: _builtins.int
+    workload: _builtins.str
+    """The workload, of all tenants."""
+    pinned_by: _builtins.str
+    """Who asked for it; only operators are told."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Where they begin: a midnight of UTC."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """Where they end: the midnight after the last of them."""
+
+    @_builtins.property
+    def pinned_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        workload: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        pinned_by: _builtins.str = ...,
+        pinned_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pinned_at", b"pinned_at", "since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pinned_at", b"pinned_at", "pinned_by", b"pinned_by", "since", b"since", "until", b"until", "workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PinnedReference: _TypeAlias = PinnedReference  # noqa: Y015
+
+@_typing.final
+class PinDriftReferenceRequest(_message.Message):
+    """Pins a reference."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    workload: _builtins.str
+    """A workload of the catalog. What it had before is replaced."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """A midnight of UTC, 400 days ago at most."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """The midnight after the last day: 7 to 90 days after `since`, and not after the begin of the day that is looked at."""
+
+    def __init__(
+        self,
+        *,
+        workload: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "until", b"until", "workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PinDriftReferenceRequest: _TypeAlias = PinDriftReferenceRequest  # noqa: Y015
+
+@_typing.final
+class PinDriftReferenceResponse(_message.Message):
+    """The reference, as it is pinned."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PINNED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pinned(self) -> Global___PinnedReference:
+        """It."""
+
+    def __init__(
+        self,
+        *,
+        pinned: Global___PinnedReference | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pinned", b"pinned"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pinned", b"pinned"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PinDriftReferenceResponse: _TypeAlias = PinDriftReferenceResponse  # noqa: Y015
+
+@_typing.final
+class UnpinDriftReferenceRequest(_message.Message):
+    """Lets a reference go."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    workload: _builtins.str
+    """The workload."""
+    def __init__(
+        self,
+        *,
+        workload: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnpinDriftReferenceRequest: _TypeAlias = UnpinDriftReferenceRequest  # noqa: Y015
+
+@_typing.final
+class UnpinDriftReferenceResponse(_message.Message):
+    """It was let go."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnpinDriftReferenceResponse: _TypeAlias = UnpinDriftReferenceResponse  # noqa: Y015
 
 @_typing.final
 class Drift(_message.Message):

@@ -51,6 +51,16 @@ class InsightServiceStub:
                 request_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftRequest.SerializeToString,
                 response_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftResponse.FromString,
                 _registered_method=True)
+        self.PinDriftReference = channel.unary_unary(
+                '/turnout.insight.v1.InsightService/PinDriftReference',
+                request_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceRequest.SerializeToString,
+                response_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceResponse.FromString,
+                _registered_method=True)
+        self.UnpinDriftReference = channel.unary_unary(
+                '/turnout.insight.v1.InsightService/UnpinDriftReference',
+                request_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.UnpinDriftReferenceRequest.SerializeToString,
+                response_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.UnpinDriftReferenceResponse.FromString,
+                _registered_method=True)
 
 
 class InsightServiceServicer:
@@ -79,6 +89,21 @@ class InsightServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PinDriftReference(self, request, context):
+        """Compare a workload with days of the past until that is let go, in place of the weeks before: so what lasts is not taken for
+        usual. The change is an entry of the audit log. For operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpinDriftReference(self, request, context):
+        """Compare it with the weeks before again. For operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InsightServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -96,6 +121,16 @@ def add_InsightServiceServicer_to_server(servicer, server):
                     servicer.GetDrift,
                     request_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftRequest.FromString,
                     response_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftResponse.SerializeToString,
+            ),
+            'PinDriftReference': grpc.unary_unary_rpc_method_handler(
+                    servicer.PinDriftReference,
+                    request_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceRequest.FromString,
+                    response_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceResponse.SerializeToString,
+            ),
+            'UnpinDriftReference': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpinDriftReference,
+                    request_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.UnpinDriftReferenceRequest.FromString,
+                    response_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.UnpinDriftReferenceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -181,6 +216,60 @@ class InsightService:
             '/turnout.insight.v1.InsightService/GetDrift',
             turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftRequest.SerializeToString,
             turnout_dot_insight_dot_v1_dot_insight__pb2.GetDriftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PinDriftReference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/turnout.insight.v1.InsightService/PinDriftReference',
+            turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceRequest.SerializeToString,
+            turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpinDriftReference(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/turnout.insight.v1.InsightService/UnpinDriftReference',
+            turnout_dot_insight_dot_v1_dot_insight__pb2.UnpinDriftReferenceRequest.SerializeToString,
+            turnout_dot_insight_dot_v1_dot_insight__pb2.UnpinDriftReferenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,12 @@ class InsightServiceStub:
     """What was learned of each model at each kind of work; what is older counts less."""
     GetDrift: _grpc.UnaryUnaryMultiCallable[_insight_pb2.GetDriftRequest, _insight_pb2.GetDriftResponse]
     """Whether requests or results are still as they were: each workload's latest days beside the weeks before."""
+    PinDriftReference: _grpc.UnaryUnaryMultiCallable[_insight_pb2.PinDriftReferenceRequest, _insight_pb2.PinDriftReferenceResponse]
+    """Compare a workload with days of the past until that is let go, in place of the weeks before: so what lasts is not taken for
+    usual. The change is an entry of the audit log. For operators.
+    """
+    UnpinDriftReference: _grpc.UnaryUnaryMultiCallable[_insight_pb2.UnpinDriftReferenceRequest, _insight_pb2.UnpinDriftReferenceResponse]
+    """Compare it with the weeks before again. For operators."""
 
 @_typing.type_check_only
 class InsightServiceAsyncStub(InsightServiceStub):
@@ -55,6 +61,12 @@ class InsightServiceAsyncStub(InsightServiceStub):
     """What was learned of each model at each kind of work; what is older counts less."""
     GetDrift: _aio.UnaryUnaryMultiCallable[_insight_pb2.GetDriftRequest, _insight_pb2.GetDriftResponse]  # type: ignore[assignment]
     """Whether requests or results are still as they were: each workload's latest days beside the weeks before."""
+    PinDriftReference: _aio.UnaryUnaryMultiCallable[_insight_pb2.PinDriftReferenceRequest, _insight_pb2.PinDriftReferenceResponse]  # type: ignore[assignment]
+    """Compare a workload with days of the past until that is let go, in place of the weeks before: so what lasts is not taken for
+    usual. The change is an entry of the audit log. For operators.
+    """
+    UnpinDriftReference: _aio.UnaryUnaryMultiCallable[_insight_pb2.UnpinDriftReferenceRequest, _insight_pb2.UnpinDriftReferenceResponse]  # type: ignore[assignment]
+    """Compare it with the weeks before again. For operators."""
 
 class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
     """Figures over decisions, receipts and feedback. They follow the audit log, about a second behind. A caller sees its own tenant,
@@ -84,5 +96,23 @@ class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_insight_pb2.GetDriftResponse, _abc.Awaitable[_insight_pb2.GetDriftResponse]]:
         """Whether requests or results are still as they were: each workload's latest days beside the weeks before."""
+
+    @_abc_1.abstractmethod
+    def PinDriftReference(
+        self,
+        request: _insight_pb2.PinDriftReferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_insight_pb2.PinDriftReferenceResponse, _abc.Awaitable[_insight_pb2.PinDriftReferenceResponse]]:
+        """Compare a workload with days of the past until that is let go, in place of the weeks before: so what lasts is not taken for
+        usual. The change is an entry of the audit log. For operators.
+        """
+
+    @_abc_1.abstractmethod
+    def UnpinDriftReference(
+        self,
+        request: _insight_pb2.UnpinDriftReferenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_insight_pb2.UnpinDriftReferenceResponse, _abc.Awaitable[_insight_pb2.UnpinDriftReferenceResponse]]:
+        """Compare it with the weeks before again. For operators."""
 
 def add_InsightServiceServicer_to_server(servicer: InsightServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
