@@ -20,8 +20,7 @@ from turnout.inference.v1 import chat_pb2, payload_pb2
 from turnout.routing.v1 import routing_pb2
 from turnout_cli.demo.catalog import CREDENTIAL, PROVIDERS, sandbox_catalog
 from turnout_cli.demo.prompts import read_prompts
-from turnout_cli.processes import Processes
-from turnout_cli.stack import Stack, StackSettings, start_stack
+from turnout_cli.processes import Processes, Program, Running
 from turnout_embedding import load as load_encoder
 from turnout_features import Conversation, Speaker, Utterance, extract
 from turnout_wire.chat_payload import CHAT_REQUEST
@@ -109,9 +108,9 @@ def describer() -> Callable[[Said, str], Asked]:
 class Bench:
     """One control plane, asked in turns for the one and the other."""
 
-    def __init__(self, stack: Stack, channel: grpc.aio.Channel) -> None:
-        self._pid = stack.control.pid
-        self._metadata = (("authorization", f"Bearer {stack.token_file.read_text().strip()}"),)
+    def __init__(self, control: Running, token: str, channel: grpc.aio.Channel) -> None:
+        self._pid = control.pid
+        self._metadata = (("authorization", f"Bearer {token}"),)
         self._decide = channel.unary_unary(
             "/turnout.routing.v1.RoutingService/DecideRoute",
             request_serializer=Asked.SerializeToString,
@@ -135,31 +134,46 @@ class Bench:
 
 
 async def run() -> Table:
-    """Texts that nobody showed before, those that were shown before, and requests that show none."""
-    with tempfile.TemporaryDirectory(prefix="turnout-bench-") as name:
-        folder = Path(name)
-        (folder / "turnout.yaml").write_text(catalog())
-        settings = StackSettings(
-            state=folder / "state",
-            catalog=folder / "turnout.yaml",
-            environment={**os.environ, CREDENTIAL: "x"},
-            workers=0,
-            log_level="warning",
-        )
-        async with Processes() as processes:
-            stack = await start_stack(processes, settings)
-            async with grpc.aio.insecure_channel(stack.control.address) as channel:
-                return await _compared(Bench(stack, channel))
+    """Texts that nobody showed before, those that were shown before, and requests that show none; and without a store."""
+    rows: list[Row] = []
+    async with Processes() as processes:
+        for module in ("controlplane", "tests.benchmarks.unrecorded"):
+            with tempfile.TemporaryDirectory(prefix="turnout-bench-") as name:
+                control = await processes.start(_control(module, Path(name)))
+                token = (Path(name) / "state" / "tokens" / "local").read_text().strip()
+                async with grpc.aio.insecure_channel(control.address) as channel:
+                    bench = Bench(control, token, channel)
+                    rows += await (_compared(bench) if module == "controlplane" else _unrecorded(bench))
+                await control.stop()
+    return ("DecideRoute, CPU µs a call", "rules alone", "whole ladder", "ratio", "of single rounds"), rows
 
 
-async def _compared(bench: Bench) -> Table:
+def _control(module: str, folder: Path) -> Program:
+    written = folder / "turnout.yaml"
+    written.write_text(catalog())
+    arguments = ["--listen", "127.0.0.1:0", "--state", str(folder / "state"), "--catalog", str(written)]
+    return Program(
+        name="control plane",
+        module=module,
+        arguments=[*arguments, "--log-level", "warning"],
+        log=folder / "log",
+        environment={**os.environ, CREDENTIAL: "x"},
+    )
+
+
+async def _compared(bench: Bench) -> list[Row]:
     texts, turns, told, described = new_ones(), count(), conversations(), describer()
-    rows = [
+    return [
         await bench.compare("texts that were not shown before", lambda feature: shown(next(texts), feature)),
         await bench.compare("texts shown before", lambda feature: shown(told[next(turns) % len(told)], feature)),
         await bench.compare("described, without their text", lambda feature: described(next(texts), feature)),
     ]
-    return ("DecideRoute, CPU µs a call", "rules alone", "whole ladder", "ratio", "of single rounds"), rows
+
+
+async def _unrecorded(bench: Bench) -> list[Row]:
+    texts = new_ones()
+    name = "not shown before, and nothing written down"
+    return [await bench.compare(name, lambda feature: shown(next(texts), feature))]
 
 
 if __name__ == "__main__":
