@@ -9,8 +9,8 @@ Known = TypeVar("Known")
 class WordCache(Generic[Known]):
     """What `make` says of each of at most `capacity` words; never nothing.
 
-    A word is young when it is made or looked up. When half of all are young, they become old, and for each further word an old one
-    is forgotten. `hits` and `misses` count the words looked up. Not for several threads at once.
+    A word is young when it is made or looked up. When there is no room, an old one is forgotten for each new one; when no old one is
+    left, all become old. `hits` and `misses` count the words looked up. Not for several threads at once.
     """
 
     def __init__(self, make: Callable[[str], Known], *, capacity: int) -> None:
