@@ -1,7 +1,7 @@
 """Builds the services that a control plane offers out of its parts."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
@@ -15,6 +15,8 @@ from controlplane.budget.alert_log import AlertLog
 from controlplane.budget.commands import Accounts, BudgetCommands, GetBudget, ListAlerts, ListBudgets
 from controlplane.catalog.commands import catalog_commands
 from controlplane.classification.standard import ladder
+from controlplane.insight.acknowledging import Acknowledge
+from controlplane.insight.drift import Drift
 from controlplane.insight.following import Following
 from controlplane.insight.pins import Around as AroundPins
 from controlplane.insight.pins import PinReference, Repinned, UnpinReference
@@ -244,7 +246,19 @@ def _references(parts: Parts) -> References:
         written=written,
         clock=parts.clock,
     )
-    return References(pins=pins, pin=PinReference(around=around), unpin=UnpinReference(around=around))
+
+    async def known(drifts: Sequence[Drift]) -> None:
+        await parts.records.journal.submit(Append(entry=parts.entries.drift_acknowledgement(drifts)))
+
+    acknowledge = Acknowledge(
+        drifts=parts.following.drifts, kept=parts.following.acknowledged, written=known, clock=parts.clock
+    )
+    return References(
+        pins=pins,
+        pin=PinReference(around=around),
+        unpin=UnpinReference(around=around),
+        acknowledge=acknowledge,
+    )
 
 
 def _api_keys(parts: Parts) -> ApiKeyCommands:

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """Another quality model in use, or none."""
     DRIFT_REFERENCE = "drift_reference"
     """A workload's drift is told from other days."""
+    DRIFT_ACKNOWLEDGEMENT = "drift_acknowledgement"
+    """Somebody knows of alarms of drift."""
     ALERT = "alert"
     ERASURE = "erasure"
 

@@ -52,6 +52,16 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """Somebody knows of the alarm that began `since`, when it was this `shift` from what was due. `by` whom, `at` that time."""
+
+    by: str
+    at: datetime
+    since: datetime
+    shift: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
     """How it is with a subject. `band` is None where it is UNKNOWN; while there is an alarm it is the one in which that ends.
 
@@ -66,6 +76,7 @@ class Drift:
     reference: int
     detail: str
     since: datetime | None = None
+    acknowledged: Acknowledgement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +135,22 @@ def judged(
     ]
     found = [replace(each, since=held.get(each.subject)) if each.state is State.ALARM else each for each in found]
     return sorted(found, key=lambda each: (each.state is not State.ALARM, each.subject))
+
+
+def shift(band: Band) -> float:
+    """How far the value is from what was due, below it negative."""
+    return band.value - band.reference
+
+
+def standing(drift: Drift, found: Acknowledgement | None, tuning: Tuning | None = None) -> bool:
+    """Whether an acknowledgement still holds: it is the same alarm, and no shift that counts was added to it.
+
+    An alarm that ended and began again is another one; so is what shifted to the other side.
+    """
+    if found is None or drift.band is None or drift.state is not State.ALARM or drift.since != found.since:
+        return False
+    now, least = shift(drift.band), (tuning or Tuning()).least[drift.subject.measure]
+    return now * found.shift > 0 and abs(now) <= abs(found.shift) + least
 
 
 def _measures(segment: Segment) -> Iterable[Measure]:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from controlplane.audit.leaf import from_microseconds, microseconds
-from controlplane.insight.drift import Drift, Measure, Segment, Subject, judged
+from controlplane.insight.drift import Acknowledgement, Drift, Measure, Segment, Subject, judged, standing
 from controlplane.insight.report import DAY, Dimension, Filters, Reports, Window, window
 from controlplane.insight.rollups import as_int, inserted
 from controlplane.insight.watched import Counted, watched
@@ -66,11 +66,18 @@ class Alarms:
 class Drifts:
     """Tells drift from the rollups. Raises StoreUnavailable."""
 
-    def __init__(self, reports: Reports, alarms: Alarms, pins: Callable[[], Awaitable[Mapping[str, Pin]]]) -> None:
-        """`pins` tells which workloads have a pinned reference. Raises StoreUnavailable."""
+    def __init__(
+        self,
+        reports: Reports,
+        alarms: Alarms,
+        pins: Callable[[], Awaitable[Mapping[str, Pin]]],
+        acknowledged: Callable[[], Awaitable[Mapping[Subject, Acknowledgement]]],
+    ) -> None:
+        """`pins` tells which workloads have a pinned reference, `acknowledged` of which alarms somebody knows."""
         self._reports = reports
         self._alarms = alarms
         self.pins = pins
+        self._acknowledged = acknowledged
 
     async def __call__(self, now: datetime, comparison: Comparison | None = None) -> Sequence[Drift]:
         """Everything that is watched. Another comparison than the usual one knows of no alarms that there are.
@@ -86,7 +93,12 @@ class Drifts:
             reference += await self._counted(pinned, {Dimension.WORKLOAD: [workload]})
         held = await self._alarms.held() if asked == Comparison() else {}
         # In a thread, for decisions are made in this loop and should not wait for figures.
-        return await asyncio.to_thread(lambda: judged(watched(recent, reference, asked.recent), held))
+        found = await asyncio.to_thread(lambda: judged(watched(recent, reference, asked.recent), held))
+        known = await self._acknowledged() if held else {}
+        return [
+            replace(each, acknowledged=known[each.subject]) if standing(each, known.get(each.subject)) else each
+            for each in found
+        ]
 
     async def _counted(self, span: Window, of: Filters = _ALL) -> list[Counted]:
         return [

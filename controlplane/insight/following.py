@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 
+from controlplane.insight.acknowledging import Acknowledgements
 from controlplane.insight.drifts import Alarms, Drifts
 from controlplane.insight.facts import Told
 from controlplane.insight.keeping import Keeping, Retention
@@ -47,7 +48,8 @@ class Following:
         self.segments = Segments(self.reports)
         self.alarms = Alarms(store.database)
         self.pins = Pins(store.database)
-        self.drifts = Drifts(self.reports, self.alarms, self.pins)
+        self.acknowledged = Acknowledgements(store.database)
+        self.drifts = Drifts(self.reports, self.alarms, self.pins, self.acknowledged)
 
     async def run(self) -> None:
         """Fold while leading, until cancelled; between two batches drop what is too old, when that is due."""

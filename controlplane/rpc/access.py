@@ -40,7 +40,7 @@ ACCESS: Mapping[str, Rule] = MappingProxyType(
         **_all("audit.v1.AuditService", _KEYS, "GetCheckpoint", "GetInclusionProof", "GetConsistencyProof"),
         **_all("audit.v1.AuditService", _OPERATE, "ListEntries", "Reconcile", "EraseBodies"),
         **_all("insight.v1.InsightService", _READ, "GetReport", "GetSegments", "GetDrift"),
-        **_all("insight.v1.InsightService", _OPERATE, "PinDriftReference", "UnpinDriftReference"),
+        **_all("insight.v1.InsightService", _OPERATE, "PinDriftReference", "UnpinDriftReference", "AcknowledgeDrift"),
         **_all("trust.v1.KeyService", _KEYS, "GetKeySet"),
         **_all("access.v1.ApiKeyService", _OPERATE, "CreateApiKey", "ListApiKeys", "RotateApiKey", "RevokeApiKey"),
         **_all("trust.v1.KeyAdminService", _OPERATE, "PrepareKey", "ActivateKey", "RevokeKey"),

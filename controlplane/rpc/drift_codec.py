@@ -47,7 +47,7 @@ def drift_messages(
     drifts: Iterable[Drift], request: insight_pb2.GetDriftRequest, tenant: str | None
 ) -> Sequence[insight_pb2.Drift]:
     """Those that are asked for; `tenant` is the only one that may be seen, None if all may."""
-    return [_message(drift) for drift in drifts if _is_asked(drift, request, tenant)]
+    return [drift_message(drift, whole=tenant is None) for drift in drifts if _is_asked(drift, request, tenant)]
 
 
 def _task_type(word: str) -> catalog_pb2.TaskType.ValueType:
@@ -82,7 +82,19 @@ def drift_reference_record(change: Repinned) -> bytes:
     return record.SerializeToString(deterministic=True)
 
 
-def _message(drift: Drift) -> insight_pb2.Drift:
+def measures_from(request: insight_pb2.AcknowledgeDriftRequest) -> Sequence[Measure]:
+    """Those that are named."""
+    return [measure for measure, number in _MEASURES.items() if number in request.measures]
+
+
+def drift_acknowledgement_record(drifts: Iterable[Drift]) -> bytes:
+    """The body of the entry of alarms that somebody knows of."""
+    record = record_pb2.DriftAcknowledgementRecord(drifts=[drift_message(drift, whole=True) for drift in drifts])
+    return record.SerializeToString(deterministic=True)
+
+
+def drift_message(drift: Drift, *, whole: bool) -> insight_pb2.Drift:
+    """How it is with a subject; who knows of an alarm only if `whole`."""
     segment, band = drift.subject.segment, drift.band
     message = insight_pb2.Drift(
         tenant=segment.tenant,
@@ -98,4 +110,7 @@ def _message(drift: Drift) -> insight_pb2.Drift:
         message.value, message.reference, message.low, message.high = band.value, band.reference, band.low, band.high
     if drift.since is not None:
         message.since.FromDatetime(drift.since)
+    if drift.acknowledged is not None:
+        message.acknowledged_at.FromDatetime(drift.acknowledged.at)
+        message.acknowledged_by = drift.acknowledged.by if whole else ""
     return message

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from controlplane.access.model import Role
+from controlplane.insight.acknowledging import Acknowledge
 from controlplane.insight.contribution import BUCKET
 from controlplane.insight.drift import Drift
 from controlplane.insight.drifts import Comparison
@@ -16,7 +17,7 @@ from controlplane.insight.pins import PinReference, Pins, UnpinReference
 from controlplane.insight.projector import Progress
 from controlplane.insight.report import DAY, HOUR, Dimension, Filters, Report, Window, window
 from controlplane.insight.segments import HALF_LIFE, Segment
-from controlplane.rpc.drift_codec import comparison_from, drift_messages, pinned_message
+from controlplane.rpc.drift_codec import comparison_from, drift_message, drift_messages, measures_from, pinned_message
 from controlplane.rpc.insight_codec import DIMENSIONS, figures_message, filters_from, row_message, segment_message
 from controlplane.store.protocols import StoreUnavailable
 from turnout.insight.v1 import insight_pb2
@@ -55,11 +56,12 @@ class AsksDrift(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class References:
-    """What is pinned, and the use cases that change it."""
+    """What is pinned, and what operators change about drift."""
 
     pins: Pins
     pin: PinReference
     unpin: UnpinReference
+    acknowledge: Acknowledge
 
 
 class InsightServicer:
@@ -148,6 +150,17 @@ class InsightServicer:
         """The usual one again."""
         await _told(self._references.unpin(request.workload, by=call.principal.name))
         return insight_pb2.UnpinDriftReferenceResponse()
+
+    async def AcknowledgeDrift(
+        self, request: insight_pb2.AcknowledgeDriftRequest, call: Call
+    ) -> insight_pb2.AcknowledgeDriftResponse:
+        """Alarms that somebody knows of."""
+        asked = self._references.acknowledge(
+            request.workload, request.tenants, measures_from(request), by=call.principal.name
+        )
+        return insight_pb2.AcknowledgeDriftResponse(
+            drifts=[drift_message(drift, whole=True) for drift in await _told(asked)]
+        )
 
     def _window(self, request: insight_pb2.GetReportRequest) -> Window:
         until = moment(request.until, "until") if request.HasField("until") else self._clock()

@@ -1,6 +1,6 @@
 """Entries of the audit log, made of what happened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,12 +9,13 @@ from controlplane.audit.documents import Referred
 from controlplane.audit.leaf import microseconds
 from controlplane.audit.model import Entry, Kind
 from controlplane.decision.model import Request
+from controlplane.insight.drift import Drift
 from controlplane.insight.pins import Repinned
 from controlplane.learned.model import Change
 from controlplane.routing.books import Place
 from controlplane.routing.model import Ask, Basis, SignedDecision
 from controlplane.rpc.api_key_codec import api_key_record
-from controlplane.rpc.drift_codec import drift_reference_record
+from controlplane.rpc.drift_codec import drift_acknowledgement_record, drift_reference_record
 from controlplane.rpc.keys import key_set_message
 from controlplane.rpc.quality_models import quality_model_record
 from controlplane.rpc.record_codec import adopted_record, decision_record, refusal_record
@@ -115,6 +116,11 @@ class EntryMaker:
         """The entry of other days that a workload's drift is told from."""
         ref = f"{change.workload} {microseconds(change.at)}"
         return self._entry(Kind.DRIFT_REFERENCE, ref, drift_reference_record(change), at=change.at)
+
+    def drift_acknowledgement(self, drifts: Sequence[Drift]) -> Entry:
+        """The entry of alarms that somebody knows of."""
+        at = self.clock()
+        return self._entry(Kind.DRIFT_ACKNOWLEDGEMENT, self.new_id(at), drift_acknowledgement_record(drifts), at=at)
 
     def _entry(self, kind: Kind, ref: str, body: bytes, *, decision_id: str = "", at: datetime | None = None) -> Entry:
         return Entry(kind=kind, ref=ref, decision_id=decision_id, at=at or self.clock(), salt=self.salt(), body=body)

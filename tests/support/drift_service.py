@@ -1,10 +1,12 @@
 """Days of traffic that drift is told from, and the service that tells it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from controlplane.access.model import Role
+from controlplane.insight.acknowledging import Acknowledge, Acknowledgements
+from controlplane.insight.drift import Drift
 from controlplane.insight.drifts import Alarms, Drifts
 from controlplane.insight.facts import Fact, Place
 from controlplane.insight.pins import Around, PinReference, Pins, Repinned, UnpinReference
@@ -42,6 +44,14 @@ class Days:
         """Half of the requests are for code, and answers are poor."""
         self._day(30, 400_000)
 
+    def stranger(self) -> None:
+        """Nearly all requests are for code, and answers are worse still."""
+        self._day(55, 100_000)
+
+    def busy(self) -> None:
+        """Half of the requests are for code, and answers are as always."""
+        self._day(30, 900_000)
+
     def _day(self, code: int, quality_ppm: int) -> None:
         self.log.facts += self._requests(code, quality_ppm)
         self.now += DAY
@@ -62,15 +72,36 @@ class Days:
             pass
 
 
-def pinning(database: Database, clock: Callable[[], datetime], written: list[Repinned] | None = None) -> References:
-    """The use cases over a store, for the workloads `support` and `billing`; `written` gets what the log would."""
+def drifts_of(database: Database) -> Drifts:
+    """Drift as a store tells it."""
+    return Drifts(Reports(database), Alarms(database), Pins(database), Acknowledgements(database))
+
+
+def pinning(
+    database: Database,
+    clock: Callable[[], datetime],
+    written: list[Repinned] | None = None,
+    acknowledged: list[Drift] | None = None,
+) -> References:
+    """The use cases over a store, for the workloads `support` and `billing`; `written` and `acknowledged` get what the log would."""
 
     async def write(change: Repinned) -> None:
         if written is not None:
             written.append(change)
 
     around = Around(pins=Pins(database), workloads=lambda: {"support", "billing"}, written=write, clock=clock)
-    return References(pins=around.pins, pin=PinReference(around=around), unpin=UnpinReference(around=around))
+
+    async def known(drifts: Sequence[Drift]) -> None:
+        if acknowledged is not None:
+            acknowledged.extend(drifts)
+
+    acknowledge = Acknowledge(drifts=drifts_of(database), kept=Acknowledgements(database), written=known, clock=clock)
+    return References(
+        pins=around.pins,
+        pin=PinReference(around=around),
+        unpin=UnpinReference(around=around),
+        acknowledge=acknowledge,
+    )
 
 
 @asynccontextmanager
@@ -82,7 +113,7 @@ async def served(store: Store, days: Days, written: list[Repinned] | None = None
         return Progress(folded=1, behind=2), {}
 
     references = pinning(store.database, lambda: days.now, written)
-    drifts = Drifts(reports, Alarms(store.database), references.pins)
+    drifts = drifts_of(store.database)
     servicer = InsightServicer(
         reports.report, Segments(reports), drifts, references, progress=progress, clock=lambda: days.now
     )

@@ -45,7 +45,7 @@ def span(option: str, text: str) -> timedelta:
 
 
 async def drift(connection: Connection, asked: Asked, console: Console, seconds: float) -> int:
-    """Ask and show; 1 if anything alarms. Raises Failure."""
+    """Ask and show; 1 if there is an alarm that nobody said to know of. Raises Failure."""
     async with ControlLine(connection.control[0], connection.token, seconds) as line:
         found = await Insights(line).drift(
             workloads=asked.workloads, tenants=asked.tenants, recent=asked.recent, reference=asked.reference
@@ -54,7 +54,7 @@ async def drift(connection: Connection, asked: Asked, console: Console, seconds:
         emit(found)
     else:
         show(found, console)
-    return int(any(each["state"] == "alarm" for each in found["drifts"]))
+    return int(any(each["state"] == "alarm" and each["acknowledged_at"] is None for each in found["drifts"]))
 
 
 def show(found: Plain, console: Console) -> None:
@@ -65,7 +65,7 @@ def show(found: Plain, console: Console) -> None:
     for heading in ("now", "due", "band", "counted"):
         table.add_column(heading, justify="right")
     for each in found["drifts"]:
-        table.add_row(*cells(each), style=_STYLES[each["state"]])
+        table.add_row(*cells(each), style="yellow" if each["acknowledged_at"] else _STYLES[each["state"]])
     console.print(table if found["drifts"] else "nothing was decided yet")
     for each in found["drifts"]:
         if each["state"] == "alarm":
@@ -79,7 +79,8 @@ def show(found: Plain, console: Console) -> None:
 def cells(each: Plain) -> list[str]:
     """A row of the table."""
     work = each["task_type"] if each["task_type"] != "unknown" else "all"
-    names = [each["tenant"], each["workload"], work, each["measure"], each["state"]]
+    state = "known alarm" if each["acknowledged_at"] else each["state"]
+    names = [each["tenant"], each["workload"], work, each["measure"], state]
     counted = f"{each['recent_count']:,} / {each['reference_count']:,}"
     if each["value"] is None:
         return [*names, "-", "-", "-", counted]
@@ -91,7 +92,11 @@ def told(each: Plain) -> str:
     """An alarm in a sentence."""
     work = f" of {each['task_type']}" if each["task_type"] != "unknown" else ""
     since = f", since {each['since']:%Y-%m-%d %H:%M} UTC" if each["since"] else ""
-    return f"{each['workload']}: {each['measure']}{work}: {each['detail']}{since}"
+    known = ""
+    if each["acknowledged_at"]:
+        who = f" by {each['acknowledged_by']}" if each["acknowledged_by"] else ""
+        known = f", acknowledged{who} on {each['acknowledged_at']:%Y-%m-%d %H:%M} UTC"
+    return f"{each['workload']}: {each['measure']}{work}: {each['detail']}{since}{known}"
 
 
 def pinned(pin: Plain) -> str:
@@ -120,6 +125,26 @@ async def pin(connection: Connection, period: Period, console: Console, seconds:
         emit(found)
     else:
         console.print(pinned(found), highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The alarms that somebody knows of; of all tenants and measures where none is named."""
+
+    workload: str
+    tenants: Sequence[str]
+    measures: Sequence[str]
+
+
+async def acknowledge(connection: Connection, known: Known, console: Console, seconds: float, *, as_json: bool) -> int:
+    """Say so. Raises Failure."""
+    async with ControlLine(connection.control[0], connection.token, seconds) as line:
+        found = await Insights(line).acknowledge_drift(known.workload, known.tenants, known.measures)
+    if as_json:
+        emit({"drifts": found})
+    for each in [] if as_json else found:
+        console.print(told(each), highlight=False, markup=False, soft_wrap=True)
     return 0
 
 

@@ -78,7 +78,7 @@ def look(
     timeout: Timeout = 30,
     as_json: AsJson = False,
 ) -> None:
-    """Tell whether requests and results are as they were, as the operator; exit with 1 if something left its band."""
+    """Tell whether requests and results are as they were, as the operator; exit with 1 if something left its band that nobody knows of."""
     if context.invoked_subcommand is not None:
         return
     from turnout_cli import drift as drifts
@@ -127,6 +127,29 @@ def unpin(workload: Workload, timeout: Timeout = 30) -> None:
     async def run() -> int:
         try:
             return await drifts.unpin(connection(operator=True), workload, out, timeout)
+        except Failure as failure:
+            return fail(told(failure))
+
+    finish(run)
+
+
+@drift.command()
+def acknowledge(
+    workload: Workload,
+    tenant: Annotated[list[str] | None, typer.Option(help="Only alarms of this tenant; repeatable.")] = None,
+    measure: Annotated[
+        list[str] | None, typer.Option(help="Only of this measure: mix, confidence, quality; repeatable.")
+    ] = None,
+    timeout: Timeout = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Say that the alarms of a workload are known: `turnout drift` exits with 0, until one ends and begins again or shifts further."""
+    from turnout_cli import drift as drifts
+
+    async def run() -> int:
+        known = drifts.Known(workload=workload, tenants=tenant or [], measures=measure or [])
+        try:
+            return await drifts.acknowledge(connection(operator=True), known, out, timeout, as_json=as_json)
         except Failure as failure:
             return fail(told(failure))
 

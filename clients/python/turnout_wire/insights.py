@@ -80,6 +80,16 @@ class Insights:
         answer = await self._call("PinDriftReference", request, insight_pb2.PinDriftReferenceResponse)
         return plain(answer.pinned)
 
+    async def acknowledge_drift(
+        self, workload: str, tenants: Sequence[str] = (), measures: Sequence[str] = ()
+    ) -> Sequence[Plain]:
+        """Say that somebody knows of the alarms of a workload, of all tenants and measures where none is named: as they are known."""
+        request = insight_pb2.AcknowledgeDriftRequest(
+            workload=workload, tenants=tenants, measures=[_measure(name) for name in measures]
+        )
+        answer = await self._call("AcknowledgeDrift", request, insight_pb2.AcknowledgeDriftResponse)
+        return [plain(drift) for drift in answer.drifts]
+
     async def unpin_drift(self, workload: str) -> None:
         """Compare it with the weeks before again."""
         request = insight_pb2.UnpinDriftReferenceRequest(workload=workload)
@@ -87,6 +97,13 @@ class Insights:
 
     async def _call(self, method: str, request: Message, response: type[M]) -> M:
         return await self._line.call(f"turnout.insight.v1.InsightService/{method}", request, response)
+
+
+def _measure(name: str) -> insight_pb2.DriftMeasure.ValueType:
+    known = [word.removeprefix("DRIFT_MEASURE_").lower() for word in insight_pb2.DriftMeasure.keys()[1:]]
+    if name not in known:
+        raise Failure("INVALID_FIELD", f"measures: {name!r} is none; they are {', '.join(known)}", field="measures")
+    return insight_pb2.DriftMeasure.Value(f"DRIFT_MEASURE_{name.upper()}")
 
 
 def _dimension(name: str) -> insight_pb2.Dimension.ValueType:

@@ -51,6 +51,12 @@ async def remember(planes: Backbone) -> None:
     raise AssertionError("the figures were never at rest")
 
 
+async def bodies(planes: Backbone, kind: Kind) -> list[bytes]:
+    """What the log has of that kind, in order."""
+    sql = "SELECT body FROM entry WHERE kind = ? ORDER BY seq"
+    return [cast("bytes", body) for (body,) in await planes.control.store.database.fetch(sql, kind.value)]
+
+
 async def test_requests_of_another_kind_alarm_by_every_way_until_they_are_as_before(planes: Backbone) -> None:
     await remember(planes)
     assert "turnout.drift" in planes.control.meter.gauges
@@ -69,6 +75,15 @@ async def test_requests_of_another_kind_alarm_by_every_way_until_they_are_as_bef
         assert (status, document["drifts"][0]["state"]) == (200, "DRIFT_STATE_ALARM")
         status, refused = await ask("GET", "/v1/drift", "local", params={"recent": "3600s"})
         assert (status, refused["error"]["field"]) == (400, "recent")
+    await planes.control.plane._drift_watch().look()
+    known = await command(planes, "drift", "acknowledge", "--workload", "default")
+    assert (known.code, "acknowledged by operator on" in known.out) == (0, True)
+    assert (await command(planes, "drift")).code == 0
+    (entry_body,) = await bodies(planes, Kind.DRIFT_ACKNOWLEDGEMENT)
+    noted = record_pb2.DriftAcknowledgementRecord.FromString(entry_body).drifts
+    assert {(one.workload, one.acknowledged_by) for one in noted} == {("default", "operator")}
+    assert mix["detail"] in [one.detail for one in noted]
+    assert (await command(planes, "drift", "acknowledge", "--workload", "other")).code == 1
     elsewhere = await command(planes, "drift", "--workload", "other")
     assert (elsewhere.code, "nothing was decided yet" in elsewhere.out) == (0, True)
     wrong = await command(planes, "drift", "--recent", "36h")
@@ -94,10 +109,7 @@ async def test_an_operator_pins_a_reference_which_every_way_shows_and_the_log_ke
     assert (await command(planes, "drift", "unpin", "--workload", "default")).code == 0
     again = await command(planes, "drift", "unpin", "--workload", "default")
     assert (again.code, "has no pinned reference" in again.err) == (1, True)
-    kept = await planes.control.store.database.fetch(
-        "SELECT body FROM entry WHERE kind = ? ORDER BY seq", Kind.DRIFT_REFERENCE.value
-    )
-    said = [record_pb2.DriftReferenceRecord.FromString(cast("bytes", body)) for (body,) in kept]
+    said = [record_pb2.DriftReferenceRecord.FromString(one) for one in await bodies(planes, Kind.DRIFT_REFERENCE)]
     assert [(one.workload, one.HasField("since"), one.changed_by) for one in said] == [
         ("default", True, "operator"),
         ("default", False, "operator"),

@@ -12,12 +12,10 @@ from rich.console import Console
 
 from controlplane.insight.drift import Drift, Measure, State
 from controlplane.insight.drift_watch import AGAIN, EVERY, DriftWatch
-from controlplane.insight.drifts import Alarms, Comparison, Drifts
+from controlplane.insight.drifts import Alarms, Comparison
 from controlplane.insight.keeping import Keeping
-from controlplane.insight.pins import Pins
-from controlplane.insight.report import Reports
 from controlplane.store.protocols import Store
-from tests.support.drift_service import DAY, Days, served
+from tests.support.drift_service import DAY, Days, drifts_of, served
 from tests.support.meter import Meter
 from turnout_cli.config import Connection
 from turnout_cli.drift import Asked, drift
@@ -33,7 +31,7 @@ class Watched:
         self.meter = Meter()
         self.leading = True
         alarms = Alarms(store.database)
-        self.drifts = Drifts(Reports(store.database), alarms, Pins(store.database))
+        self.drifts = drifts_of(store.database)
         self.watch = DriftWatch(
             self.drifts,
             alarms,

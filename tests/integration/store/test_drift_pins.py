@@ -7,12 +7,11 @@ import pytest
 from rich.console import Console
 
 from controlplane.insight.drift import Measure, State
-from controlplane.insight.drifts import Alarms, Comparison, Drifts
+from controlplane.insight.drifts import Comparison
 from controlplane.insight.pins import MOST_PINS, Repinned
-from controlplane.insight.report import Reports
 from controlplane.rpc.insights import References
 from controlplane.store.protocols import Store, StoreUnavailable
-from tests.support.drift_service import DAY, START, Days, pinning, served
+from tests.support.drift_service import DAY, START, Days, drifts_of, pinning, served
 from turnout_cli.config import Connection
 from turnout_cli.drift import Asked, Period, drift, pin, unpin
 from turnout_wire.control_line import ControlLine
@@ -36,8 +35,7 @@ async def lasting(store: Store) -> Days:
 
 async def mix(store: Store, days: Days, comparison: Comparison | None = None) -> tuple[State, int]:
     """How it is with the mix of all requests, and how many it is compared with."""
-    drifts = Drifts(Reports(store.database), Alarms(store.database), pinning(store.database, lambda: days.now).pins)
-    found = await drifts(days.now, comparison)
+    found = await drifts_of(store.database)(days.now, comparison)
     (one,) = [each for each in found if each.subject.measure is Measure.MIX]
     return one.state, one.reference
 

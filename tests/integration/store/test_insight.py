@@ -9,7 +9,6 @@ import pytest
 import pytest_asyncio
 
 from controlplane.access.model import Role
-from controlplane.insight.drifts import Alarms, Drifts
 from controlplane.insight.facts import Fact, Place
 from controlplane.insight.keeping import Keeping
 from controlplane.insight.projector import Progress, progress_of
@@ -19,7 +18,7 @@ from controlplane.insight.segments import Segments
 from controlplane.rpc.access import ACCESS
 from controlplane.rpc.insights import InsightServicer
 from controlplane.store.protocols import Store
-from tests.support.drift_service import pinning
+from tests.support.drift_service import drifts_of, pinning
 from tests.support.insight import CHEAP, DEAR, MINUTE, NOON, Log, decision, failed_run, feedback, refusal, run
 from turnout.insight.v1 import insight_pb2
 from turnout_cli.report_page import page
@@ -63,7 +62,7 @@ class Served:
         servicer = InsightServicer(
             reports.report,
             Segments(reports),
-            Drifts(reports, Alarms(self.store.database), references.pins),
+            drifts_of(self.store.database),
             references,
             progress=progress,
             clock=lambda: START + timedelta(hours=1),

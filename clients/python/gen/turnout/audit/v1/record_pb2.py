@@ -24,6 +24,7 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from turnout.access.v1 import access_pb2 as turnout_dot_access_dot_v1_dot_access__pb2
+from turnout.insight.v1 import insight_pb2 as turnout_dot_insight_dot_v1_dot_insight__pb2
 from turnout.outcome.v1 import receipt_pb2 as turnout_dot_outcome_dot_v1_dot_receipt__pb2
 from turnout.routing.v1 import decision_pb2 as turnout_dot_routing_dot_v1_dot_decision__pb2
 from turnout.routing.v1 import routing_pb2 as turnout_dot_routing_dot_v1_dot_routing__pb2
@@ -31,37 +32,39 @@ from turnout.trust.v1 import envelope_pb2 as turnout_dot_trust_dot_v1_dot_envelo
 from turnout.trust.v1 import keys_pb2 as turnout_dot_trust_dot_v1_dot_keys__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dturnout/audit/v1/record.proto\x12\x10turnout.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eturnout/access/v1/access.proto\x1a turnout/outcome/v1/receipt.proto\x1a!turnout/routing/v1/decision.proto\x1a turnout/routing/v1/routing.proto\x1a\x1fturnout/trust/v1/envelope.proto\x1a\x1bturnout/trust/v1/keys.proto\"\xae\x01\n\x0e\x44\x65\x63isionRecord\x12,\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1a.turnout.trust.v1.Envelope\x12&\n\x05\x61sked\x18\x02 \x01(\x0b\x32\x17.turnout.audit.v1.Asked\x12&\n\x05\x62\x61sis\x18\x03 \x01(\x0b\x32\x17.turnout.audit.v1.Basis\x12\x0f\n\x07\x61\x64opted\x18\x04 \x01(\x08\x12\r\n\x05owner\x18\x05 \x01(\t\"\x80\x02\n\rRefusalRecord\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\x11\n\tpresenter\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x16\n\x0erequest_digest\x18\x06 \x01(\x0c\x12\x10\n\x08workload\x18\x07 \x01(\t\x12\r\n\x05owner\x18\x08 \x01(\t\x12\x0e\n\x06policy\x18\t \x01(\t\x12&\n\x05\x61sked\x18\n \x01(\x0b\x32\x17.turnout.audit.v1.Asked\x12&\n\x05\x62\x61sis\x18\x0b \x01(\x0b\x32\x17.turnout.audit.v1.Basis\"\xe6\x02\n\x05\x41sked\x12.\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1c.turnout.routing.v1.Features\x12(\n\x05hints\x18\x02 \x01(\x0b\x32\x19.turnout.routing.v1.Hints\x12\x34\n\x0b\x63onstraints\x18\x03 \x01(\x0b\x32\x1f.turnout.routing.v1.Constraints\x12\x0e\n\x06policy\x18\x04 \x01(\t\x12:\n\x0e\x63lassification\x18\x05 \x01(\x0b\x32\".turnout.routing.v1.Classification\x12\x10\n\x08max_runs\x18\x06 \x01(\r\x12\r\n\x05model\x18\x07 \x01(\t\x12.\n\x08\x61\x66\x66inity\x18\x08 \x01(\x0b\x32\x1c.turnout.routing.v1.Affinity\x12\x30\n\toperation\x18\t \x01(\x0e\x32\x1d.turnout.routing.v1.Operation\"\xfd\x01\n\x05\x42\x61sis\x12.\n\ndecided_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x64raw\x18\x02 \x01(\x01\x12\x18\n\x10snapshot_version\x18\x03 \x01(\x04\x12\x17\n\x0fsnapshot_digest\x18\x04 \x01(\x0c\x12\x16\n\x0e\x63\x61talog_digest\x18\x05 \x01(\x0c\x12\x13\n\x0blive_digest\x18\x06 \x01(\x0c\x12\x15\n\rlive_revision\x18\x07 \x01(\x04\x12\'\n\x06purses\x18\x08 \x03(\x0b\x32\x17.turnout.audit.v1.Purse\x12\x16\n\x0elearned_digest\x18\t \x01(\x0c\"\x8e\x01\n\x05Purse\x12\x0e\n\x06\x62udget\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x14\n\x0cwindow_start\x18\x03 \x01(\x03\x12\x0f\n\x07measure\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\x03\x12\r\n\x05spent\x18\x07 \x01(\x03\x12\x10\n\x08reserved\x18\x08 \x01(\x03\"\x8f\x01\n\rReceiptRecord\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.turnout.outcome.v1.Receipt\x12\x10\n\x08reporter\x18\x02 \x01(\t\x12,\n\x08taken_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08rejected\x18\x04 \x01(\t\"\x91\x01\n\x0eSnapshotRecord\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x12\x16\n\x0e\x63\x61talog_digest\x18\x03 \x01(\x0c\x12\x16\n\x0ekey_set_digest\x18\x04 \x01(\x0c\x12\x16\n\x0e\x63\x61llers_digest\x18\x05 \x01(\x0c\x12\x16\n\x0elearned_digest\x18\x06 \x01(\x0c\"\x8a\x01\n\x12QualityModelRecord\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0c\x12\x10\n\x08rollback\x18\x03 \x01(\x08\x12\x12\n\nchanged_by\x18\x04 \x01(\t\x12.\n\nchanged_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc2\x01\n\x14\x44riftReferenceRecord\x12\x10\n\x08workload\x18\x01 \x01(\t\x12)\n\x05since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nchanged_by\x18\x04 \x01(\t\x12.\n\nchanged_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\nKeysRecord\x12)\n\x07key_set\x18\x01 \x01(\x0b\x32\x18.turnout.trust.v1.KeySet\"\xaf\x01\n\x0c\x41piKeyRecord\x12*\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.turnout.access.v1.ApiKey\x12/\n\x06\x63hange\x18\x02 \x01(\x0e\x32\x1f.turnout.access.v1.ApiKeyChange\x12\x12\n\nchanged_by\x18\x03 \x01(\t\x12.\n\nchanged_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcf\x01\n\x0e\x46\x65\x65\x64\x62\x61\x63kRecord\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x18\n\x0bquality_ppm\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x14\n\x07success\x18\x04 \x01(\x08H\x01\x88\x01\x01\x12\r\n\x05label\x18\x05 \x01(\t\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\x12,\n\x08given_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_quality_ppmB\n\n\x08_success\"\x81\x01\n\rErasureRecord\x12\x0f\n\x07\x65ntries\x18\x01 \x03(\t\x12\x14\n\x0crequested_by\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12*\n\x06\x62\x65\x66ore\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05kinds\x18\x05 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dturnout/audit/v1/record.proto\x12\x10turnout.audit.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eturnout/access/v1/access.proto\x1a turnout/insight/v1/insight.proto\x1a turnout/outcome/v1/receipt.proto\x1a!turnout/routing/v1/decision.proto\x1a turnout/routing/v1/routing.proto\x1a\x1fturnout/trust/v1/envelope.proto\x1a\x1bturnout/trust/v1/keys.proto\"\xae\x01\n\x0e\x44\x65\x63isionRecord\x12,\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x1a.turnout.trust.v1.Envelope\x12&\n\x05\x61sked\x18\x02 \x01(\x0b\x32\x17.turnout.audit.v1.Asked\x12&\n\x05\x62\x61sis\x18\x03 \x01(\x0b\x32\x17.turnout.audit.v1.Basis\x12\x0f\n\x07\x61\x64opted\x18\x04 \x01(\x08\x12\r\n\x05owner\x18\x05 \x01(\t\"\x80\x02\n\rRefusalRecord\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\x11\n\tpresenter\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x16\n\x0erequest_digest\x18\x06 \x01(\x0c\x12\x10\n\x08workload\x18\x07 \x01(\t\x12\r\n\x05owner\x18\x08 \x01(\t\x12\x0e\n\x06policy\x18\t \x01(\t\x12&\n\x05\x61sked\x18\n \x01(\x0b\x32\x17.turnout.audit.v1.Asked\x12&\n\x05\x62\x61sis\x18\x0b \x01(\x0b\x32\x17.turnout.audit.v1.Basis\"\xe6\x02\n\x05\x41sked\x12.\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1c.turnout.routing.v1.Features\x12(\n\x05hints\x18\x02 \x01(\x0b\x32\x19.turnout.routing.v1.Hints\x12\x34\n\x0b\x63onstraints\x18\x03 \x01(\x0b\x32\x1f.turnout.routing.v1.Constraints\x12\x0e\n\x06policy\x18\x04 \x01(\t\x12:\n\x0e\x63lassification\x18\x05 \x01(\x0b\x32\".turnout.routing.v1.Classification\x12\x10\n\x08max_runs\x18\x06 \x01(\r\x12\r\n\x05model\x18\x07 \x01(\t\x12.\n\x08\x61\x66\x66inity\x18\x08 \x01(\x0b\x32\x1c.turnout.routing.v1.Affinity\x12\x30\n\toperation\x18\t \x01(\x0e\x32\x1d.turnout.routing.v1.Operation\"\xfd\x01\n\x05\x42\x61sis\x12.\n\ndecided_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x64raw\x18\x02 \x01(\x01\x12\x18\n\x10snapshot_version\x18\x03 \x01(\x04\x12\x17\n\x0fsnapshot_digest\x18\x04 \x01(\x0c\x12\x16\n\x0e\x63\x61talog_digest\x18\x05 \x01(\x0c\x12\x13\n\x0blive_digest\x18\x06 \x01(\x0c\x12\x15\n\rlive_revision\x18\x07 \x01(\x04\x12\'\n\x06purses\x18\x08 \x03(\x0b\x32\x17.turnout.audit.v1.Purse\x12\x16\n\x0elearned_digest\x18\t \x01(\x0c\"\x8e\x01\n\x05Purse\x12\x0e\n\x06\x62udget\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x14\n\x0cwindow_start\x18\x03 \x01(\x03\x12\x0f\n\x07measure\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\x03\x12\r\n\x05spent\x18\x07 \x01(\x03\x12\x10\n\x08reserved\x18\x08 \x01(\x03\"\x8f\x01\n\rReceiptRecord\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.turnout.outcome.v1.Receipt\x12\x10\n\x08reporter\x18\x02 \x01(\t\x12,\n\x08taken_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08rejected\x18\x04 \x01(\t\"\x91\x01\n\x0eSnapshotRecord\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x12\x16\n\x0e\x63\x61talog_digest\x18\x03 \x01(\x0c\x12\x16\n\x0ekey_set_digest\x18\x04 \x01(\x0c\x12\x16\n\x0e\x63\x61llers_digest\x18\x05 \x01(\x0c\x12\x16\n\x0elearned_digest\x18\x06 \x01(\x0c\"\x8a\x01\n\x12QualityModelRecord\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0c\x12\x10\n\x08rollback\x18\x03 \x01(\x08\x12\x12\n\nchanged_by\x18\x04 \x01(\t\x12.\n\nchanged_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc2\x01\n\x14\x44riftReferenceRecord\x12\x10\n\x08workload\x18\x01 \x01(\t\x12)\n\x05since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nchanged_by\x18\x04 \x01(\t\x12.\n\nchanged_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"G\n\x1a\x44riftAcknowledgementRecord\x12)\n\x06\x64rifts\x18\x01 \x03(\x0b\x32\x19.turnout.insight.v1.Drift\"7\n\nKeysRecord\x12)\n\x07key_set\x18\x01 \x01(\x0b\x32\x18.turnout.trust.v1.KeySet\"\xaf\x01\n\x0c\x41piKeyRecord\x12*\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x19.turnout.access.v1.ApiKey\x12/\n\x06\x63hange\x18\x02 \x01(\x0e\x32\x1f.turnout.access.v1.ApiKeyChange\x12\x12\n\nchanged_by\x18\x03 \x01(\t\x12.\n\nchanged_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcf\x01\n\x0e\x46\x65\x65\x64\x62\x61\x63kRecord\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x18\n\x0bquality_ppm\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x14\n\x07success\x18\x04 \x01(\x08H\x01\x88\x01\x01\x12\r\n\x05label\x18\x05 \x01(\t\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\x12,\n\x08given_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_quality_ppmB\n\n\x08_success\"\x81\x01\n\rErasureRecord\x12\x0f\n\x07\x65ntries\x18\x01 \x03(\t\x12\x14\n\x0crequested_by\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12*\n\x06\x62\x65\x66ore\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05kinds\x18\x05 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'turnout.audit.v1.record_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DECISIONRECORD']._serialized_start=282
-  _globals['_DECISIONRECORD']._serialized_end=456
-  _globals['_REFUSALRECORD']._serialized_start=459
-  _globals['_REFUSALRECORD']._serialized_end=715
-  _globals['_ASKED']._serialized_start=718
-  _globals['_ASKED']._serialized_end=1076
-  _globals['_BASIS']._serialized_start=1079
-  _globals['_BASIS']._serialized_end=1332
-  _globals['_PURSE']._serialized_start=1335
-  _globals['_PURSE']._serialized_end=1477
-  _globals['_RECEIPTRECORD']._serialized_start=1480
-  _globals['_RECEIPTRECORD']._serialized_end=1623
-  _globals['_SNAPSHOTRECORD']._serialized_start=1626
-  _globals['_SNAPSHOTRECORD']._serialized_end=1771
-  _globals['_QUALITYMODELRECORD']._serialized_start=1774
-  _globals['_QUALITYMODELRECORD']._serialized_end=1912
-  _globals['_DRIFTREFERENCERECORD']._serialized_start=1915
-  _globals['_DRIFTREFERENCERECORD']._serialized_end=2109
-  _globals['_KEYSRECORD']._serialized_start=2111
-  _globals['_KEYSRECORD']._serialized_end=2166
-  _globals['_APIKEYRECORD']._serialized_start=2169
-  _globals['_APIKEYRECORD']._serialized_end=2344
-  _globals['_FEEDBACKRECORD']._serialized_start=2347
-  _globals['_FEEDBACKRECORD']._serialized_end=2554
-  _globals['_ERASURERECORD']._serialized_start=2557
-  _globals['_ERASURERECORD']._serialized_end=2686
+  _globals['_DECISIONRECORD']._serialized_start=316
+  _globals['_DECISIONRECORD']._serialized_end=490
+  _globals['_REFUSALRECORD']._serialized_start=493
+  _globals['_REFUSALRECORD']._serialized_end=749
+  _globals['_ASKED']._serialized_start=752
+  _globals['_ASKED']._serialized_end=1110
+  _globals['_BASIS']._serialized_start=1113
+  _globals['_BASIS']._serialized_end=1366
+  _globals['_PURSE']._serialized_start=1369
+  _globals['_PURSE']._serialized_end=1511
+  _globals['_RECEIPTRECORD']._serialized_start=1514
+  _globals['_RECEIPTRECORD']._serialized_end=1657
+  _globals['_SNAPSHOTRECORD']._serialized_start=1660
+  _globals['_SNAPSHOTRECORD']._serialized_end=1805
+  _globals['_QUALITYMODELRECORD']._serialized_start=1808
+  _globals['_QUALITYMODELRECORD']._serialized_end=1946
+  _globals['_DRIFTREFERENCERECORD']._serialized_start=1949
+  _globals['_DRIFTREFERENCERECORD']._serialized_end=2143
+  _globals['_DRIFTACKNOWLEDGEMENTRECORD']._serialized_start=2145
+  _globals['_DRIFTACKNOWLEDGEMENTRECORD']._serialized_end=2216
+  _globals['_KEYSRECORD']._serialized_start=2218
+  _globals['_KEYSRECORD']._serialized_end=2273
+  _globals['_APIKEYRECORD']._serialized_start=2276
+  _globals['_APIKEYRECORD']._serialized_end=2451
+  _globals['_FEEDBACKRECORD']._serialized_start=2454
+  _globals['_FEEDBACKRECORD']._serialized_end=2661
+  _globals['_ERASURERECORD']._serialized_start=2664
+  _globals['_ERASURERECORD']._serialized_end=2793
 # @@protoc_insertion_point(module_scope)

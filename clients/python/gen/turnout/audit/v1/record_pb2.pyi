@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from turnout.access.v1 import access_pb2 as _access_pb2
+from turnout.insight.v1 import insight_pb2 as _insight_pb2
 from turnout.outcome.v1 import receipt_pb2 as _receipt_pb2
 from turnout.routing.v1 import routing_pb2 as _routing_pb2
 from turnout.trust.v1 import envelope_pb2 as _envelope_pb2
@@ -471,6 +472,30 @@ class DriftReferenceRecord(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DriftReferenceRecord: _TypeAlias = DriftReferenceRecord  # noqa: Y015
+
+@_typing.final
+class DriftAcknowledgementRecord(_message.Message):
+    """Somebody knows of alarms of drift."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRIFTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def drifts(self) -> _containers.RepeatedCompositeFieldContainer[_insight_pb2.Drift]:
+        """The alarms, as they were then, with who it was and when."""
+
+    def __init__(
+        self,
+        *,
+        drifts: _abc.Iterable[_insight_pb2.Drift] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drifts", b"drifts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DriftAcknowledgementRecord: _TypeAlias = DriftAcknowledgementRecord  # noqa: Y015
 
 @_typing.final
 class KeysRecord(_message.Message):

@@ -1170,6 +1170,64 @@ class PinDriftReferenceResponse(_message.Message):
 Global___PinDriftReferenceResponse: _TypeAlias = PinDriftReferenceResponse  # noqa: Y015
 
 @_typing.final
+class AcknowledgeDriftRequest(_message.Message):
+    """Says that alarms are known."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    TENANTS_FIELD_NUMBER: _builtins.int
+    MEASURES_FIELD_NUMBER: _builtins.int
+    workload: _builtins.str
+    """Of this workload."""
+    @_builtins.property
+    def tenants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only of these tenants; of all if none."""
+
+    @_builtins.property
+    def measures(self) -> _containers.RepeatedScalarFieldContainer[Global___DriftMeasure.ValueType]:
+        """Only of these measures; of all if none."""
+
+    def __init__(
+        self,
+        *,
+        workload: _builtins.str = ...,
+        tenants: _abc.Iterable[_builtins.str] | None = ...,
+        measures: _abc.Iterable[Global___DriftMeasure.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["measures", b"measures", "tenants", b"tenants", "workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeDriftRequest: _TypeAlias = AcknowledgeDriftRequest  # noqa: Y015
+
+@_typing.final
+class AcknowledgeDriftResponse(_message.Message):
+    """The alarms."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRIFTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def drifts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Drift]:
+        """As they are known."""
+
+    def __init__(
+        self,
+        *,
+        drifts: _abc.Iterable[Global___Drift] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drifts", b"drifts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeDriftResponse: _TypeAlias = AcknowledgeDriftResponse  # noqa: Y015
+
+@_typing.final
 class UnpinDriftReferenceRequest(_message.Message):
     """Lets a reference go."""
 
@@ -1229,6 +1287,8 @@ class Drift(_message.Message):
     REFERENCE_COUNT_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_AT_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_BY_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     """The tenant."""
     workload: _builtins.str
@@ -1253,9 +1313,15 @@ class Drift(_message.Message):
     """Those that `reference` follows from."""
     detail: _builtins.str
     """In one sentence, for people."""
+    acknowledged_by: _builtins.str
+    """Who; only operators are told."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """When the alarm began; absent if there is none, or none is kept."""
+
+    @_builtins.property
+    def acknowledged_at(self) -> _timestamp_pb2.Timestamp:
+        """When somebody said to know of this alarm; absent if nobody did, or if it shifted further since."""
 
     def __init__(
         self,
@@ -1273,10 +1339,12 @@ class Drift(_message.Message):
         reference_count: _builtins.int = ...,
         detail: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        acknowledged_at: _timestamp_pb2.Timestamp | None = ...,
+        acknowledged_by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_high", b"_high", "_low", b"_low", "_reference", b"_reference", "_value", b"_value", "high", b"high", "low", b"low", "reference", b"reference", "since", b"since", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_high", b"_high", "_low", b"_low", "_reference", b"_reference", "_value", b"_value", "acknowledged_at", b"acknowledged_at", "high", b"high", "low", b"low", "reference", b"reference", "since", b"since", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_high", b"_high", "_low", b"_low", "_reference", b"_reference", "_value", b"_value", "detail", b"detail", "high", b"high", "low", b"low", "measure", b"measure", "recent_count", b"recent_count", "reference", b"reference", "reference_count", b"reference_count", "since", b"since", "state", b"state", "task_type", b"task_type", "tenant", b"tenant", "value", b"value", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_high", b"_high", "_low", b"_low", "_reference", b"_reference", "_value", b"_value", "acknowledged_at", b"acknowledged_at", "acknowledged_by", b"acknowledged_by", "detail", b"detail", "high", b"high", "low", b"low", "measure", b"measure", "recent_count", b"recent_count", "reference", b"reference", "reference_count", b"reference_count", "since", b"since", "state", b"state", "task_type", b"task_type", "tenant", b"tenant", "value", b"value", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__high: _TypeAlias = _typing.Literal["high"]  # noqa: Y015
     _WhichOneofArgType__high: _TypeAlias = _typing.Literal["_high", b"_high"]  # noqa: Y015

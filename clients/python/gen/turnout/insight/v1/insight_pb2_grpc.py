@@ -56,6 +56,11 @@ class InsightServiceStub:
                 request_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceRequest.SerializeToString,
                 response_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceResponse.FromString,
                 _registered_method=True)
+        self.AcknowledgeDrift = channel.unary_unary(
+                '/turnout.insight.v1.InsightService/AcknowledgeDrift',
+                request_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.AcknowledgeDriftRequest.SerializeToString,
+                response_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.AcknowledgeDriftResponse.FromString,
+                _registered_method=True)
         self.UnpinDriftReference = channel.unary_unary(
                 '/turnout.insight.v1.InsightService/UnpinDriftReference',
                 request_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.UnpinDriftReferenceRequest.SerializeToString,
@@ -97,6 +102,14 @@ class InsightServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AcknowledgeDrift(self, request, context):
+        """Say that somebody knows of the alarms of a workload: each is told as such until it ends, or is further from what was due by another
+        shift that counts. It is an entry of the audit log. For operators.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UnpinDriftReference(self, request, context):
         """Compare it with the weeks before again. For operators.
         """
@@ -126,6 +139,11 @@ def add_InsightServiceServicer_to_server(servicer, server):
                     servicer.PinDriftReference,
                     request_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceRequest.FromString,
                     response_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceResponse.SerializeToString,
+            ),
+            'AcknowledgeDrift': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeDrift,
+                    request_deserializer=turnout_dot_insight_dot_v1_dot_insight__pb2.AcknowledgeDriftRequest.FromString,
+                    response_serializer=turnout_dot_insight_dot_v1_dot_insight__pb2.AcknowledgeDriftResponse.SerializeToString,
             ),
             'UnpinDriftReference': grpc.unary_unary_rpc_method_handler(
                     servicer.UnpinDriftReference,
@@ -243,6 +261,33 @@ class InsightService:
             '/turnout.insight.v1.InsightService/PinDriftReference',
             turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceRequest.SerializeToString,
             turnout_dot_insight_dot_v1_dot_insight__pb2.PinDriftReferenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeDrift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/turnout.insight.v1.InsightService/AcknowledgeDrift',
+            turnout_dot_insight_dot_v1_dot_insight__pb2.AcknowledgeDriftRequest.SerializeToString,
+            turnout_dot_insight_dot_v1_dot_insight__pb2.AcknowledgeDriftResponse.FromString,
             options,
             channel_credentials,
             insecure,

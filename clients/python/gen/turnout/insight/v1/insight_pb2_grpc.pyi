@@ -45,6 +45,10 @@ class InsightServiceStub:
     """Compare a workload with days of the past until that is let go, in place of the weeks before: so what lasts is not taken for
     usual. The change is an entry of the audit log. For operators.
     """
+    AcknowledgeDrift: _grpc.UnaryUnaryMultiCallable[_insight_pb2.AcknowledgeDriftRequest, _insight_pb2.AcknowledgeDriftResponse]
+    """Say that somebody knows of the alarms of a workload: each is told as such until it ends, or is further from what was due by another
+    shift that counts. It is an entry of the audit log. For operators.
+    """
     UnpinDriftReference: _grpc.UnaryUnaryMultiCallable[_insight_pb2.UnpinDriftReferenceRequest, _insight_pb2.UnpinDriftReferenceResponse]
     """Compare it with the weeks before again. For operators."""
 
@@ -64,6 +68,10 @@ class InsightServiceAsyncStub(InsightServiceStub):
     PinDriftReference: _aio.UnaryUnaryMultiCallable[_insight_pb2.PinDriftReferenceRequest, _insight_pb2.PinDriftReferenceResponse]  # type: ignore[assignment]
     """Compare a workload with days of the past until that is let go, in place of the weeks before: so what lasts is not taken for
     usual. The change is an entry of the audit log. For operators.
+    """
+    AcknowledgeDrift: _aio.UnaryUnaryMultiCallable[_insight_pb2.AcknowledgeDriftRequest, _insight_pb2.AcknowledgeDriftResponse]  # type: ignore[assignment]
+    """Say that somebody knows of the alarms of a workload: each is told as such until it ends, or is further from what was due by another
+    shift that counts. It is an entry of the audit log. For operators.
     """
     UnpinDriftReference: _aio.UnaryUnaryMultiCallable[_insight_pb2.UnpinDriftReferenceRequest, _insight_pb2.UnpinDriftReferenceResponse]  # type: ignore[assignment]
     """Compare it with the weeks before again. For operators."""
@@ -105,6 +113,16 @@ class InsightServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_insight_pb2.PinDriftReferenceResponse, _abc.Awaitable[_insight_pb2.PinDriftReferenceResponse]]:
         """Compare a workload with days of the past until that is let go, in place of the weeks before: so what lasts is not taken for
         usual. The change is an entry of the audit log. For operators.
+        """
+
+    @_abc_1.abstractmethod
+    def AcknowledgeDrift(
+        self,
+        request: _insight_pb2.AcknowledgeDriftRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_insight_pb2.AcknowledgeDriftResponse, _abc.Awaitable[_insight_pb2.AcknowledgeDriftResponse]]:
+        """Say that somebody knows of the alarms of a workload: each is told as such until it ends, or is further from what was due by another
+        shift that counts. It is an entry of the audit log. For operators.
         """
 
     @_abc_1.abstractmethod
