@@ -87,6 +87,7 @@ def requirements(request: Request, match: Match, index: CatalogIndex, means: Mea
     listed = _worth_looking_at(request, match, index, only)
     tokens = padded(features.input_tokens)
     capabilities = (_VECTORS if embedding else needed(features)) | constraints.capabilities
+    expected = None if embedding else _outlook(request, match, index)
     eased = policy.budget.quality_step if means is not None and means.low is not None else 0.0
     most = tightest_cap(constraints, policy.limits)
     fits = not capabilities and tokens + limit <= listed.context_window and asked <= listed.max_output_tokens
@@ -115,8 +116,8 @@ def requirements(request: Request, match: Match, index: CatalogIndex, means: Mea
         max_latency=constraints.max_latency,
         floors=floors(request, match, eased),
         means=means,
-        outlook=None if embedding else _outlook(request, match, index),
-        measure=0 if embedding else _measure(request, index),
+        outlook=expected,
+        measure=0 if expected is None else _measure(request, expected),
     )
 
 
@@ -127,11 +128,11 @@ def _outlook(request: Request, match: Match, index: CatalogIndex) -> Outlook | N
     return outlook(learned, request.features, request.classification, match.workload.name)
 
 
-def _measure(request: Request, index: CatalogIndex) -> int:
-    learned, found = index.catalog.learned, request.classification
-    if learned is None:
-        return 0
-    return learned_measure(learned, found.task_type, found.complexity, request.features.last_user_tokens)
+def _measure(request: Request, expected: Outlook) -> int:
+    found = request.classification
+    return learned_measure(
+        expected.learned, expected.longer, found.task_type, found.complexity, request.features.last_user_tokens
+    )
 
 
 def _only(request: Request, match: Match) -> frozenset[ModelName] | None:

@@ -23,7 +23,7 @@ from controlplane.learning.model import (
     Topics,
 )
 
-MAGIC = b"turnout-quality-3\n"
+MAGIC = b"turnout-quality-4\n"
 MOST_BYTES = 64 << 20
 
 _HEAD = struct.Struct("<I")
@@ -50,11 +50,14 @@ def encode(learned: Learned) -> bytes:
         "trees": forest.features.shape[1],
         "bags": forest.bags,
         "directions": len(forest.directions),
+        "features": forest.slopes.shape[1],
+        "evidence": list(forest.evidence.shape),
         "heads": None if heads is None else _heads_header(heads),
     }
     told = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     columns: list[NDArray[Any]] = [learned.base, learned.spread, forest.features, forest.thresholds, forest.leaves]
-    columns += [forest.directions, forest.starts]
+    columns += [forest.directions, forest.starts, forest.slopes, forest.offsets, forest.low, forest.high]
+    columns += [forest.tables, forest.evidence, forest.known]
     if heads is not None:
         columns += [heads.weights, heads.offsets, np.log2(heads.scales), heads.strange, heads.familiar, heads.kinds]
         columns += [] if heads.topics is None else [heads.topics.starts, heads.topics.tables, heads.topics.values]
@@ -77,7 +80,7 @@ def _heads_header(heads: Heads) -> dict[str, object]:
 def decode(content: bytes) -> Learned:
     """The model in `content`, with the digest of that. Raises ArtefactInvalid."""
     if not content.startswith(MAGIC) or len(content) > MOST_BYTES:
-        raise ArtefactInvalid("not a quality model of version 3; train one, or use the software that it was made for")
+        raise ArtefactInvalid("not a quality model of version 4; train one, or use the software that it was made for")
     try:
         return _decoded(content)
     except (KeyError, TypeError, ValueError, IndexError, struct.error) as error:
@@ -91,16 +94,19 @@ def _decoded(content: bytes) -> Learned:
     end = start + _HEAD.unpack_from(content, len(MAGIC))[0]
     header = json.loads(content[start:end])
     models, trees, heads = header["models"], header["trees"], header["heads"]
-    bags, directions = header["bags"], header["directions"]
+    bags, directions, features = header["bags"], header["directions"], header["features"]
+    places, tables = header["evidence"]
     shapes: list[Sequence[int]] = [
         (len(models),), (len(models),),
-        (DEPTH, trees), (DEPTH, trees), (LEAVES * trees,), (directions, len(models) + 1), (bags * directions,),
+        (DEPTH, trees), (DEPTH, trees), (LEAVES * trees,), (directions, len(models) + 2), (bags * directions,),
+        (directions, features), (directions,), (features,), (features,),
+        (directions,), (places, tables), (tables, len(models) + 2),
     ]  # fmt: skip
     if heads is not None:
         shapes += [heads["shape"], *2 * [heads["shape"][:1]], *2 * [(heads["centres"],)], (heads["kinds"],)]
         if heads["topics"] is not None:
-            _, tables, subjects, kinds = heads["topics"]
-            shapes += [(tables,), (kinds,), (subjects, kinds)]
+            _, subjected, subjects, kinds = heads["topics"]
+            shapes += [(subjected,), (kinds,), (subjects, kinds)]
     shapes.append((header.get("seen", 0),))
     columns = _columns(content[end:], shapes)
     return Learned(
@@ -109,8 +115,8 @@ def _decoded(content: bytes) -> Learned:
         models=MappingProxyType({name: at for at, name in enumerate(models)}),
         base=columns[0],
         spread=columns[1],
-        heads=None if heads is None else _heads(heads, columns[7:]),
-        forest=_forest(columns[2:7], bags),
+        heads=None if heads is None else _heads(heads, columns[14:]),
+        forest=_forest(columns[2:14], bags),
         lengths=_lengths(header["lengths"]),
         experience=_experience(header["experience"]),
         calibrations=tuple(map(calibration_from, header["calibrations"])),
@@ -119,7 +125,7 @@ def _decoded(content: bytes) -> Learned:
 
 
 def _forest(columns: Sequence[NDArray[np.int64]], bags: int) -> Forest:
-    features, thresholds, leaves, directions, starts = columns
+    features, thresholds, leaves, directions, starts, slopes, offsets, low, high, tables, evidence, known = columns
     return Forest(
         features=features.astype(np.intp),
         thresholds=thresholds.astype(np.float64),
@@ -127,6 +133,13 @@ def _forest(columns: Sequence[NDArray[np.int64]], bags: int) -> Forest:
         directions=directions.astype(np.float64),
         starts=starts.astype(np.intp),
         bags=bags,
+        slopes=slopes.astype(np.float64),
+        offsets=offsets.astype(np.float64),
+        low=low.astype(np.float64),
+        high=high.astype(np.float64),
+        tables=tables.astype(np.intp),
+        evidence=evidence.astype(np.float64),
+        known=known.astype(np.float64),
     )
 
 

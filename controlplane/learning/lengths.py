@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from controlplane.catalog.model import Complexity, TaskType
-from controlplane.learning.model import Learned, Length
+from controlplane.learning.model import PPM, Learned, Length
 
 WHOLE = 1000
 """Lengths are in thousandths of a measure; where that is this number, they are tokens."""
@@ -35,6 +35,11 @@ _SHARE: Mapping[TaskType, float] = MappingProxyType(
 )
 
 
+LONGER = 4
+"""Answers to a request are taken to be at most 2 to the power of this times as long as usual for such work, and at least so many times
+shorter."""
+
+
 def usual_output(task: TaskType, complexity: Complexity, last_user_tokens: int) -> int:
     """Tokens that a usual answer has: a length for the kind of work and, for some, a share of the last message."""
     return _BASE[task][complexity] + int(_SHARE.get(task, 0.0) * last_user_tokens)
@@ -49,9 +54,19 @@ def measure(task: TaskType, complexity: Complexity, last_user_tokens: int) -> in
     return usual_output(task, complexity, last_user_tokens) if task in _SHARE else WHOLE
 
 
-def learned_measure(learned: Learned, task: TaskType, complexity: Complexity, last_user_tokens: int) -> int:
-    """The `measure` of a request whose kind of work has learned lengths, 0 of others."""
-    return measure(task, complexity, last_user_tokens) if f"{task}|" in learned.lengths else 0
+def learned_measure(
+    learned: Learned, longer: int, task: TaskType, complexity: Complexity, last_user_tokens: int
+) -> int:
+    """The `measure` of a request whose kind of work has learned lengths, 0 of others; `longer` is as `Outlook.longer` has it."""
+    if f"{task}|" not in learned.lengths:
+        return 0
+    return max(1, measure(task, complexity, last_user_tokens) * times(longer) // PPM)
+
+
+def times(doublings: int) -> int:
+    """2 to the power of `doublings` millionths, in millionths, along straight lines between powers of two: the same on every machine."""
+    whole, part = divmod(max(-LONGER * PPM, min(doublings, LONGER * PPM)), PPM)
+    return (PPM + part << whole) if whole >= 0 else (PPM + part) >> -whole
 
 
 def learned_length(learned: Learned, task: TaskType, model: str) -> Length | None:

@@ -22,6 +22,18 @@ LEAVES = 1 << DEPTH
 ALONG = 1 << 16
 """The length of a direction."""
 
+FINE = 1 << 10
+"""Parts of a millionth that slopes are told in."""
+
+STEEPEST = float(1 << 30)
+"""The greatest slope."""
+
+EVEN = 100.0
+"""How densely prompts of a table lie at each place if they lie evenly at all."""
+
+SCARCE = 25.0
+"""What is known of a request without any prompts weighs as much as those that lie so densely."""
+
 LONGEST = 400
 """More than the length of any embedding: its two parts are 256 long each, but for rounding."""
 
@@ -70,12 +82,21 @@ class Heads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
-    """Trees that ask the same three questions on each way down (oblivious trees, as in CatBoost, arXiv 1706.09516).
+    """How far results are from what is expected anyway: along each direction straight lines and trees add up to a height.
 
-    `features` and `thresholds` (3 x trees): a feature above its threshold answers yes. `leaves` (8 trees): the height along the tree's
-    direction, in millionths, to be multiplied by that of `directions` (directions x models + 1), whose unit is ALONG; the last column
-    is for models that were not in training. Trees were grown in `bags` equal parts, each on its own sample of
+    Trees ask the same three questions on each way down (oblivious trees, as in CatBoost, arXiv 1706.09516). `features` and
+    `thresholds` (3 x trees): a feature above its threshold answers yes. `leaves` (8 trees): the height along the tree's
+    direction, in millionths. Trees were grown in `bags` equal parts, each on its own sample of
     prompts, one part after the other; in each, those of one direction follow each other, and begin at `starts` (bags x directions).
+
+    `slopes` (directions x features) and `offsets` (directions) add to each bag, in parts of FINE millionths; features count as if
+    they were between `low` and `high`.
+
+    `directions` (directions x models + 2), whose unit is ALONG, tell what a height is for each model; of the last two columns one
+    is for the length of answers, of which a height tells how many times it doubles, and one for models that were not in training.
+
+    Each direction is of one of the `tables` (directions) that were learned from. `evidence` (places x tables) tells how densely prompts of
+    each lie at a place, `known` (tables x models + 2) with 1 whether a table says something of a model.
     """
 
     features: NDArray[np.intp]
@@ -84,17 +105,31 @@ class Forest:
     directions: Exact
     starts: NDArray[np.intp]
     bags: int
+    slopes: Exact
+    offsets: Exact
+    low: Exact
+    high: Exact
+    tables: NDArray[np.intp]
+    evidence: Exact
+    known: Exact
 
     @classmethod
-    def without(cls, models: int) -> "Forest":
-        """Trees that add nothing to any of so many models."""
+    def without(cls, models: int, features: int) -> "Forest":
+        """Trees that add nothing to any of so many models, whatever so many features are."""
         return cls(
             features=np.zeros((DEPTH, 1), dtype=np.intp),
             thresholds=np.zeros((DEPTH, 1)),
             leaves=np.zeros(LEAVES),
-            directions=np.zeros((1, models + 1)),
+            directions=np.zeros((1, models + 2)),
             starts=np.zeros(1, dtype=np.intp),
             bags=1,
+            slopes=np.zeros((1, features)),
+            offsets=np.zeros(1),
+            low=np.zeros(features),
+            high=np.zeros(features),
+            tables=np.zeros(1, dtype=np.intp),
+            evidence=np.zeros((1, 1)),
+            known=np.zeros((1, models + 2)),
         )
 
 

@@ -11,9 +11,11 @@ from controlplane.classification.model import Classification
 from controlplane.learning.experience import experienced, nearest
 from controlplane.learning.model import (
     ALONG,
+    FINE,
     LEAVES,
     LONGEST,
     PPM,
+    SCARCE,
     Exact,
     Forest,
     Heads,
@@ -32,7 +34,7 @@ WORST, BEST = 10_000, 990_000
 HARDNESS_USUAL = 52
 """The hardness of a question of some 60 tokens."""
 
-STEEP = 2000
+STEEP = 5000
 """Millionths that the quality of a model without any merit falls by, for each 32nd of a doubling of the length."""
 
 UNFAMILIAR = 120_000
@@ -48,9 +50,9 @@ class Outlook:
     """What is expected of one request. `shifts` is how much better or worse each model of training does on it than usual, and `bases`
     what is usual.
 
-    `doubts` are the deviations of both together. The last of `shifts` and of `doubts` is of a model that was not in training. All in
-    millionths; `trust`, how far the words were listened to, in thousandths. `workload` and `task` are those that own results are
-    looked up by.
+    `doubts` are the deviations of both together. The last of `shifts` and of `doubts` is of a model that was not in training, the one
+    before tells how many times answers double beyond their usual length. All in millionths; `trust`, how far the words were listened
+    to, in thousandths. `workload` and `task` are those that own results are looked up by.
     """
 
     learned: Learned
@@ -61,6 +63,11 @@ class Outlook:
     trust: int
     workload: str
     task: str
+
+    @property
+    def longer(self) -> int:
+        """How many times answers double beyond the usual length for such work, in millionths."""
+        return self.shifts[-2]
 
     def of(self, model: str, prior: float) -> Prospect:
         """The prospect of `model`; `prior` is its quality by the catalog, which holds where nothing was learned of it."""
@@ -82,13 +89,13 @@ def falls(usual: int, hard: int) -> int:
 def outlook(learned: Learned, features: Features, found: Classification, workload: str = "") -> Outlook:
     """What is expected of a request of `workload`, in whole numbers only: the same on every machine and in every replay."""
     plain = structure(features, found)
-    said, trust = _said(learned.heads, features, found.task_type)
+    said, place, trust = _said(learned.heads, features, found.task_type)
     strangeness = UNFAMILIAR * (1000 - trust) // 1000
     doubts = (learned.spread + strangeness).tolist()
-    doubts.append(strangeness + UNFAMILIAR // 2)
+    doubts += [0, strangeness + UNFAMILIAR // 2]
     shifts = [0] * len(doubts)
     if trust:
-        added, apart = _sums(learned.forest, np.array([*plain, *said], dtype=np.float64), trust)
+        added, apart = _sums(learned.forest, np.array([*plain, *said], dtype=np.float64), place, trust)
         shifts = added.tolist()
         doubts = list(map(add, doubts, apart.tolist()))
     return Outlook(
@@ -103,24 +110,24 @@ def outlook(learned: Learned, features: Features, found: Classification, workloa
     )
 
 
-def _said(heads: Heads | None, features: Features, task: TaskType) -> tuple[Sequence[float], int]:
-    """What the lines say of the embedding, and how far they are to be trusted, in thousandths."""
+def _said(heads: Heads | None, features: Features, task: TaskType) -> tuple[Sequence[float], int, int]:
+    """What the lines say of the embedding, the place it lies at, and how far they are to be trusted, in thousandths."""
     if heads is None:
-        return (), 1000
+        return (), 0, 1000
     embedding = features.embedding
     if embedding is None or embedding.encoder != heads.encoder or len(embedding.values) != heads.weights.shape[1]:
-        return (), 0
+        return (), 0, 0
     values = np.frombuffer(embedding.values, dtype=np.int8).astype(np.float32)
     if values.dot(values) > LONGEST * LONGEST:
-        return (), 0
+        return (), 0, 0
     lines: Exact = np.floor((heads.weights.dot(values) + heads.offsets) / heads.scales)
     near = lines[-heads.centres :]
-    at = near.argmax()
+    at = int(near.argmax())
     trust = int((near[at] - heads.strange[at]) * 1000 // (heads.familiar[at] - heads.strange[at]))
     said: list[float] = lines[: -heads.centres].tolist()
     if heads.topics is not None and trust > 0:
         said += suppose(lines, heads.topics).tolist()
-    return said, max(0, min(int(heads.kinds[_KINDS[task]]), trust))
+    return said, at, max(0, min(int(heads.kinds[_KINDS[task]]), trust))
 
 
 def suppose(lines: Exact, topics: Topics) -> Exact:
@@ -137,13 +144,22 @@ def suppose(lines: Exact, topics: Topics) -> Exact:
     return found
 
 
-def _sums(forest: Forest, told: Exact, trust: int) -> tuple[Whole, Whole]:
-    """What the trees add for each model, and in the last place for others; and how far their bags are apart. Both by `trust`."""
+def _sums(forest: Forest, told: Exact, place: int, trust: int) -> tuple[Whole, Whole]:
+    """What is added for each model, for the length of answers and, in the last place, for other models; and how far bags are apart.
+
+    Tables that a request could be of, by how many of their prompts lie where it lies, are listened to by that number; and all of them
+    the less, the fewer there are. Both by `trust`.
+    """
     yes = (told.take(forest.features) > forest.thresholds).view(np.uint8)
-    places = np.arange(0, len(forest.leaves), LEAVES)
-    places += yes[0] << 2 | yes[1] << 1 | yes[2]
-    heights = np.add.reduceat(forest.leaves.take(places), forest.starts).reshape(forest.bags, -1)
-    bags = np.floor(heights.dot(forest.directions) * (trust / (1000 * ALONG))).astype(np.int64)
+    leaves = np.arange(0, len(forest.leaves), LEAVES)
+    leaves += yes[0] << 2 | yes[1] << 1 | yes[2]
+    heights = np.add.reduceat(forest.leaves.take(leaves), forest.starts).reshape(forest.bags, -1)
+    within = np.minimum(np.maximum(told, forest.low), forest.high)
+    heights += np.floor((forest.slopes.dot(within) + forest.offsets) / FINE)
+    evidence = forest.evidence[place]
+    heights *= evidence.take(forest.tables)
+    common = (evidence.dot(forest.known) + SCARCE) * (1000 * ALONG)
+    bags = np.floor(heights.dot(forest.directions) * trust / common).astype(np.int64)
     return bags.sum(axis=0), (bags.max(axis=0) - bags.min(axis=0)) * forest.bags // 8
 
 

@@ -12,7 +12,7 @@ from controlplane.audit.model import Kind
 from controlplane.audit.source import Source
 from controlplane.catalog.restore import catalog_from
 from controlplane.classification.model import Classification
-from controlplane.decision.model import Operation
+from controlplane.decision.model import Operation, Request
 from controlplane.insight.facts import FeedbackFact, RunFact
 from controlplane.learning.training.lengths import Answer
 from controlplane.learning.training.log import LeftOut, Place, Sayings, Verdict, stands_for
@@ -28,6 +28,8 @@ from turnout_wire.failure import Failure
 
 Tell = Callable[[str, float], None]
 """Hears what is done, and the share that is."""
+
+Longer = Callable[[Features, Classification], int]
 
 MILLION = 1_000_000
 
@@ -76,14 +78,16 @@ class JudgedAnswers:
         if self._catalog_digest in found:
             self.catalog = catalog_from(found[self._catalog_digest])
 
-    async def __aiter__(self) -> AsyncIterator[Judged]:
-        """The answers that something can be learned of, in the order of the log. Raises ExportInvalid, OSError, StoreUnavailable."""
+    async def judged(self, longer: Longer | None = None) -> AsyncIterator[Judged]:
+        """The answers that something can be learned of, in the order of the log; `longer` tells of a request how many times its answers
+        double beyond what is usual, in millionths. Raises ExportInvalid, OSError, StoreUnavailable.
+        """
         async for entry in self._entries("decisions"):
             if entry.kind != Kind.DECISION or (self._since is not None and entry.at < self._since):
                 continue
             self.decisions += 1
             try:
-                found = self._judged(entry)
+                found = self._judged(entry, longer)
             except (DecodeError, Failure, ValueError, KeyError):
                 found = LeftOut.UNREADABLE
             if isinstance(found, Judged):
@@ -110,10 +114,17 @@ class JudgedAnswers:
                 elif isinstance(fact := told_by(entry).fact, RunFact | FeedbackFact):
                     self._sayings.hear(fact)
 
-    def _measure(self, asked: record_pb2.Asked, signed: decision_pb2.RouteDecision, verdict: Verdict) -> None:
+    def _measure(
+        self,
+        record: record_pb2.DecisionRecord,
+        signed: decision_pb2.RouteDecision,
+        verdict: Verdict,
+        longer: Longer | None,
+    ) -> None:
         """Note how long the answer is, where it has text and what was asked is recorded."""
-        found = signed.classification
+        asked, found = record.asked, signed.classification
         if verdict.tokens and asked.HasField("features") and found.task_type in TASK_TYPES:
+            request = _request(record, signed) if longer is not None else None
             self.answers.append(
                 Answer(
                     task=TASK_TYPES[found.task_type],
@@ -121,10 +132,11 @@ class JudgedAnswers:
                     last_user_tokens=asked.features.last_user_tokens,
                     model=verdict.model,
                     tokens=verdict.tokens,
+                    longer=0 if request is None or longer is None else longer(request.features, request.classification),
                 )
             )
 
-    def _judged(self, entry: StoredEntry) -> Judged | LeftOut | None:
+    def _judged(self, entry: StoredEntry, longer: Longer | None) -> Judged | LeftOut | None:
         if entry.body is None:
             return LeftOut.ERASED
         verdict = self._sayings.verdict(entry.decision_id)
@@ -134,12 +146,12 @@ class JudgedAnswers:
         signed = decision_pb2.RouteDecision.FromString(record.decision.payload)
         if not verdict.failed:
             self.fine[signed.workload, verdict.model] += 1
-            self._measure(record.asked, signed, verdict)
+            self._measure(record, signed, verdict, longer)
             if verdict.score is None:
                 return None
         if not record.HasField("asked"):
             return LeftOut.ADOPTED
-        request = recorded(record.asked, record.basis, tenant=signed.tenant, key=signed.presenter).request
+        request = _request(record, signed)
         if request.operation is Operation.EMBED:
             return LeftOut.VECTORS
         return Judged(
@@ -151,6 +163,10 @@ class JudgedAnswers:
             score=verdict.score,
             stands_for=stands_for(_chance(signed, verdict.model)),
         )
+
+
+def _request(record: record_pb2.DecisionRecord, signed: decision_pb2.RouteDecision) -> Request:
+    return recorded(record.asked, record.basis, tenant=signed.tenant, key=signed.presenter).request
 
 
 def _chance(signed: decision_pb2.RouteDecision, model: str) -> float:

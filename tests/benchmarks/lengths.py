@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controlplane.catalog.model import Complexity, TaskType
-from controlplane.learning.lengths import WHOLE, measure, usual_output
+from controlplane.learning.lengths import WHOLE, learned_length, learned_measure, measure, usual_output
 from controlplane.learning.model import Length
+from controlplane.learning.quality import outlook
+from controlplane.learning.training import quality
 from controlplane.learning.training.lengths import PERCENTILES, lengths
 from controlplane.learning.training.lesson import Lesson
 from tests.benchmarks.labelled import shared
@@ -50,7 +52,7 @@ class Known:
 def learned(known: Known, train: Rows, test: Rows, *, models: bool = True) -> Said:
     """What a decision expects after learning from some prompts; the table's where nothing was learned."""
     part = _part(known.whole, train)
-    found = lengths(part)
+    found = lengths(part, np.ones(len(part)))
     row, column, _ = known.answers(test)
     said = []
     for at, model in zip(row.tolist(), column.tolist(), strict=True):
@@ -59,6 +61,27 @@ def learned(known: Known, train: Rows, test: Rows, *, models: bool = True) -> Sa
         name = known.whole.models[model] if models else ""
         length = found.get(f"{task}|{name}") or found.get(f"{task}|")
         said.append(_numbers(length, task, complexity, request.features.last_user_tokens))
+    numbers = np.array(said)
+    return Said(percentiles=numbers[:, :3], mean=numbers[:, 3])
+
+
+def looked_at(known: Known, train: Rows, test: Rows) -> Said:
+    """The same by a whole quality model, which looks at what is asked."""
+    model = quality.train(_part(known.whole, train))
+    row, column, _ = known.answers(test)
+    expected = {
+        at: outlook(model, known.reads[at].features, known.reads[at].classification) for at in set(row.tolist())
+    }
+    said = []
+    for at, name in zip(row.tolist(), column.tolist(), strict=True):
+        request = known.reads[at]
+        task, complexity = request.classification.task_type, request.classification.complexity
+        tokens = request.features.last_user_tokens
+        length = learned_length(model, task, known.whole.models[name])
+        times = learned_measure(model, expected[at].longer, task, complexity, tokens) / measure(
+            task, complexity, tokens
+        )
+        said.append([each * (times or 1.0) for each in _numbers(length, task, complexity, tokens)])
     numbers = np.array(said)
     return Said(percentiles=numbers[:, :3], mean=numbers[:, 3])
 
@@ -119,6 +142,7 @@ def compare(known: Known, title: str, train: Rows, test: Rows) -> None:
     show("one length for all", alike(known, train, test), real)
     show("kind of work", learned(known, train, test, models=False), real)
     show("kind of work and model", learned(known, train, test), real)
+    show("and what is asked", looked_at(known, train, test), real)
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from controlplane.catalog.model import TaskType
 from controlplane.learning.artefact import encode
 from controlplane.learning.fitness import reading
 from controlplane.learning.model import PPM, Forest, Heads, Learned
+from controlplane.learning.structure import NAMES
 
 
 def artefact(shares: Mapping[str, float], *, version: str = "", encoder: str = "") -> bytes:
@@ -25,7 +26,7 @@ def artefact(shares: Mapping[str, float], *, version: str = "", encoder: str = "
             base=np.array([round(shares[name] * PPM) for name in models], dtype=np.int64),
             spread=np.full(len(models), 10_000, dtype=np.int64),
             heads=_silent(encoder) if encoder else None,
-            forest=Forest.without(len(models)),
+            forest=Forest.without(len(models), len(NAMES)),
         )
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controlplane.learning.model import DEPTH, LEAVES
+from controlplane.learning.training.directions import Directions
 
 Matrix = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -15,26 +16,23 @@ Whole = NDArray[np.int64]
 NEVER = 1 << 52
 """A threshold that nothing is above."""
 
-FEW = 60.0
-"""Prompts with results of two models that weigh as much as what is known of any two."""
-
-EASE = 0.05
-"""The part of the mean variance that is added to each, so that chance in how models vary together is not taken at its word."""
-
 MOST = 512
-"""Trees of a bag, over all tables."""
+"""Trees of a bag along principal directions, over all tables."""
+
+TINY = 1e-12
+"""Less than any sum of squares that says something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """How trees are grown: in each of `bags` so many `trees` a table, divided among its `directions`, at most so many.
+    """How trees are grown: in each of `bags` so many `trees` a table, divided among its principal directions, and so many `lengthwise`.
 
     Each step takes `rate` of what is left; a leaf's mean is held back as by `shrink` prompts.
     """
 
     bags: int = 4
     trees: int = 96
-    directions: int = 8
+    lengthwise: int = 24
     rate: float = 0.12
     shrink: float = 30.0
     least: int = 30
@@ -45,26 +43,17 @@ class Growth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grown:
-    """Trees as `learning.model.Forest` has them, tree by tree: leaves (trees x 8) as shares; directions of length 1, with
-    the mean over the table's models in one more column.
+    """Trees as `learning.model.Forest` has them, tree by tree: leaves (trees x 8) are heights along the tree's direction.
+
+    `heights` (prompts x directions) is what they say of the prompts they were grown on: each prompt by the trees that did not see it.
     """
 
     features: NDArray[np.intp]
     thresholds: Matrix
     leaves: Matrix
-    directions: Matrix
     starts: NDArray[np.intp]
     bags: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Direction:
-    """A way in which results of a table differ: weights of models, of length 1, and their mean over the models of the table."""
-
-    table: int
-    weights: Matrix
-    common: float
-    trees: int
+    heights: Matrix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,96 +64,84 @@ class _Binned:
     edges: Sequence[Matrix]
 
 
-def grow(features: Matrix, residuals: Matrix, tables: Whole, growth: Growth, seed: int) -> Grown:
-    """Trees for `residuals` (prompts x models, NaN where unknown), which say how far results are from what is expected anyway.
+def grow(features: Matrix, aims: Directions, growth: Growth, seed: int) -> Grown:
+    """Trees for what is wanted along each of the directions: what is common to all of many models shows in one of them more clearly than
+    in any model, and so does what sets some apart, while what is left over is mostly chance.
 
-    Each tree is about one direction in the space of a table's models, a principal one of their residuals: what is common to all
-    of many models shows in them more clearly than in any one, and so does what sets some apart, while what is left over is mostly
-    chance. Of two models the two directions together are simply both.
+    Each bag has its sample of the prompts; what its trees say of the others shows how far they can be listened to. So all leaves of
+    a table's directions shrink by the slope of what is wanted over what is said where it was not seen.
     """
     rng = np.random.default_rng(seed)
     binned = _bin(features, growth.bins)
-    known = ~np.isnan(residuals)
-    directions, filled = _directions(residuals, tables, growth)
-    every = [number for number, each in enumerate(directions) for _ in range(each.trees)]
-    grown: list[tuple[list[int], list[float], Matrix]] = []
-    for _ in range(growth.bags):
-        left = filled.copy()
-        drawn = rng.random(len(left)) < growth.rows
-        by_direction: list[list[tuple[list[int], list[float], Matrix]]] = [[] for _ in directions]
-        for number in rng.permutation(every).tolist():
-            weights = directions[number].weights
-            rows = np.flatnonzero(drawn & (tables == directions[number].table))
-            shares = known[rows] @ (weights * weights)
-            seen = _Seen(wanted=(left[rows] @ weights) * shares, weights=shares)
-            asked, cuts = _questions(binned, rows, seen, growth, rng)
-            leaf = _leaf(features, asked, cuts)
-            values = _values(leaf[rows], seen, growth) * growth.rate
-            left -= values[leaf][:, None] * weights
-            by_direction[number].append((asked, cuts, values / growth.bags))
-        grown += [tree for those in by_direction for tree in those]
-    counts = [each.trees for each in directions] * growth.bags
+    bags = [_bag(features, binned, aims, growth, rng) for _ in range(growth.bags)]
+    heights = _unseen(bags)
+    shrinks = _shrinks(aims, heights)
+    grown = [
+        (asked, cuts, leaves * shrinks[number] / growth.bags)
+        for bag in bags
+        for number, trees in enumerate(bag.trees)
+        for asked, cuts, leaves in trees
+    ]
+    counts = [len(trees) for bag in bags for trees in bag.trees]
     return Grown(
         features=np.array([asked for asked, _, _ in grown], dtype=np.intp).reshape(-1, DEPTH),
         thresholds=np.array([cuts for _, cuts, _ in grown]).reshape(-1, DEPTH),
-        leaves=np.array([values for _, _, values in grown]),
-        directions=np.array([[*each.weights, each.common] for each in directions]),
+        leaves=np.array([leaves for _, _, leaves in grown]),
         starts=np.concatenate([[0], np.cumsum(counts[:-1])]).astype(np.intp),
         bags=growth.bags,
+        heights=heights * shrinks,
     )
 
 
-def _directions(residuals: Matrix, tables: Whole, growth: Growth) -> tuple[list[_Direction], Matrix]:
-    """Of each table the principal directions of its residuals, about their means; and the residuals, with what is not known filled in
-    by what the other models of the same prompt let expect: else what all have in common would be missing from it.
-    """
-    found: list[_Direction] = []
-    filled = np.nan_to_num(residuals)
-    each = min(growth.trees, MOST // (int(tables.max()) + 1))
-    for table in range(int(tables.max()) + 1):
-        mine = residuals[tables == table]
-        present = np.flatnonzero(~np.isnan(mine).all(0))
-        if not len(present):
-            continue
-        covariance = _covariance(mine[:, present])
-        principal = np.linalg.eigh(covariance)[1].T[::-1][: growth.directions]
-        filled[np.ix_(tables == table, present)] = _filled(mine[:, present], covariance)
-        for axis in principal:
-            weights = np.zeros(residuals.shape[1])
-            weights[present] = axis
-            found.append(
-                _Direction(
-                    table=table, weights=weights, common=float(axis.mean()), trees=max(1, each // len(principal))
-                )
-            )
-    return found, filled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bag:
+    """Trees by direction, which prompts they saw, and what they say of all (prompts x directions)."""
+
+    trees: Sequence[Sequence[tuple[list[int], list[float], Matrix]]]
+    seen: NDArray[np.bool_]
+    heights: Matrix
 
 
-def _covariance(part: Matrix) -> Matrix:
-    """How models vary together, by the prompts that both have results of: of few such, as any two of the table's models do."""
-    known = ~np.isnan(part)
-    centred = np.where(known, part - np.nanmean(part, axis=0), 0.0)
-    counts = known.T.astype(np.float64) @ known
-    sums = centred.T @ centred
-    own = np.eye(len(sums), dtype=bool)
-    usual = np.where(own, sums[own].sum() / counts[own].sum(), sums[~own].sum() / max(1.0, counts[~own].sum()))
-    found: Matrix = (sums + FEW * usual) / (counts + FEW)
+def _bag(features: Matrix, binned: "_Binned", aims: Directions, growth: Growth, rng: np.random.Generator) -> _Bag:
+    drawn = rng.random(len(features)) < growth.rows
+    heights = np.zeros_like(aims.wanted)
+    trees: list[list[tuple[list[int], list[float], Matrix]]] = [[] for _ in aims.tables]
+    for number in rng.permutation(np.repeat(np.arange(len(aims.tables)), _counts(aims, growth))).tolist():
+        rows = np.flatnonzero(drawn & (aims.known[:, number] > 0))
+        shares = aims.known[rows, number]
+        left = aims.wanted[rows, number] - heights[rows, number]
+        seen = _Seen(wanted=left * shares, weights=shares)
+        asked, cuts = _questions(binned, rows, seen, growth, rng)
+        leaf = _leaf(features, asked, cuts)
+        leaves = _values(leaf[rows], seen, growth) * growth.rate
+        heights[:, number] += leaves[leaf]
+        trees[number].append((asked, cuts, leaves))
+    return _Bag(trees=trees, seen=drawn, heights=heights)
+
+
+def _counts(aims: Directions, growth: Growth) -> Whole:
+    """Trees of each direction."""
+    tables = np.bincount(aims.tables[~aims.lengthwise], minlength=int(aims.tables.max()) + 1)
+    each = min(growth.trees, MOST // len(tables))
+    return np.where(aims.lengthwise, growth.lengthwise, np.maximum(1, each // np.maximum(tables[aims.tables], 1)))
+
+
+def _unseen(bags: Sequence[_Bag]) -> Matrix:
+    """What the trees say of each prompt that did not see it; of one that all saw, all of them."""
+    unseen = np.array([~bag.seen for bag in bags])
+    unseen |= ~unseen.any(axis=0)
+    sums = sum(bag.heights * mine[:, None] for bag, mine in zip(bags, unseen, strict=True))
+    found: Matrix = sums / unseen.sum(axis=0)[:, None]
     return found
 
 
-def _filled(part: Matrix, covariance: Matrix) -> Matrix:
-    """`part` with what is not known (NaN) as it is expected beside what is, if both vary together as `covariance` says."""
-    known = ~np.isnan(part)
-    middle = np.nanmean(part, axis=0)
-    found = np.where(known, part, middle)
-    steady = covariance + np.eye(len(covariance)) * (EASE * np.trace(covariance) / len(covariance))
-    patterns, which = np.unique(known, axis=0, return_inverse=True)
-    for number, seen in enumerate(patterns):
-        if seen.all() or not seen.any():
-            continue
-        rows = np.flatnonzero(which.ravel() == number)
-        share = np.linalg.solve(steady[np.ix_(seen, seen)], steady[np.ix_(seen, ~seen)])
-        found[np.ix_(rows, ~seen)] += (part[np.ix_(rows, seen)] - middle[seen]) @ share
+def _shrinks(aims: Directions, heights: Matrix) -> Matrix:
+    """For each direction the slope of what is wanted over what is said, from 0 to 1; the same for all principal ones of a table."""
+    agree = (heights * aims.wanted * aims.known).sum(axis=0)
+    said = (heights * heights * aims.known).sum(axis=0)
+    kinds = 2 * aims.tables + aims.lengthwise
+    slopes = np.bincount(kinds, agree) / np.maximum(np.bincount(kinds, said), TINY)
+    found: Matrix = np.clip(slopes, 0.0, 1.0)[kinds]
     return found
 
 

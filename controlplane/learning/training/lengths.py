@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controlplane.catalog.model import Complexity, TaskType
-from controlplane.learning.lengths import WHOLE, measure
-from controlplane.learning.model import Length
+from controlplane.learning.lengths import WHOLE, measure, times
+from controlplane.learning.model import PPM, Length
 from controlplane.learning.structure import NAMES
 from controlplane.learning.training.lesson import Lesson
 
@@ -37,10 +37,44 @@ class Answer:
     last_user_tokens: int
     model: str
     tokens: int
+    longer: int = 0
+    """As `Outlook.longer` has it, by the quality model beneath."""
 
 
-def lengths(lesson: Lesson) -> Mapping[str, Length]:
+def longer(lesson: Lesson) -> Matrix:
+    """How many times answers to each prompt (rows) double beyond what is usual of the same model in the same table and, where there are
+    enough prompts of it, kind of work: the mean over models, NaN where no answer is known.
+    """
+    told = np.log2(np.maximum(lesson.lengths, 1) * WHOLE / _every_measure(lesson)[:, None])
+    for table in np.unique(lesson.tables).tolist():
+        rest = lesson.tables == table
+        for number in np.unique(lesson.tasks[rest]).tolist():
+            mine = (lesson.tables == table) & (lesson.tasks == number)
+            if mine.sum() >= LEAST:
+                told[mine] -= _column_means(told[mine])
+                rest &= ~mine
+        told[rest] -= _column_means(told[rest])
+    return _column_means(told.T)
+
+
+def _column_means(told: Matrix) -> Matrix:
+    known = ~np.isnan(told)
+    sums = np.where(known, told, 0.0).sum(axis=0)
+    return np.where(known.any(axis=0), sums / np.maximum(known.sum(axis=0), 1), np.nan)
+
+
+def _every_measure(lesson: Lesson) -> Matrix:
+    found = np.empty(len(lesson))
+    for number in np.unique(lesson.tasks).tolist():
+        mine = lesson.tasks == number
+        found[mine] = _measures(_TASKS[number], lesson.structure[mine])
+    return found
+
+
+def lengths(lesson: Lesson, times: Matrix) -> Mapping[str, Length]:
     """Lengths of answers by `task|` over all models and by `task|model`, in whole thousandths of `learning.lengths.measure`.
+
+    Answers are taken to be so many `times` (prompts) as long as usual, and what is told is what they would usually be.
 
     Those of a model are the percentiles and the mean of its own answers and those of all models, weighed as `answers` to
     PRIOR_ANSWERS: shrinkage, so that three answers do not make a model terse.
@@ -49,7 +83,7 @@ def lengths(lesson: Lesson) -> Mapping[str, Length]:
     for number in np.unique(lesson.tasks).tolist():
         mine = lesson.tasks == number
         task = _TASKS[number]
-        rows = lesson.lengths[mine] * WHOLE / _measures(task, lesson.structure[mine])[:, None]
+        rows = lesson.lengths[mine] * WHOLE / (_measures(task, lesson.structure[mine]) * times[mine])[:, None]
         if (~np.isnan(rows)).any(axis=1).sum() < LEAST:
             continue
         every = _told(rows.ravel())
@@ -70,7 +104,8 @@ def own_lengths(answers: Sequence[Answer], base: Mapping[str, Length]) -> Mappin
     """
     columns: defaultdict[TaskType, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for each in answers:
-        length = each.tokens * WHOLE / measure(each.task, each.complexity, each.last_user_tokens)
+        usual = measure(each.task, each.complexity, each.last_user_tokens) * times(each.longer) / PPM
+        length = each.tokens * WHOLE / usual
         columns[each.task][each.model].append(length)
     found = dict(base)
     for task, models in columns.items():

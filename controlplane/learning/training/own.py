@@ -17,6 +17,7 @@ import numpy as np
 
 from controlplane.learning.experience import key
 from controlplane.learning.model import PPM, Experience, Forest, Learned
+from controlplane.learning.structure import NAMES
 
 TASKS, WORKLOADS, MODELS = 0.05, 0.10, 0.05
 """How far the mean residuals of kinds of work, workloads and models are taken to be apart before any are known: deviations."""
@@ -124,7 +125,7 @@ def nothing_learned(version: str) -> Learned:
         base=whole,
         spread=whole,
         heads=None,
-        forest=Forest.without(0),
+        forest=Forest.without(0, len(NAMES)),
     )
 
 

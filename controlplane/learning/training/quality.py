@@ -1,7 +1,7 @@
 """Trains a quality model from results: straight lines from the embedding first, then trees over those and the structure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -9,13 +9,27 @@ from numpy.typing import NDArray
 
 from controlplane.catalog.model import TaskType
 from controlplane.learning.fingerprint import fingerprints
-from controlplane.learning.model import ALONG, PPM, STRAIGHT, Forest, Heads, Learned, Topics
+from controlplane.learning.lengths import LONGER
+from controlplane.learning.model import (
+    ALONG,
+    EVEN,
+    FINE,
+    PPM,
+    STEEPEST,
+    STRAIGHT,
+    Forest,
+    Heads,
+    Learned,
+    Topics,
+)
 from controlplane.learning.quality import HARDNESS_USUAL, STEEP, suppose
 from controlplane.learning.structure import NAMES
 from controlplane.learning.training.boosting import Grown, Growth, grow
-from controlplane.learning.training.lengths import lengths
+from controlplane.learning.training.directions import Directions, directions
+from controlplane.learning.training.lengths import lengths, longer
 from controlplane.learning.training.lesson import Lesson
 from controlplane.learning.training.ridge import HARSH, MILD, Lines, centres, ridge, summaries
+from controlplane.learning.training.slopes import Slopes, slopes
 
 Matrix = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -26,7 +40,8 @@ FOLDS = 4
 UNIT = 1000
 """Lines predict shares in this many parts."""
 
-CENTRES = 32
+CENTRES = 24
+"""Places of each table."""
 
 FINEST = float(1 << 30)
 """The greatest scale of a row of weights."""
@@ -61,24 +76,26 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
         raise ValueError("no prompt has a score for any model")
     base, spread = _abilities(lesson.scores)
     told("lines", 0.0)
-    rows = _rows(lesson)
-    aims = _aims(lesson)
-    parts = _parts(lesson)
+    rows, aims, parts = _rows(lesson), _aims(lesson), _parts(lesson)
     ahead = _ahead(lesson, rows, aims, parts, told)
     lines = _lines(lesson, rows, aims, np.ones(len(lesson), dtype=bool))
     told("trees", 0.5)
-    residuals = lesson.scores - usual(base, lesson.structure[:, -1])
-    forest = grow(np.concatenate([lesson.structure, ahead], axis=1), residuals, lesson.tables, Growth(), seed)
+    features = np.concatenate([lesson.structure, ahead], axis=1)
+    wanted = directions(lesson.scores - usual(base, lesson.structure[:, -1]), longer(lesson), lesson.tables)
+    straight = slopes(features, wanted, _columns(lesson, aims, features.shape[1]))
+    grown = grow(features, replace(wanted, wanted=wanted.wanted - straight(features)), Growth(), seed)
     told("done", 1.0)
+    places = _Places.of(rows, lesson.tables, parts, seed) if rows.shape[1] else None
+    heights = straight(features) + grown.heights
     return Learned(
         digest=b"",
         version=version,
         models=MappingProxyType({name: at for at, name in enumerate(lesson.models)}),
         base=_whole(base, PPM),
         spread=_whole(spread, PPM),
-        heads=_heads(lesson, aims, lines, _Places.of(rows, parts, seed)) if rows.shape[1] else None,
-        forest=_forest(forest),
-        lengths=lengths(lesson),
+        heads=None if places is None else _heads(lesson, aims, lines, places),
+        forest=_forest(grown, straight, wanted, _evidence(lesson, rows, places)),
+        lengths=lengths(lesson, _times(lesson, wanted, heights)),
         seen=fingerprints(each.tobytes() for each in lesson.embeddings),
     )
 
@@ -101,16 +118,47 @@ def _rows(lesson: Lesson) -> Matrix:
     return lesson.embeddings.astype(np.float64) / 127.0
 
 
-def _aims(lesson: Lesson) -> Matrix:
-    """What lines are to predict: summaries of each table's scores on its own rows, NaN elsewhere."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Aims:
+    """What lines are to predict (prompts x kinds of results), NaN for prompts of other tables than the one that each kind is `of`."""
+
+    values: Matrix
+    of: Whole
+
+
+def _aims(lesson: Lesson) -> _Aims:
+    """Summaries of each table's scores, and how much longer its answers are than usual."""
     found: list[Matrix] = []
+    of: list[int] = []
+    lengthwise = longer(lesson)[:, None]
     for table in range(int(lesson.tables.max()) + 1):
         mine = lesson.tables == table
         told = summaries(lesson.scores[mine])
+        if not np.isnan(lengthwise[mine]).all():
+            told = np.concatenate([told, lengthwise[mine]], axis=1)
         column = np.full((len(lesson), told.shape[1]), np.nan)
         column[mine] = told
         found.append(column)
-    return np.concatenate(found, axis=1)
+        of += [table] * told.shape[1]
+    return _Aims(values=np.concatenate(found, axis=1), of=np.array(of, dtype=np.int64))
+
+
+def _columns(lesson: Lesson, aims: _Aims, features: int) -> list[list[int]]:
+    """The features that straight lines of each table look at: how hard a prompt is, and what lines and subjects say of that table's
+    own results. Not its length, which on one benchmark says the opposite of what it says on another.
+    """
+    first = lesson.structure.shape[1]
+    hard = NAMES.index("hardness")
+    if features == first:
+        return [[hard] for _ in range(int(lesson.tables.max()) + 1)]
+    with_subjects = np.isin(aims.of, _subjects(lesson)[1])
+    supposed = dict(
+        zip(np.flatnonzero(with_subjects).tolist(), range(features - int(with_subjects.sum()), features), strict=True)
+    )
+    return [
+        [hard, *(first + mine), *(supposed[at] for at in mine.tolist() if at in supposed)]
+        for mine in (np.flatnonzero(aims.of == table) for table in range(int(lesson.tables.max()) + 1))
+    ]
 
 
 def _parts(lesson: Lesson) -> Whole:
@@ -118,9 +166,9 @@ def _parts(lesson: Lesson) -> Whole:
     return np.random.default_rng(1).permutation(len(known))[which.ravel()] % FOLDS
 
 
-def _lines(lesson: Lesson, rows: Matrix, aims: Matrix, used: NDArray[np.bool_]) -> Lines:
+def _lines(lesson: Lesson, rows: Matrix, aims: _Aims, used: NDArray[np.bool_]) -> Lines:
     """Lines to the aims, and for each subject to how likely a prompt is of it, fitted on `used` rows."""
-    results = ridge(rows[used], aims[used], HARSH)
+    results = ridge(rows[used], aims.values[used], HARSH)
     subjects = _subjects(lesson)[0]
     if not subjects.shape[1]:
         return results
@@ -148,25 +196,22 @@ def _subjects(lesson: Lesson) -> tuple[Matrix, Sequence[int]]:
     return found, [table for table, _ in told]
 
 
-def _topics(lesson: Lesson, aims: Matrix, used: NDArray[np.bool_]) -> Topics | None:
+def _topics(lesson: Lesson, aims: _Aims, used: NDArray[np.bool_]) -> Topics | None:
     """How models do on each subject, by `used` rows: means of the aims of the subject's table, held back towards all of that."""
     members, of = _subjects(lesson)
     if not of:
         return None
     tables, starts, counts = np.unique(of, return_index=True, return_counts=True)
-    values, kinds = [], []
+    kinds = [number for number, table in enumerate(tables.tolist()) for _ in range(int((aims.of == table).sum()))]
+    block = np.zeros((len(of), len(kinds)))
     for number, table in enumerate(tables.tolist()):
         columns = slice(int(starts[number]), int(starts[number] + counts[number]))
-        whole = lesson.tables == table
-        told = ~np.isnan(aims[whole]).all(0)
-        mine = used & whole
-        values.append(_means(members[mine, columns], aims[np.ix_(mine, told)]))
-        kinds += [number] * int(told.sum())
-    block = np.zeros((len(of), len(kinds)))
-    for number, part in enumerate(values):
-        block[np.ix_(np.arange(starts[number], starts[number] + counts[number]), np.array(kinds) == number)] = part
+        mine = used & (lesson.tables == table)
+        block[columns, np.array(kinds) == number] = _means(
+            members[mine, columns], aims.values[np.ix_(mine, aims.of == table)]
+        )
     return Topics(
-        first=aims.shape[1],
+        first=aims.values.shape[1],
         starts=starts.astype(np.intp),
         of=np.arange(len(starts)).repeat(counts),
         tables=np.array(kinds, dtype=np.intp),
@@ -182,7 +227,7 @@ def _means(member: Matrix, told: Matrix) -> Matrix:
     return means
 
 
-def _ahead(lesson: Lesson, rows: Matrix, aims: Matrix, parts: Whole, told: Progress) -> Matrix:
+def _ahead(lesson: Lesson, rows: Matrix, aims: _Aims, parts: Whole, told: Progress) -> Matrix:
     """What lines say of each prompt that were fitted without its question, in UNITs."""
     if not rows.shape[1]:
         return np.empty((len(lesson), 0))
@@ -208,14 +253,17 @@ class _Places:
     familiar: Matrix
 
     @classmethod
-    def of(cls, rows: Matrix, parts: Whole, seed: int) -> "_Places":
+    def of(cls, rows: Matrix, tables: Whole, parts: Whole, seed: int) -> "_Places":
         """How near new texts of the same kind lie to a place is measured on a part that the places were not chosen by.
 
         Some kinds lie close together and some far apart, so that nearness is counted in deviations of those of the same place.
         """
         plain = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         apart = parts == 0 if (parts != 0).any() and (parts == 0).any() else np.ones(len(rows), dtype=bool)
-        found = centres(plain if apart.all() else plain[~apart], CENTRES, seed)
+        chosen = apart | True if apart.all() else ~apart
+        found = np.concatenate(
+            [centres(plain[chosen & (tables == table)], CENTRES, seed) for table in np.unique(tables[chosen])]
+        )
         near = rows[apart] @ found.T * UNIT
         at, most = near.argmax(axis=1), near.max(axis=1)
         middle = (_sums_at(at, most, len(found)) + COMPANY * most.mean()) / (_sums_at(at, None, len(found)) + COMPANY)
@@ -232,7 +280,7 @@ def _sums_at(places: Whole, values: Matrix | None, count: int) -> Matrix:
     return np.bincount(places, values, count).astype(np.float64)
 
 
-def _heads(lesson: Lesson, aims: Matrix, lines: Lines, about: _Places) -> Heads:
+def _heads(lesson: Lesson, aims: _Aims, lines: Lines, about: _Places) -> Heads:
     weights = np.concatenate([lines.weights.T * UNIT, about.centres * UNIT]) / 127.0
     offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about.centres))])
     most = STRAIGHT - weights.shape[1] ** 0.5
@@ -259,15 +307,45 @@ def _kinds(lesson: Lesson) -> Matrix:
     return found
 
 
-def _forest(grown: Grown) -> Forest:
+def _evidence(lesson: Lesson, rows: Matrix, places: _Places | None) -> Matrix:
+    """How densely prompts of each table lie at each place (places x tables), in EVENs of what they would if they lay evenly at all;
+    one place if texts have none.
+    """
+    tables = int(lesson.tables.max()) + 1
+    at = np.zeros(len(lesson), dtype=np.int64) if places is None else (rows @ places.centres.T).argmax(axis=1)
+    count = 1 if places is None else len(places.centres)
+    found = np.bincount(at * tables + lesson.tables, minlength=count * tables).reshape(count, tables)
+    return np.round(found * (EVEN * count) / np.maximum(found.sum(axis=0), 1))
+
+
+def _forest(grown: Grown, straight: Slopes, wanted: Directions, evidence: Matrix) -> Forest:
+    known = np.array(
+        [np.any(wanted.weights[wanted.tables == table] != 0, axis=0) for table in range(evidence.shape[1])]
+    )
     return Forest(
         features=np.ascontiguousarray(grown.features.T),
         thresholds=np.ascontiguousarray(np.floor(grown.thresholds).T),
         leaves=np.round(grown.leaves.ravel() * PPM),
-        directions=np.round(grown.directions * ALONG),
+        directions=np.round(wanted.weights * ALONG),
         starts=grown.starts,
         bags=grown.bags,
+        slopes=np.clip(np.round(straight.weights * (PPM * FINE / grown.bags)), -STEEPEST, STEEPEST),
+        offsets=np.round(straight.offsets * (PPM * FINE / grown.bags)),
+        low=straight.low,
+        high=straight.high,
+        tables=wanted.tables.astype(np.intp),
+        evidence=evidence,
+        known=known.astype(np.float64),
     )
+
+
+def _times(lesson: Lesson, wanted: Directions, heights: Matrix) -> Matrix:
+    """How many times longer than usual answers to each prompt are taken to be."""
+    said = np.zeros(len(lesson))
+    for number in np.flatnonzero(wanted.lengthwise).tolist():
+        mine = lesson.tables == wanted.tables[number]
+        said[mine] = heights[mine, number]
+    return np.exp2(np.clip(said, -LONGER, LONGER))
 
 
 def _whole(shares: Matrix, unit: int) -> Whole:

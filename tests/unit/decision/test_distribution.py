@@ -152,19 +152,19 @@ def moved(known: Catalog, request: Request) -> dict[str, tuple[str, float]]:
 
 def test_what_a_request_is_taken_for_moves_the_shares() -> None:
     """A complex request has a floor of 0.9: without that word the small model would do."""
-    known = pool({"small": 0.85, "large": 0.95}, 0.0)
+    known = pool({"small": 0.65, "large": 0.95}, 0.0)
     assert moved(known, asked("chat", "complex", features=USUAL))["complexity=complex"] == ("large", 1.0)
     assert not moved(known, asked("chat", "moderate", features=USUAL))
 
 
 def test_a_domain_that_an_override_looks_at_moves_them() -> None:
     careful = at_least(0.9, Selector(domains=frozenset({Domain.MEDICAL})))
-    known = pool({"small": 0.85, "large": 0.95}, 0.0, policy(overrides=(careful,)))
+    known = pool({"small": 0.65, "large": 0.95}, 0.0, policy(overrides=(careful,)))
     assert moved(known, asked("chat", domain="medical", features=USUAL)) == {"domain=medical": ("large", 1.0)}
 
 
 def test_an_unsure_classifier_moves_them_to_the_better_model() -> None:
-    known = pool({"small": 0.85, "large": 0.95}, 0.0, policy(low_confidence=0.6))
+    known = pool({"small": 0.65, "large": 0.95}, 0.0, policy(low_confidence=0.6))
     assert moved(known, asked("chat", confidence=0.3, features=USUAL)) == {"confidence": ("large", 1.0)}
 
 
@@ -175,7 +175,7 @@ def test_length_moves_them_where_the_hard_is_long() -> None:
 
 
 def test_what_a_deployment_found_itself_moves_them() -> None:
-    known = pool({"small": 0.7, "large": 0.95}, 0.0)
+    known = pool({"small": 0.3, "large": 0.95}, 0.0)
     assert known.learned is not None
     lived = {"||small": Experience(shift=200_000, spread=0, results=400)}
     own = replace(known, learned=replace(known.learned, experience=MappingProxyType(lived)))

@@ -1,18 +1,25 @@
 """How long answers are expected to be."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controlplane.catalog.model import Complexity, TaskType
+from controlplane.classification.model import Classification
 from controlplane.learning.artefact import decode, encode
-from controlplane.learning.lengths import WHOLE, learned_length, measure, usual_output
-from controlplane.learning.model import Length
+from controlplane.learning.lengths import LONGER, WHOLE, learned_length, learned_measure, measure, times, usual_output
+from controlplane.learning.model import PPM, Length
+from controlplane.learning.quality import outlook
 from controlplane.learning.structure import NAMES, log2
-from controlplane.learning.training.lengths import LEAST, PRIOR_ANSWERS, Answer, lengths, own_lengths
+from controlplane.learning.training import lengths as training_lengths
+from controlplane.learning.training.lengths import LEAST, PRIOR_ANSWERS, Answer, own_lengths
 from controlplane.learning.training.lesson import Lesson
 from controlplane.learning.training.quality import train
+from turnout_features.model import Embedding, Features
 
 PROMPTS = 80
 RNG = np.random.default_rng(4)
@@ -24,6 +31,7 @@ def lesson(answers: dict[str, list[float]], task: TaskType = TaskType.QA, tokens
     structure = np.zeros((rows, len(NAMES)), dtype=np.int64)
     structure[:, NAMES.index("tokens")] = log2(tokens)
     structure[:, NAMES.index("complexity")] = tuple(Complexity).index(Complexity.MODERATE)
+    structure[:, NAMES.index(f"task_{task}")] = 1
     return Lesson(
         encoder="",
         embeddings=np.empty((rows, 0), dtype=np.int8),
@@ -36,6 +44,11 @@ def lesson(answers: dict[str, list[float]], task: TaskType = TaskType.QA, tokens
         scores=RNG.random((rows, len(answers))),
         lengths=np.array([answers[name] for name in sorted(answers)]).T,
     )
+
+
+def lengths(about: Lesson) -> Mapping[str, Length]:
+    """Where all prompts are taken to have answers of usual length."""
+    return training_lengths.lengths(about, np.ones(len(about)))
 
 
 def spread(middle: float) -> list[float]:
@@ -139,3 +152,55 @@ def test_a_translation_is_measured_by_its_text_in_the_log_as_in_tables() -> None
     found = own_lengths(answers("terse", [150] * LEAST, TaskType.TRANSLATION), {})
     usual = usual_output(TaskType.TRANSLATION, Complexity.MODERATE, 50)
     assert found["translation|terse"].mean == pytest.approx(150 * WHOLE / usual, abs=1)
+
+
+def long_ones() -> Lesson:
+    """Texts on two sides of the first dimension, with answers four times as long on one of them."""
+    rng = np.random.default_rng(3)
+    embeddings = rng.integers(-40, 41, (400, 8)).astype(np.int8)
+    one = lesson({"terse": [50.0] * 400, "wordy": [200.0] * 400})
+    times = np.where(embeddings[:, 0] > 0, 2.0, 0.5) * rng.lognormal(0, 0.2, 400)
+    return replace(one, encoder="test-1", embeddings=embeddings, lengths=one.lengths * times[:, None])
+
+
+def asked(first: int) -> Features:
+    values = np.array([first, 5, 33, -19, -11, 31, -25, -35], dtype=np.int8).tobytes()
+    return Features(
+        last_user_tokens=50, input_tokens=50, characters=200, embedding=Embedding(encoder="test-1", values=values)
+    )
+
+
+QA = Classification(
+    task_type=TaskType.QA, complexity=Complexity.MODERATE, domain=None, confidence=0.9, classifier="rules"
+)
+
+
+def test_an_answer_is_expected_to_be_long_where_such_texts_had_long_answers() -> None:
+    found = decode(encode(train(long_ones())))
+    long, short = (outlook(found, asked(first), QA).longer for first in (37, -37))
+    assert long > 400_000 > -400_000 > short
+    of = found.lengths["qa|wordy"].mean / WHOLE
+    tokens = [of * learned_measure(found, each, TaskType.QA, Complexity.MODERATE, 50) for each in (long, short)]
+    assert tokens == [pytest.approx(400, rel=0.3), pytest.approx(100, rel=0.3)]
+
+
+def test_of_a_text_that_is_strange_the_usual_length_is_expected() -> None:
+    found = train(long_ones())
+    strange = replace(asked(37), embedding=None)
+    assert outlook(found, strange, QA).longer == 0
+    assert learned_measure(found, 0, TaskType.QA, Complexity.MODERATE, 50) == WHOLE
+
+
+def test_own_answers_tell_the_usual_length_by_how_much_longer_theirs_were_to_be_expected() -> None:
+    said = answers("long", [400] * LEAST)
+    plain, told = (own_lengths([replace(each, longer=longer) for each in said], {}) for longer in (0, PPM))
+    assert plain["qa|long"].mean == 400
+    assert told["qa|long"].mean == 200
+
+
+def test_doublings_are_powers_of_two_with_straight_lines_between() -> None:
+    assert [times(each * PPM) for each in (-2, -1, 0, 1, 3)] == [PPM // 4, PPM // 2, PPM, 2 * PPM, 8 * PPM]
+    assert times(PPM // 2) == 3 * PPM // 2
+    assert times(99 * PPM) == PPM << LONGER
+    found = [times(each) for each in range(-LONGER * PPM, LONGER * PPM, 9_999)]
+    assert found == sorted(found)

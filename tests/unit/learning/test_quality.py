@@ -7,9 +7,10 @@ from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.model import Classification
 from controlplane.learning.artefact import ArtefactInvalid, decode, encode
 from controlplane.learning.fingerprint import fingerprints, known
-from controlplane.learning.model import LONGEST, PPM, STRAIGHT, Calibration, Experience, Learned, Length
+from controlplane.learning.model import EVEN, LONGEST, PPM, STRAIGHT, Calibration, Experience, Learned, Length
 from controlplane.learning.quality import UNFAMILIAR, outlook
 from controlplane.learning.structure import NAMES, hardness, log2, structure
+from controlplane.learning.training import boosting
 from controlplane.learning.training.lesson import Lesson
 from controlplane.learning.training.quality import train
 from turnout_features.model import Embedding, Features
@@ -247,3 +248,57 @@ def test_training_notes_what_it_was_trained_on(learned: Learned) -> None:
         known(Features(embedding=Embedding(encoder=ENCODER, values=each.tobytes())), learned.seen)
         for each in lesson().embeddings
     )
+
+
+def expected(found: Learned, embedding: list[int], model: str = "small") -> int:
+    return outlook(found, features(embedding), PLAIN).of(model, 0.5).quality
+
+
+def trusted(found: Learned, embedding: list[int]) -> bool:
+    return outlook(found, features(embedding), PLAIN).trust == 1000
+
+
+def of_chance(count: int = 400) -> Lesson:
+    """Results that nothing of the text tells."""
+    one = lesson(count)
+    return replace(one, scores=(np.random.default_rng(2).random(one.scores.shape) < 0.6).astype(np.float64))
+
+
+def test_where_texts_tell_nothing_of_results_trees_are_not_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def apart(found: Learned) -> float:
+        return float(np.std([expected(found, row.tolist()) for row in lesson().embeddings[:100]]))
+
+    held_back = apart(train(of_chance()))
+    monkeypatch.setattr(boosting, "_shrinks", lambda aims, _heights: np.ones(len(aims.tables)))
+    assert held_back < 0.7 * apart(train(of_chance())), "control: as they were grown they tell texts apart"
+
+
+def two_tables() -> Lesson:
+    """Two tables about texts that lie apart; the small model answers all of one and none of the other."""
+    one = lesson()
+    second = one.embeddings[:, 0] > 0
+    scores = np.stack([np.where(second, 0.0, 1.0), np.full(len(one), 0.5)], axis=1)
+    moved = one.embeddings.copy()
+    moved[:, 0] = np.where(second, 60, -60)
+    return replace(one, embeddings=moved, scores=scores, tables=second.astype(np.int64), subjects=np.full(len(one), -1))
+
+
+def test_what_a_table_shows_of_a_model_counts_where_the_texts_of_that_table_lie() -> None:
+    tables = two_tables()
+    found = train(tables)
+    here, there = (
+        next(row.tolist() for row in tables.embeddings[tables.tables == table] if trusted(found, row.tolist()))
+        for table in (0, 1)
+    )
+    assert expected(found, here) > 900_000
+    assert expected(found, there) < 100_000
+    anywhere = replace(found, forest=replace(found.forest, evidence=np.full_like(found.forest.evidence, EVEN)))
+    assert expected(anywhere, here) < 700_000, "control: both tables are listened to, whatever the text"
+    assert expected(anywhere, there) > 300_000
+
+
+def test_one_feature_beyond_all_of_training_moves_no_more_than_the_farthest_there(learned: Learned) -> None:
+    """A straight line would go on for ever."""
+    long = replace(HARD, last_user_tokens=200_000, input_tokens=200_000, characters=800_000)
+    shift = outlook(learned, long, PLAIN).shifts[0] - outlook(learned, HARD, PLAIN).shifts[0]
+    assert abs(shift) < 100_000

@@ -19,7 +19,9 @@ from controlplane.learning.training.own import Result, experience
 if TYPE_CHECKING:
     from controlplane.audit.source import Source
     from controlplane.catalog.model import Model
+    from controlplane.classification.model import Classification
     from controlplane.rpc.judged import Judged, JudgedAnswers
+    from turnout_features.model import Features
 
 Progress = Callable[[str, float], None]
 
@@ -138,7 +140,11 @@ async def _results(log_: "JudgedAnswers", base: Learned) -> tuple[list[Result], 
     judged: list[Result] = []
     failed: list[Result] = []
     catalog = {} if log_.catalog is None else {name.lower(): model for name, model in log_.catalog.models.items()}
-    async for one in log_:
+
+    def longer(features: "Features", found: "Classification") -> int:
+        return outlook(base, features, found).longer
+
+    async for one in log_.judged(longer if base.forest.known[:, -2].any() else None):
         if one.model not in catalog and one.model not in base.models:
             log_.left_out[LeftOut.UNKNOWN] += 1
             continue
