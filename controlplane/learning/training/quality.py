@@ -345,7 +345,8 @@ def _times(lesson: Lesson, wanted: Directions, heights: Matrix) -> Matrix:
     for number in np.flatnonzero(wanted.lengthwise).tolist():
         mine = lesson.tables == wanted.tables[number]
         said[mine] = heights[mine, number]
-    return np.exp2(np.clip(said, -LONGER, LONGER))
+    found: Matrix = np.exp2(np.clip(said, -LONGER, LONGER))
+    return found
 
 
 def _whole(shares: Matrix, unit: int) -> Whole:
