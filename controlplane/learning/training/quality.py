@@ -315,7 +315,8 @@ def _evidence(lesson: Lesson, rows: Matrix, places: _Places | None) -> Matrix:
     at = np.zeros(len(lesson), dtype=np.int64) if places is None else (rows @ places.centres.T).argmax(axis=1)
     count = 1 if places is None else len(places.centres)
     found = np.bincount(at * tables + lesson.tables, minlength=count * tables).reshape(count, tables)
-    return np.round(found * (EVEN * count) / np.maximum(found.sum(axis=0), 1))
+    even: Matrix = np.round(found * (EVEN * count) / np.maximum(found.sum(axis=0), 1))
+    return even
 
 
 def _forest(grown: Grown, straight: Slopes, wanted: Directions, evidence: Matrix) -> Forest:
