@@ -12,7 +12,6 @@ from controlplane.learning.fingerprint import fingerprints
 from controlplane.learning.lengths import LONGER
 from controlplane.learning.model import (
     ALONG,
-    EVEN,
     FINE,
     PPM,
     STEEPEST,
@@ -28,7 +27,8 @@ from controlplane.learning.training.boosting import Grown, Growth, grow
 from controlplane.learning.training.directions import Directions, directions
 from controlplane.learning.training.lengths import lengths, longer
 from controlplane.learning.training.lesson import Lesson
-from controlplane.learning.training.ridge import HARSH, MILD, Lines, centres, ridge, summaries
+from controlplane.learning.training.places import UNIT, Places, evidence
+from controlplane.learning.training.ridge import HARSH, MILD, Lines, ridge, summaries
 from controlplane.learning.training.slopes import Slopes, slopes
 
 Matrix = NDArray[np.float64]
@@ -37,29 +37,14 @@ Whole = NDArray[np.int64]
 FOLDS = 4
 """Parts of the questions: what lines say of one is fitted on the others, so that trees learn how far lines can be trusted."""
 
-UNIT = 1000
-"""Lines predict shares in this many parts."""
-
-CENTRES = 24
-"""Places of each table."""
-
 FINEST = float(1 << 30)
 """The greatest scale of a row of weights."""
 
 SHRINK = 20.0
 """Prompts that weigh as much as the whole table, where a subject's mean is taken."""
 
-STRANGE = (12.0, 28.0)
-"""Percentages of the texts of training: what is farther from its place than the first share is strange, nearer than the second not."""
-
-FAR = (12.0, 28.0)
-"""The same for how far it is from all places, whatever others of its place are."""
-
 USUAL_KIND = 0.02
 """The share of prompts that are of one kind of work from which on it is known."""
-
-COMPANY = 10.0
-"""Texts that weigh as much as all others do, where it is told how near texts lie to one place."""
 
 PRIOR_LABELS = 40.0
 """Results that weigh as much as what is known of a model without any."""
@@ -85,7 +70,7 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
     straight = slopes(features, wanted, _columns(lesson, aims, features.shape[1]))
     grown = grow(features, replace(wanted, wanted=wanted.wanted - straight(features)), Growth(), seed)
     told("done", 1.0)
-    places = _Places.of(rows, lesson.tables, parts, seed) if rows.shape[1] else None
+    places = Places.of(rows, lesson.tables, parts, seed) if rows.shape[1] else None
     heights = straight(features) + grown.heights
     return Learned(
         digest=b"",
@@ -94,7 +79,7 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
         base=_whole(base, PPM),
         spread=_whole(spread, PPM),
         heads=None if places is None else _heads(lesson, aims, lines, places),
-        forest=_forest(grown, straight, wanted, _evidence(lesson, rows, places)),
+        forest=_forest(grown, straight, wanted, evidence(lesson.tables, rows, places)),
         lengths=lengths(lesson, _times(lesson, wanted, heights)),
         seen=fingerprints(each.tobytes() for each in lesson.embeddings),
     )
@@ -244,43 +229,7 @@ def _ahead(lesson: Lesson, rows: Matrix, aims: _Aims, parts: Whole, told: Progre
     return found if found is not None else np.empty((len(lesson), 0))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Places:
-    """Where the texts of training lie, by row, and below which nearness to each a text is strange and from which it is familiar."""
-
-    centres: Matrix
-    strange: Matrix
-    familiar: Matrix
-
-    @classmethod
-    def of(cls, rows: Matrix, tables: Whole, parts: Whole, seed: int) -> "_Places":
-        """How near new texts of the same kind lie to a place is measured on a part that the places were not chosen by.
-
-        Some kinds lie close together and some far apart, so that nearness is counted in deviations of those of the same place.
-        """
-        plain = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-        apart = parts == 0 if (parts != 0).any() and (parts == 0).any() else np.ones(len(rows), dtype=bool)
-        chosen = apart | True if apart.all() else ~apart
-        found = np.concatenate(
-            [centres(plain[chosen & (tables == table)], CENTRES, seed) for table in np.unique(tables[chosen])]
-        )
-        near = rows[apart] @ found.T * UNIT
-        at, most = near.argmax(axis=1), near.max(axis=1)
-        middle = (_sums_at(at, most, len(found)) + COMPANY * most.mean()) / (_sums_at(at, None, len(found)) + COMPANY)
-        squares = _sums_at(at, (most - middle[at]) ** 2, len(found)) + COMPANY * most.var()
-        spread = np.sqrt(squares / (_sums_at(at, None, len(found)) + COMPANY))
-        low, high = np.percentile((most - middle[at]) / np.maximum(spread[at], 1e-9), STRANGE)
-        least, enough = np.percentile(most, FAR)
-        strange = np.floor(np.maximum(middle + low * spread, least))
-        familiar = np.floor(np.maximum(middle + high * spread, enough))
-        return cls(centres=found, strange=strange, familiar=np.maximum(familiar, strange + 1))
-
-
-def _sums_at(places: Whole, values: Matrix | None, count: int) -> Matrix:
-    return np.bincount(places, values, count).astype(np.float64)
-
-
-def _heads(lesson: Lesson, aims: _Aims, lines: Lines, about: _Places) -> Heads:
+def _heads(lesson: Lesson, aims: _Aims, lines: Lines, about: Places) -> Heads:
     weights = np.concatenate([lines.weights.T * UNIT, about.centres * UNIT]) / 127.0
     offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about.centres))])
     most = STRAIGHT - weights.shape[1] ** 0.5
@@ -307,22 +256,8 @@ def _kinds(lesson: Lesson) -> Matrix:
     return found
 
 
-def _evidence(lesson: Lesson, rows: Matrix, places: _Places | None) -> Matrix:
-    """How densely prompts of each table lie at each place (places x tables), in EVENs of what they would if they lay evenly at all;
-    one place if texts have none.
-    """
-    tables = int(lesson.tables.max()) + 1
-    at = np.zeros(len(lesson), dtype=np.int64) if places is None else (rows @ places.centres.T).argmax(axis=1)
-    count = 1 if places is None else len(places.centres)
-    found = np.bincount(at * tables + lesson.tables, minlength=count * tables).reshape(count, tables)
-    even: Matrix = np.round(found * (EVEN * count) / np.maximum(found.sum(axis=0), 1))
-    return even
-
-
-def _forest(grown: Grown, straight: Slopes, wanted: Directions, evidence: Matrix) -> Forest:
-    known = np.array(
-        [np.any(wanted.weights[wanted.tables == table] != 0, axis=0) for table in range(evidence.shape[1])]
-    )
+def _forest(grown: Grown, straight: Slopes, wanted: Directions, dense: Matrix) -> Forest:
+    known = np.array([np.any(wanted.weights[wanted.tables == table] != 0, axis=0) for table in range(dense.shape[1])])
     return Forest(
         features=np.ascontiguousarray(grown.features.T),
         thresholds=np.ascontiguousarray(np.floor(grown.thresholds).T),
@@ -335,7 +270,7 @@ def _forest(grown: Grown, straight: Slopes, wanted: Directions, evidence: Matrix
         low=straight.low,
         high=straight.high,
         tables=wanted.tables.astype(np.intp),
-        evidence=evidence,
+        evidence=dense,
         known=known.astype(np.float64),
     )
 
