@@ -60,6 +60,17 @@ def test_a_pool_is_measured_by_cost_and_quality(tmp_path: Path) -> None:
     assert routers["oracle"]["aiq"]["value"] >= routers["turnout"]["aiq"]["value"]
 
 
+def test_on_a_narrow_terminal_no_figure_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    path = str(results(tmp_path / "one.jsonl", count=120))
+    done = runner.invoke(
+        app, ["eval", "routing", "--train", path, "--test", path, "--weak", "small", "--strong", "large"]
+    )
+    assert done.exit_code == 0
+    assert "turnout" in done.output
+    assert "…" not in done.stdout
+
+
 def test_curves_are_drawn(tmp_path: Path) -> None:
     path = str(results(tmp_path / "one.jsonl", count=120))
     measured(

@@ -15,7 +15,7 @@ def show_pool(report: PoolReport, out: Console) -> None:
     """Print the routers, and each model alone."""
     table = Table("router", *(_HEADS[name] for name in POOL_NAMES), title=f"{len(report.points)} models")
     for who, figures in report.routers.items():
-        cells = [f"{at.value:.3f} ({at.low:.3f}–{at.high:.3f})" for at in (figures[name] for name in POOL_NAMES)]
+        cells = [f"{at.value:.3f} ({at.low:.3f} to {at.high:.3f})" for at in (figures[name] for name in POOL_NAMES)]
         table.add_row(escape(who), *cells)
     out.print(table)
     alone = Table("always", "quality", "cost a prompt, $")

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from turnout_cli.evaluation.metrics import NAMES, Interval
 from turnout_cli.evaluation.routing import Part, Report
@@ -33,8 +33,13 @@ def show(report: Report, out: Console) -> None:
         out.print(escape(note), highlight=False)
 
 
+def _table(*heads: str, title: str | None = None) -> Table:
+    """Cells go on in the next line where a terminal is narrow: half a figure is worse than none."""
+    return Table(*(Column(head, overflow="fold") for head in heads), title=title)
+
+
 def _routers(measured: Mapping[str, Mapping[str, Interval]], title: str) -> Table:
-    table = Table("router", *(_HEADS[name] for name in NAMES), title=title)
+    table = _table("router", *(_HEADS[name] for name in NAMES), title=title)
     for who, figures in measured.items():
         table.add_row(escape(who), *(_cell(name, figures[name]) for name in NAMES))
     return table
@@ -42,7 +47,7 @@ def _routers(measured: Mapping[str, Mapping[str, Interval]], title: str) -> Tabl
 
 def _parts(parts: Sequence[Part]) -> Table:
     names = list(parts[0].routers)
-    table = Table("held out", "prompts", *(escape(f"{who} APGR") for who in names))
+    table = _table("held out", "prompts", *(escape(f"{who} APGR") for who in names))
     for part in parts:
         figures = [_cell("apgr", part.routers[who]["apgr"]) if who in part.routers else "" for who in names]
         table.add_row(escape(part.name), f"{part.prompts:,}", *figures)
@@ -50,7 +55,7 @@ def _parts(parts: Sequence[Part]) -> Table:
 
 
 def _points(parts: Sequence[Part]) -> Table:
-    table = Table("always", "quality", "cost a prompt")
+    table = _table("always", "quality", "cost a prompt")
     total = sum(part.prompts for part in parts)
     found = {}
     for name in parts[0].points:
@@ -64,7 +69,7 @@ def _points(parts: Sequence[Part]) -> Table:
 
 def _cell(name: str, at: Interval) -> str:
     scale, digits = (100, 1) if name in _SHARES else (1, 3)
-    return f"{at.value * scale:.{digits}f} ({at.low * scale:.{digits}f}–{at.high * scale:.{digits}f})"
+    return f"{at.value * scale:.{digits}f} ({at.low * scale:.{digits}f} to {at.high * scale:.{digits}f})"
 
 
 def report_json(report: Report) -> dict[str, Any]:
