@@ -31,6 +31,9 @@ STEEPEST = float(1 << 30)
 EVEN = 100.0
 """How densely prompts of a table lie at each place if they lie evenly at all."""
 
+DENSEST = 10_000.0
+"""Prompts that lie more densely say no more; so sums of heights by density stay below 2**53."""
+
 SCARCE = 25.0
 """What is known of a request without any prompts weighs as much as those that lie so densely."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from controlplane.learning.model import EVEN
+from controlplane.learning.model import DENSEST, EVEN
 from controlplane.learning.training.ridge import centres
 
 Matrix = NDArray[np.float64]
@@ -72,4 +72,4 @@ def evidence(tables: Whole, rows: Matrix, places: Places | None) -> Matrix:
     count = 1 if places is None else len(places.centres)
     found = np.bincount(at * number + tables, minlength=count * number).reshape(count, number)
     even: Matrix = np.round(found * (EVEN * count) / np.maximum(found.sum(axis=0), 1))
-    return even
+    return np.minimum(even, DENSEST)

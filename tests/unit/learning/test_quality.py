@@ -7,11 +7,12 @@ from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.model import Classification
 from controlplane.learning.artefact import ArtefactInvalid, decode, encode
 from controlplane.learning.fingerprint import fingerprints, known
-from controlplane.learning.model import EVEN, LONGEST, PPM, STRAIGHT, Calibration, Experience, Learned, Length
+from controlplane.learning.model import DENSEST, EVEN, LONGEST, PPM, STRAIGHT, Calibration, Experience, Learned, Length
 from controlplane.learning.quality import UNFAMILIAR, outlook
 from controlplane.learning.structure import NAMES, hardness, log2, structure
 from controlplane.learning.training import boosting
 from controlplane.learning.training.lesson import Lesson
+from controlplane.learning.training.places import Places, evidence
 from controlplane.learning.training.quality import train
 from turnout_features.model import Embedding, Features
 
@@ -302,3 +303,14 @@ def test_one_feature_beyond_all_of_training_moves_no_more_than_the_farthest_ther
     long = replace(HARD, last_user_tokens=200_000, input_tokens=200_000, characters=800_000)
     shift = outlook(learned, long, PLAIN).shifts[0] - outlook(learned, HARD, PLAIN).shifts[0]
     assert abs(shift) < 100_000
+
+
+def test_a_table_is_listened_to_by_how_densely_it_lies_not_by_how_large_it_is() -> None:
+    """Places of the first table, of the second, and of neither; one of the tables is ten times the other."""
+    rows = np.eye(3)[[0] * 90 + [2] * 10 + [1] * 10]
+    tables = np.array([0] * 100 + [1] * 10)
+    places = Places(centres=np.eye(3), strange=np.zeros(3), familiar=np.ones(3))
+    assert evidence(tables, rows, places).tolist() == [[270, 0], [0, 300], [30, 0]]
+    assert evidence(tables, rows, None).tolist() == [[EVEN, EVEN]]
+    many = replace(places, centres=np.eye(200))
+    assert evidence(np.zeros(5, dtype=np.int64), np.eye(200)[[0] * 5], many).max() == DENSEST
