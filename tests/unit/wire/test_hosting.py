@@ -1,6 +1,7 @@
 """The server itself: health, reflection, how many calls it takes, how it goes down."""
 
 import asyncio
+import logging
 from typing import Any
 
 import grpc
@@ -144,7 +145,12 @@ async def test_a_caller_that_is_gone_when_its_call_fails_harms_nobody(caplog: py
             await ended.wait()
         servicer.go.set()
         assert await asyncio.ensure_future(caller("Up", hello())) == [1]
-    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert not [record for record in caplog.records if record.levelname == "ERROR" and not of_another_loop(record)]
+
+
+def of_another_loop(record: logging.LogRecord) -> bool:
+    """gRPC's poller is one for the whole process, and also wakes the loops of tests that have ended."""
+    return record.name == "asyncio" and "PollerCompletionQueue" in record.getMessage()
 
 
 def test_a_servicer_that_lacks_a_method_of_the_contract_cannot_be_served() -> None:
