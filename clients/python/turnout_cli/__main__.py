@@ -48,7 +48,6 @@ app.add_typer(
 )
 app.command()(train)
 app.command()(calibrate)
-app.command()(calibrate)
 app.command()(decision)
 app.command()(decisions)
 app.command()(feedback)

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,19 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
         "--train", path, "--test", path, "--weak", "small", "--strong", "large", "--plots", str(tmp_path / "plots")
     )
     assert (tmp_path / "plots" / "gap_by_calls.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert (tmp_path / "plots" / "gap_by_cost.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_the_extra_curves_are_drawn_as_svg_alone_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    path = str(results(tmp_path / "one.jsonl", count=120))
+    asked = ["eval", "routing", "--train", path, "--test", path, "--weak", "small", "--strong", "large"]
+    done = runner.invoke(app, [*asked, "--plots", str(tmp_path)])
+    assert done.exit_code == 0
+    assert [each.suffix for each in sorted(tmp_path.glob("gap_*"))] == [".svg", ".svg"]
+    assert "turnout[plots]" in done.output
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def routing(
     for path in written:
         out.print(f"drawn: {path}", highlight=False)
     if written and not any(path.suffix == ".png" for path in written):
-        out.print("no PNG: that needs matplotlib; install it beside turnout", highlight=False)
+        out.print("no PNG: that needs the extra: pip install 'turnout[plots]'", highlight=False, markup=False)
 
 
 @evaluate.command()

@@ -1,4 +1,4 @@
-"""Draws what was measured of routers: curves as SVG, and as PNG where matplotlib is installed."""
+"""Draws what was measured of routers: curves as SVG, and as PNG with the extra `plots`."""
 
 from collections.abc import Mapping
 from html import escape

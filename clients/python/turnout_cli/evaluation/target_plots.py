@@ -17,7 +17,7 @@ def draw(found: Calibrated, path: Path) -> None:
     if path.suffix == ".svg":
         path.write_text(as_svg(across, up, _lines(found)), encoding="utf-8")
     elif not as_png(path, across, up, _lines(found)):
-        raise TableInvalid(f"{path}: drawing a PNG needs matplotlib; write an .svg, or install it")
+        raise TableInvalid(f"{path}: drawing a PNG needs the extra: pip install 'turnout[plots]'; or write an .svg")
 
 
 def _lines(found: Calibrated) -> Lines:
