@@ -4,35 +4,27 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
 
 from controlplane.audit.leaf import from_microseconds, microseconds
 from controlplane.insight.drift import Acknowledgement, Drift, Measure, Segment, State, Subject, shift
-from controlplane.store.protocols import Database, Statement
+from controlplane.store.protocols import Database
+from controlplane.store.settings import Settings
 from turnout_wire.failure import Failure
-
-_PREFIX, _AFTER = "drift_ack/", "drift_ack0"
-_ALL = "SELECT name, body FROM setting WHERE name >= ? AND name < ?"
-_KEEP = "INSERT INTO setting (name, version, body) VALUES (?, 1, ?)"
-_DROP = "DELETE FROM setting WHERE name = ?"
 
 
 class Acknowledgements:
     """Those that are kept. Every method raises StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._kept = Settings(database, "drift_ack")
 
     async def __call__(self) -> Mapping[Subject, Acknowledgement]:
         """All, whether they still stand or not."""
-        rows = await self._database.fetch(_ALL, _PREFIX, _AFTER)
-        return {_subject(str(name)): _read(cast("bytes", body)) for name, body in rows}
+        return {_subject(name): _read(body) for name, body in (await self._kept.all()).items()}
 
     async def put(self, found: Mapping[Subject, Acknowledgement], ended: Collection[Subject]) -> None:
         """Keep them, in place of what their subjects had, and forget those of alarms that `ended`."""
-        names = [(_name(subject),) for subject in {*found, *ended}]
-        rows = [(_name(subject), _written(each)) for subject, each in found.items()]
-        await self._database.write([Statement(sql=_DROP, rows=names), Statement(sql=_KEEP, rows=rows)])
+        await self._kept.change({_name(subject): _written(each) for subject, each in found.items()}, map(_name, ended))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +66,11 @@ class Acknowledge:
 
 def _name(subject: Subject) -> str:
     segment = subject.segment
-    return _PREFIX + json.dumps([segment.tenant, segment.workload, segment.task_type, subject.measure.value])
+    return json.dumps([segment.tenant, segment.workload, segment.task_type, subject.measure.value])
 
 
 def _subject(name: str) -> Subject:
-    tenant, workload, task_type, measure = json.loads(name.removeprefix(_PREFIX))
+    tenant, workload, task_type, measure = json.loads(name)
     return Subject(segment=Segment(tenant=tenant, workload=workload, task_type=task_type), measure=Measure(measure))
 
 

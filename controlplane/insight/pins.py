@@ -4,12 +4,12 @@ import json
 from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 from controlplane.audit.leaf import from_microseconds, microseconds
 from controlplane.insight.drifts import Comparison, Pin, spans
 from controlplane.insight.report import DAY
-from controlplane.store.protocols import Database, Statement
+from controlplane.store.protocols import Database
+from controlplane.store.settings import Settings
 from turnout_wire.failure import Failure
 
 LEAST_DAYS, MOST_DAYS = 7, 90
@@ -18,11 +18,6 @@ OLDEST_DAYS = 400
 """Days that figures are kept for, if nobody says otherwise."""
 MOST_PINS = 64
 """Each is a query of every look."""
-
-_PREFIX, _AFTER = "drift_pin/", "drift_pin0"
-_ALL = "SELECT name, body FROM setting WHERE name >= ? AND name < ?"
-_KEEP = "INSERT INTO setting (name, version, body) VALUES (?, 1, ?)"
-_DROP = "DELETE FROM setting WHERE name = ?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,24 +34,20 @@ class Pins:
     """What is pinned. Every method raises StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._kept = Settings(database, "drift_pin")
 
     async def __call__(self) -> Mapping[str, Pin]:
         """All, by workload."""
-        rows = await self._database.fetch(_ALL, _PREFIX, _AFTER)
-        found = [_read(str(name).removeprefix(_PREFIX), cast("bytes", body)) for name, body in rows]
-        return {pin.workload: pin for pin in sorted(found, key=lambda pin: pin.workload)}
+        kept = await self._kept.all()
+        return {workload: _read(workload, kept[workload]) for workload in sorted(kept)}
 
     async def put(self, pin: Pin) -> None:
         """Pin it, in place of what the workload had."""
-        name = _PREFIX + pin.workload
-        await self._database.write(
-            [Statement(sql=_DROP, rows=[(name,)]), Statement(sql=_KEEP, rows=[(name, _written(pin))])]
-        )
+        await self._kept.change({pin.workload: _written(pin)})
 
     async def drop(self, workload: str) -> None:
         """Let it go."""
-        await self._database.write([Statement(sql=_DROP, rows=[(_PREFIX + workload,)])])
+        await self._kept.change({}, [workload])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,13 +51,13 @@ def encode(learned: Learned) -> bytes:
         "bags": forest.bags,
         "directions": len(forest.directions),
         "features": forest.slopes.shape[1],
-        "evidence": list(forest.evidence.shape),
+        "densities": list(forest.densities.shape),
         "heads": None if heads is None else _heads_header(heads),
     }
     told = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     columns: list[NDArray[Any]] = [learned.base, learned.spread, forest.features, forest.thresholds, forest.leaves]
     columns += [forest.directions, forest.starts, forest.slopes, forest.offsets, forest.low, forest.high]
-    columns += [forest.tables, forest.evidence, forest.known]
+    columns += [forest.tables, forest.densities, forest.known]
     if heads is not None:
         columns += [heads.weights, heads.offsets, np.log2(heads.scales), heads.strange, heads.familiar, heads.kinds]
         columns += [] if heads.topics is None else [heads.topics.starts, heads.topics.tables, heads.topics.values]
@@ -95,7 +95,7 @@ def _decoded(content: bytes) -> Learned:
     header = json.loads(content[start:end])
     models, trees, heads = header["models"], header["trees"], header["heads"]
     bags, directions, features = header["bags"], header["directions"], header["features"]
-    places, tables = header["evidence"]
+    places, tables = header["densities"]
     shapes: list[Sequence[int]] = [
         (len(models),), (len(models),),
         (DEPTH, trees), (DEPTH, trees), (LEAVES * trees,), (directions, len(models) + 2), (bags * directions,),
@@ -125,7 +125,7 @@ def _decoded(content: bytes) -> Learned:
 
 
 def _forest(columns: Sequence[NDArray[np.int64]], bags: int) -> Forest:
-    features, thresholds, leaves, directions, starts, slopes, offsets, low, high, tables, evidence, known = columns
+    features, thresholds, leaves, directions, starts, slopes, offsets, low, high, tables, densities, known = columns
     return Forest(
         features=features.astype(np.intp),
         thresholds=thresholds.astype(np.float64),
@@ -138,7 +138,7 @@ def _forest(columns: Sequence[NDArray[np.int64]], bags: int) -> Forest:
         low=low.astype(np.float64),
         high=high.astype(np.float64),
         tables=tables.astype(np.intp),
-        evidence=evidence.astype(np.float64),
+        densities=densities.astype(np.float64),
         known=known.astype(np.float64),
     )
 

@@ -31,6 +31,9 @@ STEEPEST = float(1 << 30)
 EVEN = 100.0
 """How densely prompts of a table lie at each place if they lie evenly at all."""
 
+LENGTH, OTHERS = -2, -1
+"""The columns of directions, beside those of models, for the length of answers and for models that were not in training."""
+
 DENSEST = 10_000.0
 """Prompts that lie more densely say no more; so sums of heights by density stay below 2**53."""
 
@@ -95,10 +98,10 @@ class Forest:
     `slopes` (directions x features) and `offsets` (directions) add to each bag, in parts of FINE millionths; features count as if
     they were between `low` and `high`.
 
-    `directions` (directions x models + 2), whose unit is ALONG, tell what a height is for each model; of the last two columns one
-    is for the length of answers, of which a height tells how many times it doubles, and one for models that were not in training.
+    `directions` (directions x models + 2), whose unit is ALONG, tell what a height is for each model, of answers how many times their
+    LENGTH doubles, and what it is for OTHERS.
 
-    Each direction is of one of the `tables` (directions) that were learned from. `evidence` (places x tables) tells how densely prompts of
+    Each direction is of one of the `tables` (directions) that were learned from. `densities` (places x tables) tells how densely prompts of
     each lie at a place, `known` (tables x models + 2) with 1 whether a table says something of a model.
     """
 
@@ -113,8 +116,13 @@ class Forest:
     low: Exact
     high: Exact
     tables: NDArray[np.intp]
-    evidence: Exact
+    densities: Exact
     known: Exact
+
+    @property
+    def tells_lengths(self) -> bool:
+        """Whether any table says how long answers are."""
+        return bool(self.known[:, LENGTH].any())
 
     @classmethod
     def without(cls, models: int, features: int) -> "Forest":
@@ -131,7 +139,7 @@ class Forest:
             low=np.zeros(features),
             high=np.zeros(features),
             tables=np.zeros(1, dtype=np.intp),
-            evidence=np.zeros((1, 1)),
+            densities=np.zeros((1, 1)),
             known=np.zeros((1, models + 2)),
         )
 

@@ -13,6 +13,7 @@ from controlplane.learning.model import (
     ALONG,
     FINE,
     LEAVES,
+    LENGTH,
     LONGEST,
     PPM,
     SCARCE,
@@ -50,8 +51,8 @@ class Outlook:
     """What is expected of one request. `shifts` is how much better or worse each model of training does on it than usual, and `bases`
     what is usual.
 
-    `doubts` are the deviations of both together. The last of `shifts` and of `doubts` is of a model that was not in training, the one
-    before tells how many times answers double beyond their usual length. All in millionths; `trust`, how far the words were listened
+    `doubts` are the deviations of both together. Both have a column for OTHERS too, and one
+    for the LENGTH of answers: how many times it doubles beyond what is usual. All in millionths; `trust`, how far the words were listened
     to, in thousandths. `workload` and `task` are those that own results are looked up by.
     """
 
@@ -67,7 +68,7 @@ class Outlook:
     @property
     def longer(self) -> int:
         """How many times answers double beyond the usual length for such work, in millionths."""
-        return self.shifts[-2]
+        return self.shifts[LENGTH]
 
     def of(self, model: str, prior: float) -> Prospect:
         """The prospect of `model`; `prior` is its quality by the catalog, which holds where nothing was learned of it."""
@@ -145,10 +146,10 @@ def suppose(lines: Exact, topics: Topics) -> Exact:
 
 
 def _sums(forest: Forest, told: Exact, place: int, trust: int) -> tuple[Whole, Whole]:
-    """What is added for each model, for the length of answers and, in the last place, for other models; and how far bags are apart.
+    """What is added for each model, for the LENGTH of answers and for OTHERS; and how far bags are apart.
 
-    Tables that a request could be of, by how many of their prompts lie where it lies, are listened to by that number; and all of them
-    the less, the fewer there are. Both by `trust`.
+    Each table that a request could be of is listened to by how densely its prompts lie where the request lies; and all of them the
+    less, the less densely they lie there. Both by `trust`.
     """
     yes = (told.take(forest.features) > forest.thresholds).view(np.uint8)
     leaves = np.arange(0, len(forest.leaves), LEAVES)
@@ -156,9 +157,9 @@ def _sums(forest: Forest, told: Exact, place: int, trust: int) -> tuple[Whole, W
     heights = np.add.reduceat(forest.leaves.take(leaves), forest.starts).reshape(forest.bags, -1)
     within = np.minimum(np.maximum(told, forest.low), forest.high)
     heights += np.floor((forest.slopes.dot(within) + forest.offsets) / FINE)
-    evidence = forest.evidence[place]
-    heights *= evidence.take(forest.tables)
-    common = (evidence.dot(forest.known) + SCARCE) * (1000 * ALONG)
+    densities = forest.densities[place]
+    heights *= densities.take(forest.tables)
+    common = (densities.dot(forest.known) + SCARCE) * (1000 * ALONG)
     bags = np.floor(heights.dot(forest.directions) * trust / common).astype(np.int64)
     return bags.sum(axis=0), (bags.max(axis=0) - bags.min(axis=0)) * forest.bags // 8
 

@@ -30,6 +30,7 @@ Tell = Callable[[str, float], None]
 """Hears what is done, and the share that is."""
 
 Longer = Callable[[Features, Classification], int]
+"""Tells of a request how many times its answers double beyond what is usual for such work, in millionths."""
 
 MILLION = 1_000_000
 
@@ -79,9 +80,7 @@ class JudgedAnswers:
             self.catalog = catalog_from(found[self._catalog_digest])
 
     async def judged(self, longer: Longer | None = None) -> AsyncIterator[Judged]:
-        """The answers that something can be learned of, in the order of the log; `longer` tells of a request how many times its answers
-        double beyond what is usual, in millionths. Raises ExportInvalid, OSError, StoreUnavailable.
-        """
+        """The answers that something can be learned of, in the order of the log. Raises ExportInvalid, OSError, StoreUnavailable."""
         async for entry in self._entries("decisions"):
             if entry.kind != Kind.DECISION or (self._since is not None and entry.at < self._since):
                 continue
@@ -124,7 +123,6 @@ class JudgedAnswers:
         """Note how long the answer is, where it has text and what was asked is recorded."""
         asked, found = record.asked, signed.classification
         if verdict.tokens and asked.HasField("features") and found.task_type in TASK_TYPES:
-            request = _request(record, signed) if longer is not None else None
             self.answers.append(
                 Answer(
                     task=TASK_TYPES[found.task_type],
@@ -132,7 +130,7 @@ class JudgedAnswers:
                     last_user_tokens=asked.features.last_user_tokens,
                     model=verdict.model,
                     tokens=verdict.tokens,
-                    longer=0 if request is None or longer is None else longer(request.features, request.classification),
+                    longer=_longer(record, signed, longer),
                 )
             )
 
@@ -167,6 +165,14 @@ class JudgedAnswers:
 
 def _request(record: record_pb2.DecisionRecord, signed: decision_pb2.RouteDecision) -> Request:
     return recorded(record.asked, record.basis, tenant=signed.tenant, key=signed.presenter).request
+
+
+def _longer(record: record_pb2.DecisionRecord, signed: decision_pb2.RouteDecision, longer: Longer | None) -> int:
+    """What `longer` tells of the request of a record, 0 without it."""
+    if longer is None:
+        return 0
+    request = _request(record, signed)
+    return longer(request.features, request.classification)
 
 
 def _chance(signed: decision_pb2.RouteDecision, model: str) -> float:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from turnout_cli.app import AsJson, err, fail, finish, out, told
+from turnout_cli.app import AsJson, err, finish, out
 from turnout_cli.config import connection
-from turnout_wire.failure import Failure
 
 if TYPE_CHECKING:
     from turnout_wire.api_key_admin import ApiKeyAdmin, NewSecret
@@ -91,11 +90,8 @@ def administer(use: "Callable[[ApiKeyAdmin], Awaitable[None]]") -> None:
 
     async def run() -> int:
         reached = connection(operator=True)
-        try:
-            async with ControlLine(reached.control[0], reached.token) as line:
-                await use(ApiKeyAdmin(line))
-        except Failure as failure:
-            return fail(told(failure))
+        async with ControlLine(reached.control[0], reached.token) as line:
+            await use(ApiKeyAdmin(line))
         return 0
 
     finish(run)

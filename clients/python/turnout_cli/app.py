@@ -222,6 +222,7 @@ def call(timeout: float, use: "Callable[[Client], Awaitable[int]]") -> None:
 def finish(command: Callable[[], Awaitable[int]]) -> None:
     """Run a command and exit with its code; failures that a person can act on are one line, not a stack trace."""
     from turnout_client import NoEligibleTarget, TurnoutError
+    from turnout_wire.failure import Failure
 
     async def run() -> int:
         return await command()
@@ -233,7 +234,7 @@ def finish(command: Callable[[], Awaitable[int]]) -> None:
 
         show_no_target(failure, err)
         code = fail(told(failure))
-    except TurnoutError as failure:
+    except (TurnoutError, Failure) as failure:
         code = fail(told(failure))
     except (NotRunning, ProcessFailed, PromptsInvalid, ValueError) as failure:
         code = fail(str(failure), code=2)

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from turnout_cli.app import AsJson, Timeout, WhyNot, fail, finish, out, told
+from turnout_cli.app import AsJson, Timeout, WhyNot, finish, out
 from turnout_cli.config import connection
-from turnout_wire.failure import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -81,10 +80,7 @@ def ask(use: "Callable[[Audits], Awaitable[int]]", timeout: float) -> None:
 
     async def run() -> int:
         reached = connection(operator=True)
-        try:
-            async with ControlLine(reached.control[0], reached.token, timeout) as line:
-                return await use(Audits(line))
-        except Failure as failure:
-            return fail(told(failure))
+        async with ControlLine(reached.control[0], reached.token, timeout) as line:
+            return await use(Audits(line))
 
     finish(run)

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from turnout_cli.app import AsJson, Models, Timeout, call, fail, finish, out, told
+from turnout_cli.app import AsJson, Models, Timeout, call, finish, out
 from turnout_cli.config import connection
-from turnout_wire.failure import Failure
 
 
 def feedback(
@@ -55,10 +54,7 @@ def report(
             since=until - reports.age(since), until=until, by=reports.dimensions(by), as_json=as_json, as_csv=as_csv,
             html=html, filters={"workloads": workload or [], "models": model or []},
         )  # fmt: skip
-        try:
-            return await reports.report(connection(operator=True), asked, out, timeout)
-        except Failure as failure:
-            return fail(told(failure))
+        return await reports.report(connection(operator=True), asked, out, timeout)
 
     finish(run)
 
@@ -88,10 +84,7 @@ def look(
             workloads=workload or [], tenants=tenant or [], recent=drifts.span("--recent", recent),
             reference=drifts.span("--reference", reference), as_json=as_json,
         )  # fmt: skip
-        try:
-            return await drifts.drift(connection(operator=True), asked, out, timeout)
-        except Failure as failure:
-            return fail(told(failure))
+        return await drifts.drift(connection(operator=True), asked, out, timeout)
 
     finish(run)
 
@@ -111,10 +104,7 @@ def pin(
 
     async def run() -> int:
         period = drifts.Period(workload=workload, first=drifts.day("--from", first), last=drifts.day("--to", last))
-        try:
-            return await drifts.pin(connection(operator=True), period, out, timeout, as_json=as_json)
-        except Failure as failure:
-            return fail(told(failure))
+        return await drifts.pin(connection(operator=True), period, out, timeout, as_json=as_json)
 
     finish(run)
 
@@ -125,10 +115,7 @@ def unpin(workload: Workload, timeout: Timeout = 30) -> None:
     from turnout_cli import drift as drifts
 
     async def run() -> int:
-        try:
-            return await drifts.unpin(connection(operator=True), workload, out, timeout)
-        except Failure as failure:
-            return fail(told(failure))
+        return await drifts.unpin(connection(operator=True), workload, out, timeout)
 
     finish(run)
 
@@ -148,9 +135,6 @@ def acknowledge(
 
     async def run() -> int:
         known = drifts.Known(workload=workload, tenants=tenant or [], measures=measure or [])
-        try:
-            return await drifts.acknowledge(connection(operator=True), known, out, timeout, as_json=as_json)
-        except Failure as failure:
-            return fail(told(failure))
+        return await drifts.acknowledge(connection(operator=True), known, out, timeout, as_json=as_json)
 
     finish(run)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from turnout_cli.app import AsJson, fail, finish, out, told
+from turnout_cli.app import AsJson, finish, out
 from turnout_cli.config import connection
-from turnout_wire.failure import Failure
 
 if TYPE_CHECKING:
     from turnout_wire.key_admin import KeyAdmin, KeyFacts
@@ -75,11 +74,8 @@ def administer(use: "Callable[[KeyAdmin], Awaitable[Sequence[KeyFacts]]]", *, as
 
     async def run() -> int:
         reached = connection(operator=True)
-        try:
-            async with ControlLine(reached.control[0], reached.token) as line:
-                found = await use(KeyAdmin(line))
-        except Failure as failure:
-            return fail(told(failure))
+        async with ControlLine(reached.control[0], reached.token) as line:
+            found = await use(KeyAdmin(line))
         show(found, as_json=as_json)
         return 0
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from turnout_cli.app import AsJson, fail, finish, out, told
+from turnout_cli.app import AsJson, fail, finish, out
 from turnout_cli.config import connection
-from turnout_wire.failure import Failure
 
 if TYPE_CHECKING:
     from turnout_wire.quality_models import InUse, QualityAdmin, QualityModelFacts, QualityModels
@@ -115,11 +114,8 @@ def administer(use: "Callable[[QualityAdmin], Awaitable[int]]") -> None:
 
     async def run() -> int:
         reached = connection(operator=True)
-        try:
-            async with ControlLine(reached.control[0], reached.token) as line:
-                return await use(QualityAdmin(line))
-        except Failure as failure:
-            return fail(told(failure))
+        async with ControlLine(reached.control[0], reached.token) as line:
+            return await use(QualityAdmin(line))
 
     finish(run)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from controlplane.learning.model import LENGTH, OTHERS
+
 Matrix = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
@@ -23,8 +25,8 @@ class Directions:
     """What is to be explained of prompts, along each direction: `wanted` (prompts x directions), and how much of it is `known` of
     each prompt, from 0 to 1; nothing of those of other tables than the direction's, of which `tables` (directions) tells.
 
-    `weights` (directions x models, one for the length of answers, and one more) have length 1 without the last, which is for
-    models of no table: the mean over the models of this one. Those of one table are at right angles.
+    `weights` (directions x models + 2, as Forest.directions) have length 1 without that of OTHERS, which is the mean over the
+    models of the table. Those of one table are at right angles.
     """
 
     tables: Whole
@@ -35,7 +37,7 @@ class Directions:
     @property
     def lengthwise(self) -> NDArray[np.bool_]:
         """Which of them are about lengths of answers."""
-        found: NDArray[np.bool_] = self.weights[:, -2] != 0
+        found: NDArray[np.bool_] = self.weights[:, LENGTH] != 0
         return found
 
 
@@ -79,7 +81,7 @@ def _principal(part: Matrix) -> list[tuple[Matrix, Matrix, Matrix]]:
     found = []
     for axis in np.linalg.eigh(covariance)[1].T[::-1][:MOST]:
         weights = np.zeros(part.shape[1] + 2)
-        weights[present], weights[-1] = axis, axis.mean()
+        weights[present], weights[OTHERS] = axis, axis.mean()
         found.append((weights, filled @ axis, known @ (axis * axis)))
     return found
 
@@ -89,7 +91,7 @@ def _lengthwise(longer: Matrix, models: int) -> list[tuple[Matrix, Matrix, Matri
     if not known.any():
         return []
     weights = np.zeros(models + 2)
-    weights[-2] = 1.0
+    weights[LENGTH] = 1.0
     return [(weights, np.where(known, longer, 0.0), known.astype(np.float64))]
 
 

@@ -43,7 +43,7 @@ class Places:
         """
         plain = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         apart = parts == 0 if (parts != 0).any() and (parts == 0).any() else np.ones(len(rows), dtype=bool)
-        chosen = apart | True if apart.all() else ~apart
+        chosen = apart if apart.all() else ~apart
         found = np.concatenate(
             [centres(plain[chosen & (tables == table)], CENTRES, seed) for table in np.unique(tables[chosen])]
         )
@@ -63,7 +63,7 @@ def _sums_at(places: Whole, values: Matrix | None, count: int) -> Matrix:
     return np.bincount(places, values, count).astype(np.float64)
 
 
-def evidence(tables: Whole, rows: Matrix, places: Places | None) -> Matrix:
+def densities(tables: Whole, rows: Matrix, places: Places | None) -> Matrix:
     """How densely prompts of each table lie at each place (places x tables), in EVENs of what they would if they lay evenly at all;
     one place if texts have none.
     """

@@ -27,7 +27,7 @@ from controlplane.learning.training.boosting import Grown, Growth, grow
 from controlplane.learning.training.directions import Directions, directions
 from controlplane.learning.training.lengths import lengths, longer
 from controlplane.learning.training.lesson import Lesson
-from controlplane.learning.training.places import UNIT, Places, evidence
+from controlplane.learning.training.places import UNIT, Places, densities
 from controlplane.learning.training.ridge import HARSH, MILD, Lines, ridge, summaries
 from controlplane.learning.training.slopes import Slopes, slopes
 
@@ -79,7 +79,7 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
         base=_whole(base, PPM),
         spread=_whole(spread, PPM),
         heads=None if places is None else _heads(lesson, aims, lines, places),
-        forest=_forest(grown, straight, wanted, evidence(lesson.tables, rows, places)),
+        forest=_forest(grown, straight, wanted, densities(lesson.tables, rows, places)),
         lengths=lengths(lesson, _times(lesson, wanted, heights)),
         seen=fingerprints(each.tobytes() for each in lesson.embeddings),
     )
@@ -270,7 +270,7 @@ def _forest(grown: Grown, straight: Slopes, wanted: Directions, dense: Matrix) -
         low=straight.low,
         high=straight.high,
         tables=wanted.tables.astype(np.intp),
-        evidence=dense,
+        densities=dense,
         known=known.astype(np.float64),
     )
 

@@ -12,7 +12,7 @@ from controlplane.learning.quality import UNFAMILIAR, outlook
 from controlplane.learning.structure import NAMES, hardness, log2, structure
 from controlplane.learning.training import boosting
 from controlplane.learning.training.lesson import Lesson
-from controlplane.learning.training.places import Places, evidence
+from controlplane.learning.training.places import Places, densities
 from controlplane.learning.training.quality import train
 from turnout_features.model import Embedding, Features
 
@@ -293,7 +293,7 @@ def test_what_a_table_shows_of_a_model_counts_where_the_texts_of_that_table_lie(
     )
     assert expected(found, here) > 900_000
     assert expected(found, there) < 100_000
-    anywhere = replace(found, forest=replace(found.forest, evidence=np.full_like(found.forest.evidence, EVEN)))
+    anywhere = replace(found, forest=replace(found.forest, densities=np.full_like(found.forest.densities, EVEN)))
     assert expected(anywhere, here) < 700_000, "control: both tables are listened to, whatever the text"
     assert expected(anywhere, there) > 300_000
 
@@ -310,7 +310,7 @@ def test_a_table_is_listened_to_by_how_densely_it_lies_not_by_how_large_it_is() 
     rows = np.eye(3)[[0] * 90 + [2] * 10 + [1] * 10]
     tables = np.array([0] * 100 + [1] * 10)
     places = Places(centres=np.eye(3), strange=np.zeros(3), familiar=np.ones(3))
-    assert evidence(tables, rows, places).tolist() == [[270, 0], [0, 300], [30, 0]]
-    assert evidence(tables, rows, None).tolist() == [[EVEN, EVEN]]
+    assert densities(tables, rows, places).tolist() == [[270, 0], [0, 300], [30, 0]]
+    assert densities(tables, rows, None).tolist() == [[EVEN, EVEN]]
     many = replace(places, centres=np.eye(200))
-    assert evidence(np.zeros(5, dtype=np.int64), np.eye(200)[[0] * 5], many).max() == DENSEST
+    assert densities(np.zeros(5, dtype=np.int64), np.eye(200)[[0] * 5], many).max() == DENSEST

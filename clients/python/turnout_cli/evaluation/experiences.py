@@ -144,7 +144,7 @@ async def _results(log_: "JudgedAnswers", base: Learned) -> tuple[list[Result], 
     def longer(features: "Features", found: "Classification") -> int:
         return outlook(base, features, found).longer
 
-    async for one in log_.judged(longer if base.forest.known[:, -2].any() else None):
+    async for one in log_.judged(longer if base.forest.tells_lengths else None):
         if one.model not in catalog and one.model not in base.models:
             log_.left_out[LeftOut.UNKNOWN] += 1
             continue

@@ -4,21 +4,21 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from turnout_cli.evaluation.pool import POOL_NAMES, PoolReport
+from turnout_cli.evaluation.routing_report import table_of
 
 _HEADS = {"aiq": "AIQ", "saved95": "saved at 95 %", "saved98": "saved at 98 %", "best": "best quality"}
 
 
 def show_pool(report: PoolReport, out: Console) -> None:
     """Print the routers, and each model alone."""
-    table = Table("router", *(_HEADS[name] for name in POOL_NAMES), title=f"{len(report.points)} models")
+    table = table_of("router", *(_HEADS[name] for name in POOL_NAMES), title=f"{len(report.points)} models")
     for who, figures in report.routers.items():
         cells = [f"{at.value:.3f} ({at.low:.3f} to {at.high:.3f})" for at in (figures[name] for name in POOL_NAMES)]
         table.add_row(escape(who), *cells)
     out.print(table)
-    alone = Table("always", "quality", "cost a prompt, $")
+    alone = table_of("always", "quality", "cost a prompt, $")
     for name, (quality, cost) in sorted(report.points.items(), key=lambda at: -at[1][0]):
         alone.add_row(escape(name), f"{quality:.3f}", f"{cost:.6g}")
     out.print(alone)

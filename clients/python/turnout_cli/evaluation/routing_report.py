@@ -33,13 +33,13 @@ def show(report: Report, out: Console) -> None:
         out.print(escape(note), highlight=False)
 
 
-def _table(*heads: str, title: str | None = None) -> Table:
+def table_of(*heads: str, title: str | None = None) -> Table:
     """Cells go on in the next line where a terminal is narrow: half a figure is worse than none."""
     return Table(*(Column(head, overflow="fold") for head in heads), title=title)
 
 
 def _routers(measured: Mapping[str, Mapping[str, Interval]], title: str) -> Table:
-    table = _table("router", *(_HEADS[name] for name in NAMES), title=title)
+    table = table_of("router", *(_HEADS[name] for name in NAMES), title=title)
     for who, figures in measured.items():
         table.add_row(escape(who), *(_cell(name, figures[name]) for name in NAMES))
     return table
@@ -47,7 +47,7 @@ def _routers(measured: Mapping[str, Mapping[str, Interval]], title: str) -> Tabl
 
 def _parts(parts: Sequence[Part]) -> Table:
     names = list(parts[0].routers)
-    table = _table("held out", "prompts", *(escape(f"{who} APGR") for who in names))
+    table = table_of("held out", "prompts", *(escape(f"{who} APGR") for who in names))
     for part in parts:
         figures = [_cell("apgr", part.routers[who]["apgr"]) if who in part.routers else "" for who in names]
         table.add_row(escape(part.name), f"{part.prompts:,}", *figures)
@@ -55,7 +55,7 @@ def _parts(parts: Sequence[Part]) -> Table:
 
 
 def _points(parts: Sequence[Part]) -> Table:
-    table = _table("always", "quality", "cost a prompt")
+    table = table_of("always", "quality", "cost a prompt")
     total = sum(part.prompts for part in parts)
     found = {}
     for name in parts[0].points:
