@@ -57,6 +57,14 @@ async def told(planes: Backbone, enough: Callable[[Any], object], *arguments: st
                 return found
 
 
+async def covered(planes: Backbone) -> None:
+    """Wait until all decisions, and whatever else is in the log by now, are under a checkpoint. Raises TimeoutError."""
+    await planes.control.plane._records.journal.flush(PATIENCE)
+    ((entries,),) = await planes.control.store.database.fetch("SELECT count(*) FROM entry")
+    assert isinstance(entries, int)
+    await told(planes, lambda found: found["size"] >= entries, "audit", "checkpoint")
+
+
 def id_of(decided: routing_pb2.DecideRouteResponse) -> str:
     """The decision's id."""
     return opened(decided.decision).decision_id

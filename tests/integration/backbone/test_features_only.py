@@ -22,9 +22,9 @@ SECRET = "patient-4711-has-a-rare-disease"
 
 
 def plan(decision: Decision) -> decision_pb2.RouteDecision:
-    """The decision without what is new in each: its identity, its times, and how often workers had reported."""
+    """The decision without what is new in each: its identity, its times, how often workers had reported and the log's checkpoint."""
     message = opened(decision.envelope)
-    for name in ("decision_id", "issued_at", "expires_at", "request_id", "live_revision"):
+    for name in ("decision_id", "issued_at", "expires_at", "request_id", "live_revision", "checkpoint"):
         message.ClearField(name)
     return message
 

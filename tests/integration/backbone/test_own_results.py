@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.artefacts import artefact
-from tests.support.asking import client, command, told
+from tests.support.asking import client, command, covered, told
 from tests.support.backbone import Backbone, backbone
 from tests.unit.evaluation.test_routing import results
 from turnout_client import Client
@@ -36,10 +36,10 @@ async def judged(turnout: Client, feature: str, quality: float) -> None:
     await asyncio.gather(*(turnout.feedback(answer, quality=quality) for answer in answers))
 
 
-async def recorded(planes: Backbone, entries: int) -> None:
+async def recorded(planes: Backbone) -> None:
     """Wait until all of that is under a checkpoint. Raises TimeoutError."""
     await told(planes, lambda found: (found["totals"]["quality"] or {}).get("count", 0) == 2 * EACH, "report")
-    await told(planes, lambda found: found["size"] >= entries, "audit", "checkpoint")
+    await covered(planes)
 
 
 async def test_a_model_that_fails_one_workload_is_left_there_and_kept_elsewhere(
@@ -49,7 +49,7 @@ async def test_a_model_that_fails_one_workload_is_left_there_and_kept_elsewhere(
     async with client(planes) as turnout:
         await judged(turnout, "support", 0.1)
         await judged(turnout, "other", 1.0)
-        await recorded(planes, 6 * EACH)
+        await recorded(planes)
         made = (await command(planes, "train", "--from-log", "--out", file, "--json")).json
         assert made["results"] == {"with_feedback": 2 * EACH, "of_no_use": 0}
         assert made["decisions"] == 2 * EACH
@@ -67,7 +67,7 @@ async def test_a_model_that_fails_one_workload_is_left_there_and_kept_elsewhere(
 
         await command(planes, "learned", "rollback")
         assert (await turnout.chat("Why is the sky blue?", feature="support")).model == "small"
-    await told(planes, lambda found: found["size"] >= 6 * EACH + 6, "audit", "checkpoint")
+    await covered(planes)
     verified = (await command(planes, "audit", "verify", "--json")).json
     assert verified["sound"], verified["faults"]
     assert (verified["replayed"], verified["not_replayed"]) == (2 * EACH + 3, 0)
@@ -90,7 +90,7 @@ async def test_an_export_a_base_and_a_begin_are_taken_and_their_absence_is_told(
     async with client(planes) as turnout:
         await judged(turnout, "support", 0.9)
         await judged(turnout, "other", 0.5)
-    await recorded(planes, 6 * EACH)
+    await recorded(planes)
     await command(planes, "audit", "export", export)
     out_of = ("train", "--from-log", "--export", export, "--out", file, "--json")
     plain, more = (await command(planes, *out_of)).json, (await command(planes, *out_of, "--base", base)).json

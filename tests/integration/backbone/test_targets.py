@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest_asyncio
 
-from tests.support.asking import command, told
+from tests.support.asking import command, covered
 from tests.support.backbone import Backbone, Json, asked, backbone, document, model, opened, replaced
 from tests.support.exams import WORDS, exams, greeting, sums
 from turnout.routing.v1 import decision_pb2, routing_pb2
@@ -99,7 +99,7 @@ async def test_a_target_is_in_force_from_its_activation_until_a_price_changes_an
     assert await taken(planes, easy) == ("large", True)
     assert "facts about the models have changed since" in await steps(planes, easy)
 
-    await told(planes, lambda found: found["size"] >= 2 + len(EASY) + 5, "audit", "checkpoint")
+    await covered(planes)
     verified = (await command(planes, "audit", "verify", "--json")).json
     assert verified["sound"], verified["faults"]
     assert (verified["replayed"], verified["not_replayed"]) == (2 + len(EASY) + 5, 0)
