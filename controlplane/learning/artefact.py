@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from controlplane.learning.model import (
     DEPTH,
+    FORMS,
     LEAVES,
     Calibration,
     Experience,
@@ -23,7 +24,7 @@ from controlplane.learning.model import (
     Topics,
 )
 
-MAGIC = b"turnout-quality-4\n"
+MAGIC = b"turnout-quality-5\n"
 MOST_BYTES = 64 << 20
 
 _HEAD = struct.Struct("<I")
@@ -57,9 +58,10 @@ def encode(learned: Learned) -> bytes:
     told = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     columns: list[NDArray[Any]] = [learned.base, learned.spread, forest.features, forest.thresholds, forest.leaves]
     columns += [forest.directions, forest.starts, forest.slopes, forest.offsets, forest.low, forest.high]
-    columns += [forest.tables, forest.densities, forest.known]
+    columns += [forest.tables, forest.densities, forest.forms, forest.known]
     if heads is not None:
         columns += [heads.weights, heads.offsets, np.log2(heads.scales), heads.strange, heads.familiar, heads.kinds]
+        columns += [heads.forms]
         columns += [] if heads.topics is None else [heads.topics.starts, heads.topics.tables, heads.topics.values]
     columns.append(np.array(sorted(learned.seen), dtype=np.int64))
     numbers = b"".join(np.ascontiguousarray(column).astype("<i8").tobytes() for column in columns)
@@ -80,7 +82,7 @@ def _heads_header(heads: Heads) -> dict[str, object]:
 def decode(content: bytes) -> Learned:
     """The model in `content`, with the digest of that. Raises ArtefactInvalid."""
     if not content.startswith(MAGIC) or len(content) > MOST_BYTES:
-        raise ArtefactInvalid("not a quality model of version 4; train one, or use the software that it was made for")
+        raise ArtefactInvalid("not a quality model of version 5; train one, or use the software that it was made for")
     try:
         return _decoded(content)
     except (KeyError, TypeError, ValueError, IndexError, struct.error) as error:
@@ -100,10 +102,10 @@ def _decoded(content: bytes) -> Learned:
         (len(models),), (len(models),),
         (DEPTH, trees), (DEPTH, trees), (LEAVES * trees,), (directions, len(models) + 2), (bags * directions,),
         (directions, features), (directions,), (features,), (features,),
-        (directions,), (places, tables), (tables, len(models) + 2),
+        (directions,), (places, tables), (FORMS, tables), (tables, len(models) + 2),
     ]  # fmt: skip
     if heads is not None:
-        shapes += [heads["shape"], *2 * [heads["shape"][:1]], *2 * [(heads["centres"],)], (heads["kinds"],)]
+        shapes += [heads["shape"], *2 * [heads["shape"][:1]], *2 * [(heads["centres"],)], (heads["kinds"],), (FORMS,)]
         if heads["topics"] is not None:
             _, subjected, subjects, kinds = heads["topics"]
             shapes += [(subjected,), (kinds,), (subjects, kinds)]
@@ -115,8 +117,8 @@ def _decoded(content: bytes) -> Learned:
         models=MappingProxyType({name: at for at, name in enumerate(models)}),
         base=columns[0],
         spread=columns[1],
-        heads=None if heads is None else _heads(heads, columns[14:]),
-        forest=_forest(columns[2:14], bags),
+        heads=None if heads is None else _heads(heads, columns[15:]),
+        forest=_forest(columns[2:15], bags),
         lengths=_lengths(header["lengths"]),
         experience=_experience(header["experience"]),
         calibrations=tuple(map(calibration_from, header["calibrations"])),
@@ -125,7 +127,9 @@ def _decoded(content: bytes) -> Learned:
 
 
 def _forest(columns: Sequence[NDArray[np.int64]], bags: int) -> Forest:
-    features, thresholds, leaves, directions, starts, slopes, offsets, low, high, tables, densities, known = columns
+    features, thresholds, leaves, directions, starts, slopes, offsets, low, high, tables, densities, forms, known = (
+        columns
+    )
     return Forest(
         features=features.astype(np.intp),
         thresholds=thresholds.astype(np.float64),
@@ -139,6 +143,7 @@ def _forest(columns: Sequence[NDArray[np.int64]], bags: int) -> Forest:
         high=high.astype(np.float64),
         tables=tables.astype(np.intp),
         densities=densities.astype(np.float64),
+        forms=forms.astype(np.float64),
         known=known.astype(np.float64),
     )
 
@@ -181,11 +186,12 @@ def _heads(header: Mapping[str, Any], columns: Sequence[NDArray[np.int64]]) -> H
         weights=columns[0].astype(np.float32),
         offsets=columns[1].astype(np.float64),
         scales=np.exp2(columns[2].astype(np.float64)),
-        topics=None if header["topics"] is None else _topics(header["topics"][0], columns[6:]),
+        topics=None if header["topics"] is None else _topics(header["topics"][0], columns[7:]),
         centres=header["centres"],
         strange=columns[3].astype(np.float64),
         familiar=columns[4].astype(np.float64),
         kinds=columns[5].astype(np.float64),
+        forms=columns[6].astype(np.float64),
     )
 
 

@@ -8,14 +8,15 @@ from controlplane.classification.model import Classification
 from controlplane.learning.experience import experienced
 from controlplane.learning.model import ALONG, Experience, Learned
 from controlplane.learning.quality import HARDNESS_USUAL, falls
-from controlplane.learning.structure import NAMES, structure
+from controlplane.learning.structure import NAMES, form, structure
 from turnout_features.model import Features
 
 _PROBES = (
     Features(input_tokens=80, last_user_tokens=60, turns=1, characters=300, questions=1, language="en"),
     Features(
         input_tokens=4000, last_user_tokens=900, turns=5, characters=16_000, code_blocks=2, code_lines=40, tools=3,
-        structured_lines=12, instructions=4, images=1, retrieved_chunks=3, signals=("one", "two"),
+        structured_lines=12, instructions=4, images=1, retrieved_chunks=3, answer_options=30,
+        signals=("one", "two"),
     ),
 )  # fmt: skip
 """Requests that show how requests are read: what is made of them differs if the software does."""
@@ -24,7 +25,7 @@ _PROBES = (
 def reading() -> str:
     """The name of the way in which this software turns requests into what a quality model looks at."""
     seen = [
-        structure(features, _taken(task, complexity, domain))
+        [form(features), *structure(features, _taken(task, complexity, domain))]
         for features in _PROBES
         for task in TaskType
         for complexity in Complexity

@@ -34,6 +34,12 @@ EVEN = 100.0
 LENGTH, OTHERS = -2, -1
 """The columns of directions, beside those of models, for the length of answers and for models that were not in training."""
 
+UNIT = 1000
+"""Lines, how near a text is to a place, how familiar it is and how far a table is listened to are told in this many parts."""
+
+FORMS = 13
+"""Forms of requests: how many answers they offer to choose from, 12 and more together."""
+
 DENSEST = 10_000.0
 """Prompts that lie more densely say no more; so sums of heights by density stay below 2**53."""
 
@@ -72,7 +78,8 @@ class Heads:
 
     `encoder` names what makes the embeddings; the last `centres` rows are places where the texts of training lie, and how near a
     request is to the nearest tells how familiar it is: not at all up to `strange` of that place, fully from its `familiar` on. `kinds`
-    (kinds of work, as TaskType has them) tells in thousandths how far requests of a kind are known: it is at most so familiar.
+    (kinds of work, as TaskType has them) tells in UNITs how far requests of a kind are known: it is at most so familiar. `forms`
+    (FORMS) tells the same of forms: it is at least so familiar, wherever it lies.
     """
 
     encoder: str
@@ -84,6 +91,7 @@ class Heads:
     strange: Exact
     familiar: Exact
     kinds: Exact
+    forms: Exact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +110,8 @@ class Forest:
     LENGTH doubles, and what it is for OTHERS.
 
     Each direction is of one of the `tables` (directions) that were learned from. `densities` (places x tables) tells how densely prompts of
-    each lie at a place, `known` (tables x models + 2) with 1 whether a table says something of a model.
+    each lie at a place, `forms` (FORMS x tables) how far each is listened to on a request of a form, in UNITs, and `known`
+    (tables x models + 2) with 1 whether a table says something of a model.
     """
 
     features: NDArray[np.intp]
@@ -117,6 +126,7 @@ class Forest:
     high: Exact
     tables: NDArray[np.intp]
     densities: Exact
+    forms: Exact
     known: Exact
 
     @property
@@ -140,6 +150,7 @@ class Forest:
             high=np.zeros(features),
             tables=np.zeros(1, dtype=np.intp),
             densities=np.zeros((1, 1)),
+            forms=np.full((FORMS, 1), float(UNIT)),
             known=np.zeros((1, models + 2)),
         )
 

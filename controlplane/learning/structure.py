@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from controlplane.catalog.model import Complexity, Domain, TaskType
 from controlplane.classification.model import Classification
+from controlplane.learning.model import FORMS
 from turnout_features.model import Features
 
 NAMES = (
@@ -44,6 +45,11 @@ def log2(number: int) -> int:
     """64 times the logarithm of `number + 1` to base 2, along straight lines between powers of two: the same on every machine."""
     exponent = (number + 1).bit_length() - 1
     return 64 * exponent + ((number + 1 - (1 << exponent)) << 6 >> exponent)
+
+
+def form(features: Features) -> int:
+    """The form of a request, of FORMS."""
+    return min(features.answer_options, FORMS - 1)
 
 
 def structure(features: Features, found: Classification) -> list[int]:

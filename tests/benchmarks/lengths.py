@@ -98,6 +98,7 @@ def _part(whole: Lesson, rows: Rows) -> Lesson:
         encoder=whole.encoder,
         embeddings=whole.embeddings[rows],
         structure=whole.structure[rows],
+        forms=whole.forms[rows],
         tables=whole.tables[rows],
         subjects=whole.subjects[rows],
         groups=whole.groups[rows],

@@ -8,7 +8,7 @@ import numpy as np
 from controlplane.catalog.model import TaskType
 from controlplane.learning.artefact import encode
 from controlplane.learning.fitness import reading
-from controlplane.learning.model import PPM, Forest, Heads, Learned
+from controlplane.learning.model import FORMS, PPM, Forest, Heads, Learned
 from controlplane.learning.structure import NAMES
 
 
@@ -42,4 +42,5 @@ def _silent(encoder: str) -> Heads:
         strange=np.zeros(1),
         familiar=np.full(1, 1000.0),
         kinds=np.full(len(TaskType), 1000.0),
+        forms=np.zeros(FORMS),
     )

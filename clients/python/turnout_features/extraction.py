@@ -45,6 +45,7 @@ def extract(
         structured_lines=found.structured_lines,
         instructions=found.instructions,
         questions=questions(seen.last),
+        answer_options=found.answer_options,
         images=images,
         tools=conversation.tools,
         tool_required=conversation.tool_required,
@@ -99,6 +100,7 @@ def _with_others(total: Structure, seen: Looks) -> Structure:
             structured_lines=total.structured_lines + told * found.structured_lines,
             retrieved_chunks=total.retrieved_chunks + told * found.retrieved_chunks,
             instructions=total.instructions + (speaker is Speaker.SYSTEM) * found.instructions,
+            answer_options=total.answer_options,
             cut=total.cut or found.cut,
         )
     return total

@@ -77,6 +77,7 @@ class Features:
     structured_lines: int = 0
     instructions: int = 0
     questions: int = 0
+    answer_options: int = 0
     images: int = 0
     tools: int = 0
     tool_required: bool = False

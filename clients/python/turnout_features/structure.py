@@ -1,5 +1,6 @@
 """Counts what the lines of a text are: code, data, passages, instructions."""
 
+import re
 from dataclasses import dataclass
 
 from turnout_features.patterns import compiled_set
@@ -95,19 +96,26 @@ _SENTENCES = compiled_set(_SENTENCE_PATTERNS)
 _ENDS = (b"! ", b"? ", b": ", b"\xe3\x80\x82", b"\xe0\xa5\xa4", b"\xd8\x9f")
 """Ends of a sentence beside the full stop; the last three are the ideographic stop, danda and Arabic question mark."""
 
+_OPTION = re.compile(rb"^[ \t(*]{0,6}([A-Za-z])[.):]", re.MULTILINE)
+_SECOND_OPTION = re.compile(rb"\n[ \t(*]{0,6}[Bb][.):]")
+"""Few texts have one, and it is found sooner than the first, which may be at the begin of the text."""
+
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 _NO_CODE = frozenset(b" json csv tsv xml html yaml text txt md markdown log".split(b" "))
 """What a fence may announce that is not program text; its lines are judged one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """How many lines of each kind a text has, and how many instructions; `cut` if not all of it was looked at."""
+    """How many lines of each kind a text has, how many instructions and answers to choose from; `cut` if not all of it was looked at."""
 
     code_blocks: int = 0
     code_lines: int = 0
     structured_lines: int = 0
     retrieved_chunks: int = 0
     instructions: int = 0
+    answer_options: int = 0
     cut: bool = False
 
 
@@ -118,7 +126,8 @@ def structure(text: str, ask: str = "") -> Structure:
     in `ask` if that is given, else near the beginning or the end.
     """
     lines = list(filter(None, text.encode("utf-8", "replace").split(b"\n")))
-    kinds, prose = _kinds(lines if len(lines) <= HEAD + TAIL else lines[:HEAD] + lines[-TAIL:])
+    seen = lines if len(lines) <= HEAD + TAIL else lines[:HEAD] + lines[-TAIL:]
+    kinds, prose = _kinds(seen)
     spoken = ask.encode("utf-8", "replace").split(b"\n") if ask else prose
     return Structure(
         code_blocks=(kinds.count("fence") + 1) // 2,
@@ -126,6 +135,7 @@ def structure(text: str, ask: str = "") -> Structure:
         structured_lines=kinds.count("data"),
         retrieved_chunks=kinds.count("chunk"),
         instructions=kinds.count("step") + _asked(b". ".join(spoken)),
+        answer_options=_options(seen),
         cut=len(lines) > HEAD + TAIL,
     )
 
@@ -147,6 +157,20 @@ def _kinds(lines: list[bytes]) -> tuple[list[str], list[bytes]]:
             prose.append(line)
         kinds.append(kind)
     return kinds, prose
+
+
+def _options(lines: list[bytes]) -> int:
+    """How many lines of the longest list begin with A, B, C and so on, each with a mark behind it; of one alone, 0."""
+    text = b"\n".join(lines)
+    if not _SECOND_OPTION.search(text):
+        return 0
+    most = count = 0
+    for letter in _OPTION.findall(text):
+        at = _LETTERS.find(letter.upper())
+        if at in {0, count}:
+            count = at + 1
+            most = max(most, count)
+    return most if most > 1 else 0
 
 
 def _asked(prose: bytes) -> int:

@@ -23,7 +23,7 @@ _FORMAT_NUMBERS = {form: number for number, form in _FORMATS.items()}
 _SAME = (
     *("input_tokens", "last_user_tokens", "turns", "characters", "code_blocks", "code_lines", "structured_lines"),
     *("instructions", "questions", "images", "tools", "tool_required", "tool_results", "retrieved_chunks"),
-    *("max_output_tokens", "language", "rule_set_digest", "truncated"),
+    *("max_output_tokens", "language", "rule_set_digest", "truncated", "answer_options"),
 )
 
 

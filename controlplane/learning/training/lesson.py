@@ -12,14 +12,15 @@ class Lesson:
     """Prompts by row, with what is known of each.
 
     `embeddings` are signed bytes (prompts x dimensions) of `encoder`, without columns if there is none; `structure` is what
-    `learning.structure` gives. `tables` numbers the table that a prompt is from, `subjects` its label within all tables (-1:
-    none), `groups` prompts that are the same question. `scores` (prompts x models) are from 0 to 1, NaN where unknown, as are
-    `lengths`, the tokens of answers; `tasks` numbers kinds of work. `models` are names in lower case.
+    `learning.structure` gives, and `forms` what its `form` does. `tables` numbers the table that a prompt is from, `subjects` its label
+    within all tables (-1: none), `groups` prompts that are the same question. `scores` (prompts x models) are from 0 to 1, NaN where
+    unknown, as are `lengths`, the tokens of answers; `tasks` numbers kinds of work. `models` are names in lower case.
     """
 
     encoder: str
     embeddings: NDArray[np.int8]
     structure: NDArray[np.int64]
+    forms: NDArray[np.int64]
     tables: NDArray[np.int64]
     subjects: NDArray[np.int64]
     groups: NDArray[np.int64]

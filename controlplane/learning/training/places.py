@@ -5,14 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from controlplane.learning.model import DENSEST, EVEN
+from controlplane.learning.model import DENSEST, EVEN, UNIT
 from controlplane.learning.training.ridge import centres
 
 Matrix = NDArray[np.float64]
 Whole = NDArray[np.int64]
-
-UNIT = 1000
-"""Lines, and how near a text is to a place, are told in this many parts."""
 
 CENTRES = 24
 """Places of each table."""

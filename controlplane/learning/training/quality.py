@@ -16,6 +16,7 @@ from controlplane.learning.model import (
     PPM,
     STEEPEST,
     STRAIGHT,
+    UNIT,
     Forest,
     Heads,
     Learned,
@@ -25,9 +26,10 @@ from controlplane.learning.quality import HARDNESS_USUAL, STEEP, suppose
 from controlplane.learning.structure import NAMES
 from controlplane.learning.training.boosting import Grown, Growth, grow
 from controlplane.learning.training.directions import Directions, directions
+from controlplane.learning.training.forms import familiar, listened, shares
 from controlplane.learning.training.lengths import lengths, longer
 from controlplane.learning.training.lesson import Lesson
-from controlplane.learning.training.places import UNIT, Places, densities
+from controlplane.learning.training.places import Places, densities
 from controlplane.learning.training.ridge import HARSH, MILD, Lines, ridge, summaries
 from controlplane.learning.training.slopes import Slopes, slopes
 
@@ -72,14 +74,15 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
     told("done", 1.0)
     places = Places.of(rows, lesson.tables, parts, seed) if rows.shape[1] else None
     heights = straight(features) + grown.heights
+    usual_forms = shares(lesson.forms, lesson.tables)
     return Learned(
         digest=b"",
         version=version,
         models=MappingProxyType({name: at for at, name in enumerate(lesson.models)}),
         base=_whole(base, PPM),
         spread=_whole(spread, PPM),
-        heads=None if places is None else _heads(lesson, aims, lines, places),
-        forest=_forest(grown, straight, wanted, densities(lesson.tables, rows, places)),
+        heads=None if places is None else _heads(lesson, aims, lines, places, familiar(usual_forms)),
+        forest=_forest(grown, straight, wanted, densities(lesson.tables, rows, places), listened(usual_forms)),
         lengths=lengths(lesson, _times(lesson, wanted, heights)),
         seen=fingerprints(each.tobytes() for each in lesson.embeddings),
     )
@@ -229,7 +232,7 @@ def _ahead(lesson: Lesson, rows: Matrix, aims: _Aims, parts: Whole, told: Progre
     return found if found is not None else np.empty((len(lesson), 0))
 
 
-def _heads(lesson: Lesson, aims: _Aims, lines: Lines, about: Places) -> Heads:
+def _heads(lesson: Lesson, aims: _Aims, lines: Lines, about: Places, forms: Matrix) -> Heads:
     weights = np.concatenate([lines.weights.T * UNIT, about.centres * UNIT]) / 127.0
     offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about.centres))])
     most = STRAIGHT - weights.shape[1] ** 0.5
@@ -245,6 +248,7 @@ def _heads(lesson: Lesson, aims: _Aims, lines: Lines, about: Places) -> Heads:
         strange=about.strange,
         familiar=about.familiar,
         kinds=_kinds(lesson),
+        forms=forms,
     )
 
 
@@ -256,8 +260,8 @@ def _kinds(lesson: Lesson) -> Matrix:
     return found
 
 
-def _forest(grown: Grown, straight: Slopes, wanted: Directions, dense: Matrix) -> Forest:
-    known = np.array([np.any(wanted.weights[wanted.tables == table] != 0, axis=0) for table in range(dense.shape[1])])
+def _forest(grown: Grown, straight: Slopes, wanted: Directions, dense: Matrix, forms: Matrix) -> Forest:
+    told = np.array([np.any(wanted.weights[wanted.tables == table] != 0, axis=0) for table in range(dense.shape[1])])
     return Forest(
         features=np.ascontiguousarray(grown.features.T),
         thresholds=np.ascontiguousarray(np.floor(grown.thresholds).T),
@@ -271,7 +275,8 @@ def _forest(grown: Grown, straight: Slopes, wanted: Directions, dense: Matrix) -
         high=straight.high,
         tables=wanted.tables.astype(np.intp),
         densities=dense,
-        known=known.astype(np.float64),
+        forms=forms,
+        known=told.astype(np.float64),
     )
 
 

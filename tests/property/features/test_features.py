@@ -47,6 +47,7 @@ def test_any_conversation_has_features(told: Conversation) -> None:
     found = extract(told, SERVER)
     numbers = (found.input_tokens, found.last_user_tokens, found.code_blocks, found.code_lines, found.structured_lines)
     assert all(number >= 0 for number in (*numbers, found.instructions, found.questions, found.retrieved_chunks))
+    assert found.answer_options in {0, *range(2, 27)}
     assert found.last_user_tokens <= found.input_tokens
     assert found.characters == sum(len(utterance.text) for utterance in told.utterances)
     assert extract(told, SERVER) == found

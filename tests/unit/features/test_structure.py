@@ -42,6 +42,26 @@ def test_a_line_of_a_table_or_of_data_is_structured(line: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("Which is red?\nA. the sky\nB. a rose\nC. the sea\nD. snow\nAnswer:", 4),
+        ("Which is red?\nOptions:\n(A) the sky\n(B) a rose", 2),
+        ("a) the sky\nb) a rose\nc) the sea", 3),
+        ("A: the sky, which\nis blue.\n\nB: a rose", 2),
+        ("First?\nA. 1\nB. 2\nC. 3\n\nSecond?\nA. 1\nB. 2", 3),
+        ("\n".join(f"{letter}. this" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), 26),
+        ("A. Miller wrote this.\nC. Lee did not.", 0),
+        ("I. Introduction\nV. Results", 0),
+        ("1. the sky\n2. a rose", 0),
+        ("A rose is red.\nB flat is a note.", 0),
+        ("A)\nB", 0),
+    ],
+)
+def test_answers_to_choose_from_are_counted_by_their_letters(text: str, options: int) -> None:
+    assert structure(text).answer_options == options
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "Document 1: the bridge",

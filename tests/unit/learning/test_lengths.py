@@ -36,6 +36,7 @@ def lesson(answers: dict[str, list[float]], task: TaskType = TaskType.QA, tokens
         encoder="",
         embeddings=np.empty((rows, 0), dtype=np.int8),
         structure=structure,
+        forms=np.zeros(rows, dtype=np.int64),
         tables=np.zeros(rows, dtype=np.int64),
         subjects=np.full(rows, -1),
         groups=np.arange(rows),

@@ -7,10 +7,22 @@ from controlplane.catalog.model import Complexity, TaskType
 from controlplane.classification.model import Classification
 from controlplane.learning.artefact import ArtefactInvalid, decode, encode
 from controlplane.learning.fingerprint import fingerprints, known
-from controlplane.learning.model import DENSEST, EVEN, LONGEST, PPM, STRAIGHT, Calibration, Experience, Learned, Length
-from controlplane.learning.quality import UNFAMILIAR, outlook
+from controlplane.learning.model import (
+    DENSEST,
+    EVEN,
+    LONGEST,
+    PPM,
+    STRAIGHT,
+    UNIT,
+    Calibration,
+    Experience,
+    Learned,
+    Length,
+)
+from controlplane.learning.quality import UNFAMILIAR, Outlook, outlook
 from controlplane.learning.structure import NAMES, hardness, log2, structure
 from controlplane.learning.training import boosting
+from controlplane.learning.training.forms import familiar, listened, shares
 from controlplane.learning.training.lesson import Lesson
 from controlplane.learning.training.places import Places, densities
 from controlplane.learning.training.quality import train
@@ -37,6 +49,7 @@ def lesson(count: int = 400, *, holes: bool = False) -> Lesson:
         encoder=ENCODER,
         embeddings=embeddings,
         structure=np.array([structure(features(row.tolist()), PLAIN) for row in embeddings]),
+        forms=np.zeros(count, dtype=np.int64),
         tables=np.zeros(count, dtype=np.int64),
         subjects=(embeddings[:, 1] > 0).astype(np.int64),
         groups=np.arange(count),
@@ -296,6 +309,49 @@ def test_what_a_table_shows_of_a_model_counts_where_the_texts_of_that_table_lie(
     anywhere = replace(found, forest=replace(found.forest, densities=np.full_like(found.forest.densities, EVEN)))
     assert expected(anywhere, here) < 700_000, "control: both tables are listened to, whatever the text"
     assert expected(anywhere, there) > 300_000
+
+
+def exams(count: int = 400) -> Lesson:
+    """Two tables about the same texts, one with four answers to choose from and one with ten, in which results are the other way round."""
+    one = lesson(count)
+    second = np.arange(count) % 2 == 1
+    scores = np.where(second[:, None], 1.0 - one.scores, one.scores)
+    return replace(one, scores=scores, tables=second.astype(np.int64), forms=np.where(second, 10, 4))
+
+
+def offering(found: Learned, options: int, embedding: list[int]) -> Outlook:
+    return outlook(found, replace(features(embedding), answer_options=options), PLAIN)
+
+
+def test_a_table_counts_for_requests_that_offer_as_many_answers_as_its_own() -> None:
+    tables = exams()
+    found = train(tables)
+    rows = [row.tolist() for row in tables.embeddings[:100] if trusted(found, row.tolist())]
+    hard = [row for row in rows if row[0] > 10]
+
+    def small(learned: Learned, options: int) -> float:
+        return float(np.mean([offering(learned, options, row).of("small", 0.5).quality for row in hard]))
+
+    assert small(found, 4) < 0.6 * small(found, 10)
+    alike = replace(found, forest=replace(found.forest, forms=np.full_like(found.forest.forms, UNIT)))
+    assert abs(small(alike, 4) - small(alike, 10)) < 20_000, "control: both tables are listened to, whatever is offered"
+    assert abs(small(found, 5) - small(alike, 5)) < 20_000, "a form that nobody has tells nothing"
+
+
+def test_a_request_of_a_telling_form_that_was_learned_from_is_familiar_wherever_it_lies() -> None:
+    found = train(exams())
+    strange = [1, 0, 0, 0, 0, 0, 0, 0]
+    assert [offering(found, options, strange).trust for options in (0, 4, 5, 10)] == [0, 1000, 0, 1000]
+    plain = train(lesson())
+    assert offering(plain, 0, strange).trust == 0, "without answers to choose from, all requests look alike"
+
+
+def test_forms_count_by_how_usual_they_are_beside_the_most_usual_of_the_table() -> None:
+    forms = np.array([4] * 90 + [5] * 9 + [12] * 20 + [0] * 20)
+    usual = shares(forms, np.array([0] * 99 + [1] * 40))
+    assert usual[[0, 4, 5, 12]].round(2).tolist() == [[0.0, 1.0], [1.0, 0.0], [0.1, 0.0], [0.0, 1.0]]
+    assert listened(usual)[[0, 3, 5]].tolist() == [[91, 1000], [1000, 1000], [1000, 500]]
+    assert familiar(usual)[[0, 3, 4, 5, 12]].tolist() == [0, 0, 1000, 200, 1000]
 
 
 def test_one_feature_beyond_all_of_training_moves_no_more_than_the_farthest_there(learned: Learned) -> None:

@@ -794,6 +794,7 @@ class Features(_message.Message):
     RULE_SET_DIGEST_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
     EMBEDDING_FIELD_NUMBER: _builtins.int
+    ANSWER_OPTIONS_FIELD_NUMBER: _builtins.int
     input_tokens: _builtins.int
     """Input tokens over all messages and tools, o200k."""
     last_user_tokens: _builtins.int
@@ -832,6 +833,8 @@ class Features(_message.Message):
     """Digest of that rule set."""
     truncated: _builtins.bool
     """Whether any text was cut before it was looked at."""
+    answer_options: _builtins.int
+    """Answers that the last user message offers to choose from: lines that begin with A, B, C and so on."""
     @_builtins.property
     def signals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the rule set's patterns that matched."""
@@ -864,10 +867,11 @@ class Features(_message.Message):
         rule_set_digest: _builtins.bytes = ...,
         truncated: _builtins.bool = ...,
         embedding: Global___Embedding | None = ...,
+        answer_options: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["embedding", b"embedding"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["characters", b"characters", "code_blocks", b"code_blocks", "code_lines", b"code_lines", "embedding", b"embedding", "images", b"images", "input_tokens", b"input_tokens", "instructions", b"instructions", "language", b"language", "last_user_tokens", b"last_user_tokens", "max_output_tokens", b"max_output_tokens", "output_format", b"output_format", "questions", b"questions", "retrieved_chunks", b"retrieved_chunks", "rule_set_digest", b"rule_set_digest", "signals", b"signals", "structured_lines", b"structured_lines", "tool_required", b"tool_required", "tool_results", b"tool_results", "tools", b"tools", "truncated", b"truncated", "turns", b"turns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_options", b"answer_options", "characters", b"characters", "code_blocks", b"code_blocks", "code_lines", b"code_lines", "embedding", b"embedding", "images", b"images", "input_tokens", b"input_tokens", "instructions", b"instructions", "language", b"language", "last_user_tokens", b"last_user_tokens", "max_output_tokens", b"max_output_tokens", "output_format", b"output_format", "questions", b"questions", "retrieved_chunks", b"retrieved_chunks", "rule_set_digest", b"rule_set_digest", "signals", b"signals", "structured_lines", b"structured_lines", "tool_required", b"tool_required", "tool_results", b"tool_results", "tools", b"tools", "truncated", b"truncated", "turns", b"turns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
