@@ -8,7 +8,7 @@ from controlplane.classification.model import Classification
 from controlplane.learning.experience import experienced
 from controlplane.learning.model import ALONG, Experience, Learned
 from controlplane.learning.quality import HARDNESS_USUAL, falls
-from controlplane.learning.structure import NAMES, form, structure
+from controlplane.learning.structure import NAMES, form_of, structure
 from turnout_features.model import Features
 
 _PROBES = (
@@ -25,7 +25,7 @@ _PROBES = (
 def reading() -> str:
     """The name of the way in which this software turns requests into what a quality model looks at."""
     seen = [
-        [form(features), *structure(features, _taken(task, complexity, domain))]
+        [form_of(features), *structure(features, _taken(task, complexity, domain))]
         for features in _PROBES
         for task in TaskType
         for complexity in Complexity

@@ -26,7 +26,7 @@ from controlplane.learning.model import (
     Topics,
     Whole,
 )
-from controlplane.learning.structure import form, structure
+from controlplane.learning.structure import form_of, structure
 from turnout_features.model import Features
 from turnout_wire.quick import quick
 
@@ -91,14 +91,14 @@ def falls(usual: int, hard: int) -> int:
 def outlook(learned: Learned, features: Features, found: Classification, workload: str = "") -> Outlook:
     """What is expected of a request of `workload`, in whole numbers only: the same on every machine and in every replay."""
     plain = structure(features, found)
-    kind = form(features)
-    said, place, trust = _said(learned.heads, features, found.task_type, kind)
+    form = form_of(features)
+    said, place, trust = _said(learned.heads, features, found.task_type, form)
     strangeness = UNFAMILIAR * (1000 - trust) // 1000
     doubts = (learned.spread + strangeness).tolist()
     doubts += [0, strangeness + UNFAMILIAR // 2]
     shifts = [0] * len(doubts)
     if trust:
-        added, apart = _sums(learned.forest, np.array([*plain, *said], dtype=np.float64), place, kind, trust)
+        added, apart = _sums(learned.forest, np.array([*plain, *said], dtype=np.float64), place, form, trust)
         shifts = added.tolist()
         doubts = list(map(add, doubts, apart.tolist()))
     return Outlook(
@@ -113,7 +113,7 @@ def outlook(learned: Learned, features: Features, found: Classification, workloa
     )
 
 
-def _said(heads: Heads | None, features: Features, task: TaskType, kind: int) -> tuple[Sequence[float], int, int]:
+def _said(heads: Heads | None, features: Features, task: TaskType, form: int) -> tuple[Sequence[float], int, int]:
     """What the lines say of the embedding, the place it lies at, and how far they are to be trusted, in thousandths."""
     if heads is None:
         return (), 0, 1000
@@ -127,7 +127,7 @@ def _said(heads: Heads | None, features: Features, task: TaskType, kind: int) ->
     near = lines[-heads.centres :]
     at = int(near.argmax())
     trust = int((near[at] - heads.strange[at]) * 1000 // (heads.familiar[at] - heads.strange[at]))
-    trust = min(int(heads.kinds[_KINDS[task]]), max(int(heads.forms[kind]), trust, 0))
+    trust = min(int(heads.kinds[_KINDS[task]]), max(int(heads.forms[form]), trust, 0))
     said: list[float] = lines[: -heads.centres].tolist()
     if heads.topics is not None and trust:
         said += suppose(lines, heads.topics).tolist()
@@ -148,11 +148,11 @@ def suppose(lines: Exact, topics: Topics) -> Exact:
     return found
 
 
-def _sums(forest: Forest, told: Exact, place: int, kind: int, trust: int) -> tuple[Whole, Whole]:
+def _sums(forest: Forest, told: Exact, place: int, form: int, trust: int) -> tuple[Whole, Whole]:
     """What is added for each model, for the LENGTH of answers and for OTHERS; and how far bags are apart.
 
     Each table that a request could be of is listened to by how densely its prompts lie where the request lies, and by whether it has
-    prompts of that `kind` of form; and all of them the less, the less densely they lie there. All of it by `trust`.
+    prompts of that `form`; and all of them the less, the less densely they lie there. All of it by `trust`.
     """
     yes = (told.take(forest.features) > forest.thresholds).view(np.uint8)
     leaves = np.arange(0, len(forest.leaves), LEAVES)
@@ -160,7 +160,7 @@ def _sums(forest: Forest, told: Exact, place: int, kind: int, trust: int) -> tup
     heights = np.add.reduceat(forest.leaves.take(leaves), forest.starts).reshape(forest.bags, -1)
     within = np.minimum(np.maximum(told, forest.low), forest.high)
     heights += np.floor((forest.slopes.dot(within) + forest.offsets) / FINE)
-    densities = np.floor(forest.densities[place] * forest.forms[kind] / UNIT)
+    densities = np.floor(forest.densities[place] * forest.forms[form] / UNIT)
     heights *= densities.take(forest.tables)
     common = (densities.dot(forest.known) + SCARCE) * (1000 * ALONG)
     bags = np.floor(heights.dot(forest.directions) * trust / common).astype(np.int64)

@@ -47,7 +47,7 @@ def log2(number: int) -> int:
     return 64 * exponent + ((number + 1 - (1 << exponent)) << 6 >> exponent)
 
 
-def form(features: Features) -> int:
+def form_of(features: Features) -> int:
     """The form of a request, of FORMS."""
     return min(features.answer_options, FORMS - 1)
 

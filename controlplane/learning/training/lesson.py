@@ -12,7 +12,7 @@ class Lesson:
     """Prompts by row, with what is known of each.
 
     `embeddings` are signed bytes (prompts x dimensions) of `encoder`, without columns if there is none; `structure` is what
-    `learning.structure` gives, and `forms` what its `form` does. `tables` numbers the table that a prompt is from, `subjects` its label
+    `learning.structure` gives, and `forms` what its `form_of` does. `tables` numbers the table that a prompt is from, `subjects` its label
     within all tables (-1: none), `groups` prompts that are the same question. `scores` (prompts x models) are from 0 to 1, NaN where
     unknown, as are `lengths`, the tokens of answers; `tasks` numbers kinds of work. `models` are names in lower case.
     """

@@ -22,7 +22,7 @@ from controlplane.decision.deliberation import deliberate
 from controlplane.decision.index import SnapshotIndex, index
 from controlplane.decision.model import Request
 from controlplane.learning.model import Learned
-from controlplane.learning.structure import form, structure
+from controlplane.learning.structure import form_of, structure
 from controlplane.learning.training.lesson import Lesson
 from controlplane.learning.training.quality import train
 from controlplane.snapshot.model import Snapshot
@@ -75,7 +75,7 @@ def lesson(tables: Sequence[Table], reads: Sequence[Sequence[Read]]) -> Lesson:
         encoder=next((each.encoder for each in embeddings if each is not None), ""),
         embeddings=np.array([np.frombuffer(each.values if each else b"", dtype=np.int8) for each in embeddings]),
         structure=np.array([structure(read.features, read.classification) for read in flat], dtype=np.int64),
-        forms=np.array([form(read.features) for read in flat], dtype=np.int64),
+        forms=np.array([form_of(read.features) for read in flat], dtype=np.int64),
         tables=np.repeat(np.arange(len(tables)), [len(table) for table in tables]),
         subjects=np.array(subjects, dtype=np.int64),
         groups=groups([prompt for table in tables for prompt in table.prompts]),
