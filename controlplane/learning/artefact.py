@@ -73,9 +73,7 @@ def _heads_header(heads: Heads) -> dict[str, object]:
     return {
         "encoder": heads.encoder,
         "shape": list(heads.weights.shape),
-        "topics": None
-        if topics is None
-        else [topics.first, topics.unsure, topics.sure, len(topics.starts), *topics.values.shape],
+        "topics": None if topics is None else [topics.first, len(topics.starts), *topics.values.shape],
         "centres": heads.centres,
         "kinds": len(heads.kinds),
     }
@@ -109,7 +107,7 @@ def _decoded(content: bytes) -> Learned:
     if heads is not None:
         shapes += [heads["shape"], *2 * [heads["shape"][:1]], *2 * [(heads["centres"],)], (heads["kinds"],), (FORMS,)]
         if heads["topics"] is not None:
-            *_, subjected, subjects, kinds = heads["topics"]
+            _, subjected, subjects, kinds = heads["topics"]
             shapes += [(subjected,), (kinds,), (subjects, kinds)]
     shapes.append((header.get("seen", 0),))
     columns = _columns(content[end:], shapes)
@@ -188,7 +186,7 @@ def _heads(header: Mapping[str, Any], columns: Sequence[NDArray[np.int64]]) -> H
         weights=columns[0].astype(np.float32),
         offsets=columns[1].astype(np.float64),
         scales=np.exp2(columns[2].astype(np.float64)),
-        topics=None if header["topics"] is None else _topics(header["topics"][:3], columns[7:]),
+        topics=None if header["topics"] is None else _topics(header["topics"][0], columns[7:]),
         centres=header["centres"],
         strange=columns[3].astype(np.float64),
         familiar=columns[4].astype(np.float64),
@@ -197,8 +195,7 @@ def _heads(header: Mapping[str, Any], columns: Sequence[NDArray[np.int64]]) -> H
     )
 
 
-def _topics(numbers: Sequence[int], columns: Sequence[NDArray[np.int64]]) -> Topics:
-    first, unsure, sure = numbers
+def _topics(first: int, columns: Sequence[NDArray[np.int64]]) -> Topics:
     starts, tables, values = columns[:3]
     counts = np.diff(starts, append=len(values))
     return Topics(
@@ -207,6 +204,4 @@ def _topics(numbers: Sequence[int], columns: Sequence[NDArray[np.int64]]) -> Top
         of=np.arange(len(starts)).repeat(counts),
         tables=tables.astype(np.intp),
         values=values.astype(np.float64),
-        unsure=unsure,
-        sure=sure,
     )

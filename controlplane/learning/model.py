@@ -59,8 +59,6 @@ class Topics:
 
     `values` (subjects x kinds of results) say how models do on them, in thousandths, 0 for results of other tables; `tables` (kinds)
     numbers the table that each kind of result is of, `of` (subjects) the one that each subject is of.
-
-    A request is strange if none of its subjects is more likely than `unsure`, and familiar if one is from `sure` on.
     """
 
     first: int
@@ -68,8 +66,6 @@ class Topics:
     of: NDArray[np.intp]
     tables: NDArray[np.intp]
     values: Exact
-    unsure: int
-    sure: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +77,7 @@ class Heads:
     first stays below 2**24 (Cauchy-Schwarz), and is exact in a 32-bit float on every machine.
 
     `encoder` names what makes the embeddings; the last `centres` rows are places where the texts of training lie, and how near a
-    request is to the nearest tells how familiar it is: not at all up to `strange` of that place, fully from its `familiar` on; so do
-    its `topics`, and the better of both counts. `kinds`
+    request is to the nearest tells how familiar it is: not at all up to `strange` of that place, fully from its `familiar` on. `kinds`
     (kinds of work, as TaskType has them) tells in UNITs how far requests of a kind are known: it is at most so familiar. `forms`
     (FORMS) tells the same of forms: it is at least so familiar, wherever it lies.
     """

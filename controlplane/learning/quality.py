@@ -126,24 +126,12 @@ def _said(heads: Heads | None, features: Features, task: TaskType, form: int) ->
     lines: Exact = np.floor((heads.weights.dot(values) + heads.offsets) / heads.scales)
     near = lines[-heads.centres :]
     at = int(near.argmax())
-    familiar = max(0, _between(near[at], heads.strange[at], heads.familiar[at]), int(heads.forms[form]))
-    if heads.topics is not None:
-        familiar = max(familiar, _between(_likely(lines, heads.topics).max(), heads.topics.unsure, heads.topics.sure))
-    trust = min(int(heads.kinds[_KINDS[task]]), familiar)
+    trust = int((near[at] - heads.strange[at]) * 1000 // (heads.familiar[at] - heads.strange[at]))
+    trust = min(int(heads.kinds[_KINDS[task]]), max(int(heads.forms[form]), trust, 0))
     said: list[float] = lines[: -heads.centres].tolist()
     if heads.topics is not None and trust:
         said += suppose(lines, heads.topics).tolist()
     return said, at, trust
-
-
-def _between(value: float, low: float, high: float) -> int:
-    """How far `value` is from `low` to `high`, in UNITs; below 0 and above UNIT outside."""
-    return int((value - low) * UNIT // (high - low))
-
-
-def _likely(lines: Exact, topics: Topics) -> Exact:
-    """How likely each subject is, by the lines of prompts (the last axis)."""
-    return lines[..., topics.first : topics.first + len(topics.values)]
 
 
 def suppose(lines: Exact, topics: Topics) -> Exact:
@@ -151,7 +139,7 @@ def suppose(lines: Exact, topics: Topics) -> Exact:
     count, by the square of how near. Whole numbers all the way: squares keep clear of what a float cannot hold, and no
     exponential is needed.
     """
-    likely = _likely(lines, topics)
+    likely = lines[..., topics.first : topics.first + len(topics.values)]
     highest = np.maximum.reduceat(likely, topics.starts, axis=-1)
     near = np.maximum(2 * likely - highest.take(topics.of, axis=-1), 0.0)
     weights = near * near

@@ -45,9 +45,6 @@ FINEST = float(1 << 30)
 SHRINK = 20.0
 """Prompts that weigh as much as the whole table, where a subject's mean is taken."""
 
-DOUBTFUL = (12.0, 28.0)
-"""Percentages of the prompts of training: where no subject is as likely as for the first share it is strange, for the second not."""
-
 USUAL_KIND = 0.02
 """The share of prompts that are of one kind of work from which on it is known."""
 
@@ -84,7 +81,7 @@ def train(lesson: Lesson, *, seed: int = 0, version: str = "", told: Progress = 
         models=MappingProxyType({name: at for at, name in enumerate(lesson.models)}),
         base=_whole(base, PPM),
         spread=_whole(spread, PPM),
-        heads=None if places is None else _heads(lesson, aims, lines, places, familiar(usual_forms), ahead),
+        heads=None if places is None else _heads(lesson, aims, lines, places, familiar(usual_forms)),
         forest=_forest(grown, straight, wanted, densities(lesson.tables, rows, places), listened(usual_forms)),
         lengths=lengths(lesson, _times(lesson, wanted, heights)),
         seen=fingerprints(each.tobytes() for each in lesson.embeddings),
@@ -207,16 +204,7 @@ def _topics(lesson: Lesson, aims: _Aims, used: NDArray[np.bool_]) -> Topics | No
         of=np.arange(len(starts)).repeat(counts),
         tables=np.array(kinds, dtype=np.intp),
         values=np.round(block * UNIT),
-        unsure=0,
-        sure=UNIT,
     )
-
-
-def _with_bounds(topics: Topics, ahead: Matrix) -> Topics:
-    """From how likely a subject is a request is familiar: by what lines said of prompts `ahead`, fitted without their questions."""
-    likeliest = ahead[:, topics.first : topics.first + len(topics.values)].max(axis=1)
-    unsure, sure = (int(edge) for edge in np.percentile(likeliest, DOUBTFUL))
-    return replace(topics, unsure=unsure, sure=max(sure, unsure + 1))
 
 
 def _means(member: Matrix, told: Matrix) -> Matrix:
@@ -244,19 +232,18 @@ def _ahead(lesson: Lesson, rows: Matrix, aims: _Aims, parts: Whole, told: Progre
     return found if found is not None else np.empty((len(lesson), 0))
 
 
-def _heads(lesson: Lesson, aims: _Aims, lines: Lines, about: Places, forms: Matrix, ahead: Matrix) -> Heads:
+def _heads(lesson: Lesson, aims: _Aims, lines: Lines, about: Places, forms: Matrix) -> Heads:
     weights = np.concatenate([lines.weights.T * UNIT, about.centres * UNIT]) / 127.0
     offsets = np.concatenate([lines.offsets * UNIT, np.zeros(len(about.centres))])
     most = STRAIGHT - weights.shape[1] ** 0.5
     lengths = np.maximum(np.linalg.norm(weights, axis=1), most / FINEST)
     scales = np.exp2(np.floor(np.log2(most / lengths)))
-    topics = _topics(lesson, aims, np.ones(len(lesson), dtype=bool))
     return Heads(
         encoder=lesson.encoder,
         weights=np.round(weights * scales[:, None]).astype(np.float32),
         offsets=np.round(offsets * scales),
         scales=scales,
-        topics=None if topics is None else _with_bounds(topics, ahead),
+        topics=_topics(lesson, aims, np.ones(len(lesson), dtype=bool)),
         centres=len(about.centres),
         strange=about.strange,
         familiar=about.familiar,

@@ -346,20 +346,6 @@ def test_a_request_of_a_telling_form_that_was_learned_from_is_familiar_wherever_
     assert offering(plain, 0, strange).trust == 0, "without answers to choose from, all requests look alike"
 
 
-def test_a_request_that_is_surely_of_a_known_subject_is_familiar_though_it_lies_far_from_others(
-    learned: Learned,
-) -> None:
-    heads = learned.heads
-    assert heads is not None
-    assert heads.topics is not None
-    deaf = replace(learned, heads=replace(heads, topics=replace(heads.topics, unsure=PPM, sure=PPM + 1)))
-    rows = [row.tolist() for row in np.random.default_rng(9).integers(-40, 41, (300, 8))]
-    strange = [row for row in rows if not outlook(deaf, features(row), PLAIN).trust]
-    saved, lost = ([row for row in strange if trusted(learned, row) is known] for known in (True, False))
-    assert len(saved) > 5
-    assert min(abs(row[1]) for row in saved) > np.mean([abs(row[1]) for row in lost]), "the second dimension tells subjects"
-
-
 def test_forms_count_by_how_usual_they_are_beside_the_most_usual_of_the_table() -> None:
     forms = np.array([4] * 90 + [5] * 9 + [12] * 20 + [0] * 20)
     usual = shares(forms, np.array([0] * 99 + [1] * 40))
