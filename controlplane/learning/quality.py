@@ -52,9 +52,9 @@ class Outlook:
     """What is expected of one request. `shifts` is how much better or worse each model of training does on it than usual, and `bases`
     what is usual.
 
-    `doubts` are the deviations of both together. Both have a column for OTHERS too, and one
-    for the LENGTH of answers: how many times it doubles beyond what is usual. All in millionths; `trust`, how far the words were listened
-    to, in thousandths. `workload` and `task` are those that own results are looked up by.
+    `doubts` are the deviations of both together. `shifts` and `doubts` have a column for OTHERS too, and one for the LENGTH of answers:
+    how many times it doubles beyond what is usual. All in millionths; `trust`, how far the words were listened to, in UNITs. `workload`
+    and `task` are those that own results are looked up by.
     """
 
     learned: Learned
@@ -93,7 +93,7 @@ def outlook(learned: Learned, features: Features, found: Classification, workloa
     plain = structure(features, found)
     form = form_of(features)
     said, place, trust = _said(learned.heads, features, found.task_type, form)
-    strangeness = UNFAMILIAR * (1000 - trust) // 1000
+    strangeness = UNFAMILIAR * (UNIT - trust) // UNIT
     doubts = (learned.spread + strangeness).tolist()
     doubts += [0, strangeness + UNFAMILIAR // 2]
     shifts = [0] * len(doubts)
@@ -114,9 +114,9 @@ def outlook(learned: Learned, features: Features, found: Classification, workloa
 
 
 def _said(heads: Heads | None, features: Features, task: TaskType, form: int) -> tuple[Sequence[float], int, int]:
-    """What the lines say of the embedding, the place it lies at, and how far they are to be trusted, in thousandths."""
+    """What the lines say of the embedding, the place it lies at, and how far they are to be trusted, in UNITs."""
     if heads is None:
-        return (), 0, 1000
+        return (), 0, UNIT
     embedding = features.embedding
     if embedding is None or embedding.encoder != heads.encoder or len(embedding.values) != heads.weights.shape[1]:
         return (), 0, 0
@@ -126,7 +126,7 @@ def _said(heads: Heads | None, features: Features, task: TaskType, form: int) ->
     lines: Exact = np.floor((heads.weights.dot(values) + heads.offsets) / heads.scales)
     near = lines[-heads.centres :]
     at = int(near.argmax())
-    trust = int((near[at] - heads.strange[at]) * 1000 // (heads.familiar[at] - heads.strange[at]))
+    trust = int((near[at] - heads.strange[at]) * UNIT // (heads.familiar[at] - heads.strange[at]))
     trust = min(int(heads.kinds[_KINDS[task]]), max(int(heads.forms[form]), trust, 0))
     said: list[float] = lines[: -heads.centres].tolist()
     if heads.topics is not None and trust:
@@ -162,7 +162,7 @@ def _sums(forest: Forest, told: Exact, place: int, form: int, trust: int) -> tup
     heights += np.floor((forest.slopes.dot(within) + forest.offsets) / FINE)
     densities = np.floor(forest.densities[place] * forest.forms[form] / UNIT)
     heights *= densities.take(forest.tables)
-    common = (densities.dot(forest.known) + SCARCE) * (1000 * ALONG)
+    common = (densities.dot(forest.known) + SCARCE) * (UNIT * ALONG)
     bags = np.floor(heights.dot(forest.directions) * trust / common).astype(np.int64)
     return bags.sum(axis=0), (bags.max(axis=0) - bags.min(axis=0)) * forest.bags // 8
 

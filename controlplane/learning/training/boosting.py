@@ -102,7 +102,7 @@ class _Bag:
     heights: Matrix
 
 
-def _bag(features: Matrix, binned: "_Binned", aims: Directions, growth: Growth, rng: np.random.Generator) -> _Bag:
+def _bag(features: Matrix, binned: _Binned, aims: Directions, growth: Growth, rng: np.random.Generator) -> _Bag:
     drawn = rng.random(len(features)) < growth.rows
     heights = np.zeros_like(aims.wanted)
     trees: list[list[tuple[list[int], list[float], Matrix]]] = [[] for _ in aims.tables]
